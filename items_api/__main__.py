@@ -1,0 +1,3 @@
+from items_api.cli import main
+
+main()

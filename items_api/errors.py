@@ -1,0 +1,72 @@
+"""Every error a user can meet: what failed, why, and what to do next.
+
+    Problem
+    ├── InvalidSetting     a setting that AWS would refuse, found before the first call
+    ├── NoCredentials      nothing to sign requests with
+    ├── LocalUnavailable   the local AWS is missing, cannot start or is not running
+    ├── AwsRefused         AWS answered with an error that waiting does not cure
+    │   └── AccessDenied   ... because the caller lacks a permission
+    ├── AwsUnreachable     no usable answer: no network, wrong region, garbage, or silence
+    ├── NotOurs            a resource of that name exists and does not carry the stack's tags
+    ├── CannotChange       a difference that AWS does not change in place
+    └── NotSettled         a condition of AWS did not come true in time
+
+A `Problem` ends in one short block on stderr and exit code 1 (2 for `InvalidSetting`, which is a usage error).
+Anything else that is raised is a bug, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class Problem(Exception):  # noqa: N818 - it is what the user reads, and they read "problem"
+    """What failed, why, and what to do next: three sentences for the person at the terminal."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, why: str = "", todo: str = "") -> None:
+        super().__init__(what, why, todo)
+        self.what = what
+        self.why = why
+        self.todo = todo
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.what, self.why, self.todo) if part)
+
+    def as_json(self) -> dict[str, str]:
+        return {"type": type(self).__name__, "what": self.what, "why": self.why, "todo": self.todo}
+
+
+class InvalidSetting(Problem):
+    exit_code = 2
+
+
+class NoCredentials(Problem):
+    pass
+
+
+class LocalUnavailable(Problem):
+    pass
+
+
+class AwsRefused(Problem):
+    pass
+
+
+class AccessDenied(AwsRefused):
+    pass
+
+
+class AwsUnreachable(Problem):
+    pass
+
+
+class NotOurs(Problem):
+    pass
+
+
+class CannotChange(Problem):
+    pass
+
+
+class NotSettled(Problem):
+    pass

@@ -1,0 +1,257 @@
+"""What a stack shall be: every setting, checked before the first AWS call, and every name derived from them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from items_api.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# CloudWatch Logs accepts these and no others:
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+MEMORY_MB = (128, 10_240)
+# An HTTP API gives up after 30 s, so a longer function could only ever work for nobody.
+TIMEOUT_SECONDS = (1, 30)
+# The account's default throttle on an HTTP API; more has no effect.
+THROTTLE_RATE = (1, 10_000)
+THROTTLE_BURST = (1, 5_000)
+MAX_TAGS = 50  # on any AWS resource
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+_TAG = re.compile(r"[\w\s.:/=+\-@]*")
+_ORIGIN_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One stack, as the user wants it. Construction checks every value and raises `InvalidSetting`.
+
+    Units: memory in MB, timeout in seconds, log retention in days, throttle rate in requests per second,
+    throttle burst in requests.
+    """
+
+    name: str = "items"
+    region: str = "us-east-1"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    cors_origins: tuple[str, ...] = ("*",)
+    memory: int = 256
+    timeout: int = 10
+    log_retention: int = 14
+    throttle_rate: int = 100
+    throttle_burst: int = 200
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_region(self.region)
+        _check_tags(self.tags)
+        _check_origins(self.cors_origins)
+        _check_range("--memory", self.memory, MEMORY_MB, "MB")
+        _check_range("--timeout", self.timeout, TIMEOUT_SECONDS, "seconds (an HTTP API waits no longer)")
+        _check_retention(self.log_retention)
+        _check_range("--throttle-rate", self.throttle_rate, THROTTLE_RATE, "requests per second")
+        _check_range("--throttle-burst", self.throttle_burst, THROTTLE_BURST, "requests")
+
+    @property
+    def table_name(self) -> str:
+        """PascalCase: `Items`, `TeamTodo`."""
+        return "".join(word.capitalize() for word in self.name.split("-"))
+
+    @property
+    def function_name(self) -> str:
+        return "items-api" if self.name == "items" else f"{self.name}-api"
+
+    @property
+    def role_name(self) -> str:
+        return f"{self.function_name}-role"
+
+    @property
+    def policy_name(self) -> str:
+        return f"{self.name}-table-access"
+
+    @property
+    def log_group_name(self) -> str:
+        return f"/aws/lambda/{self.function_name}"
+
+    @property
+    def api_name(self) -> str:
+        return f"{self.name}-http-api"
+
+    @property
+    def statement_id(self) -> str:
+        return "apigw"
+
+    @property
+    def owner_tags(self) -> dict[str, str]:
+        """The tags that make a resource this stack's: without all of them nothing is changed or deleted."""
+        return {"managed-by": "items-api", "items-api:stack": self.name, "items-api:region": self.region}
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        return {**self.tags, **self.owner_tags}
+
+    @property
+    def partition(self) -> str:
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
+
+@dataclass(frozen=True)
+class Arns:
+    """The ARNs of a stack's resources in one account: all but the API's are known before anything exists."""
+
+    settings: Settings
+    account: str
+
+    def _arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.settings.partition}:{service}:{self.settings.region}:{self.account}:{resource}"
+
+    @property
+    def table(self) -> str:
+        return self._arn("dynamodb", f"table/{self.settings.table_name}")
+
+    @property
+    def role(self) -> str:
+        return f"arn:{self.settings.partition}:iam::{self.account}:role/{self.settings.role_name}"
+
+    @property
+    def log_group(self) -> str:
+        """Without the `:*` that log streams need and the tag operations refuse."""
+        return self._arn("logs", f"log-group:{self.settings.log_group_name}")
+
+    @property
+    def function(self) -> str:
+        return self._arn("lambda", f"function:{self.settings.function_name}")
+
+    def api(self, api_id: str) -> str:
+        return f"arn:{self.settings.partition}:apigateway:{self.settings.region}::/apis/{api_id}"
+
+    def stage(self, api_id: str, stage: str) -> str:
+        return f"{self.api(api_id)}/stages/{stage}"
+
+    def invoke_source(self, api_id: str) -> str:
+        """Every stage, method and path of one API: what the invoke permission names as its source."""
+        return self._arn("execute-api", f"{api_id}/*")
+
+
+def check_name(name: str) -> None:
+    if not _NAME.fullmatch(name) or len(name) > 40:  # noqa: PLR2004 - stated in the message
+        raise InvalidSetting(
+            f"--name {name!r} can not name a stack.",
+            "Every AWS name is derived from it.",
+            "Use lower-case words joined by single hyphens, starting with a letter, at most 40 characters: "
+            f"{_suggest_name(name)}.",
+        )
+
+
+def check_region(region: str) -> None:
+    if not _REGION.fullmatch(region):
+        raise InvalidSetting(
+            f"--region {region!r} is not the name of an AWS region.", todo="Use one like us-east-1 or eu-central-1."
+        )
+
+
+def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
+    """`k=v` strings as a dict; a value may hold further `=`, a repeated key is refused."""
+    tags: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InvalidSetting(f"--tag {pair!r} is not a tag.", todo="Write it as key=value: --tag team=web.")
+        if key in tags:
+            raise InvalidSetting(f"--tag {key!r} is given twice.", todo="Give each key once.")
+        tags[key] = value
+    return tags
+
+
+def _suggest_name(name: str) -> str:
+    # A boundary between a small and a capital letter is a word's end: TeamTodo -> team-todo.
+    words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", name).lower())
+    candidate = "-".join(words)[:40].strip("-")
+    return candidate if _NAME.fullmatch(candidate) else "team-todo"
+
+
+def _check_range(option: str, value: int, bounds: tuple[int, int], unit: str) -> None:
+    low, high = bounds
+    if not low <= value <= high:
+        raise InvalidSetting(f"{option} {value} is out of range.", todo=f"Use {low} to {high} {unit}.")
+
+
+def _check_retention(days: int) -> None:
+    if days not in RETENTION_DAYS:
+        near = sorted(sorted(RETENTION_DAYS, key=lambda allowed: abs(allowed - days))[:2])
+        raise InvalidSetting(
+            f"--log-retention {days} is not a number of days that CloudWatch Logs knows.",
+            todo=f"Nearest are {near[0]} and {near[1]}; all: {', '.join(map(str, RETENTION_DAYS))}.",
+        )
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > MAX_TAGS - 4:
+        raise InvalidSetting(
+            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} and up to 4 are this tool's own."
+        )
+    for key, value in tags.items():
+        shown = f"--tag {key}={value}"
+        if key == "managed-by" or key.startswith("items-api:"):
+            raise InvalidSetting(
+                f"{shown} is not yours to set.", "That key tells whose a resource is.", "Use another key."
+            )
+        if key.lower().startswith("aws:"):
+            raise InvalidSetting(f"{shown} is refused by AWS.", "Keys that start with aws: are its own.", "Rename it.")
+        # The strictest service sets the rule, so that one tag set fits all:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+        if not 1 <= len(key) <= 128 or len(value) > 256 or not _TAG.fullmatch(key) or not _TAG.fullmatch(value):  # noqa: PLR2004
+            raise InvalidSetting(
+                f"{shown} is not a tag that every AWS service takes.",
+                todo="Use letters, digits, spaces and _ . : / = + - @; a key of 1 to 128, a value of up to 256.",
+            )
+
+
+def _check_origins(origins: tuple[str, ...]) -> None:
+    if not origins:
+        raise InvalidSetting("--cors-origin is empty.", todo="Name an origin like https://app.example.com, or '*'.")
+    if len(set(origins)) != len(origins):
+        raise InvalidSetting("--cors-origin names one origin twice.", todo="Name each once.")
+    if "*" in origins and len(origins) > 1:
+        raise InvalidSetting(
+            "--cors-origin '*' stands beside other origins.", "'*' already allows them all.", "Keep one or the other."
+        )
+    for origin in origins:
+        if origin != "*":
+            _check_origin(origin)
+
+
+def _check_origin(origin: str) -> None:
+    def refuse(why: str) -> InvalidSetting:
+        return InvalidSetting(
+            f"--cors-origin {origin!r} is not an origin.", why, "Use scheme://host or scheme://host:port."
+        )
+
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError as error:
+        raise refuse(f"It does not parse: {error}.") from None
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise refuse("It starts with neither http:// nor https://.")
+    if parts.path == "/":
+        raise refuse("A browser sends its origin without the trailing slash, so this would never match.")
+    if parts.path or parts.query or parts.fragment:
+        raise refuse("An origin has no path, query or fragment, so this would never match.")
+    if "@" in parts.netloc:
+        raise refuse("An origin has no user name.")
+    host = parts.netloc.removesuffix(f":{port}") if port else parts.netloc
+    if not _ORIGIN_HOST.fullmatch(host):
+        raise refuse("The host is not written as a browser sends it: lower-case letters, digits, dots and hyphens.")
+    if port == {"http": 80, "https": 443}[parts.scheme]:
+        raise refuse("A browser leaves the default port out, so this would never match.")
