@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def function_name(self) -> str:
-        return "items-api" if self.name == "items" else f"{self.name}-api"
+        return f"{self.name}-api"
 
     @property
     def role_name(self) -> str:
@@ -150,6 +150,12 @@ def check_name(name: str) -> None:
             "Every AWS name is derived from it.",
             "Use lower-case words joined by single hyphens, starting with a letter, at most 40 characters: "
             f"{_suggest_name(name)}.",
+        )
+    if len(name.replace("-", "")) < 3:  # noqa: PLR2004 - stated in the message
+        raise InvalidSetting(
+            f"--name {name!r} is too short.",
+            "DynamoDB wants table names of at least 3 characters, and the table is named after the stack.",
+            "Use at least 3 letters or digits.",
         )
 
 
