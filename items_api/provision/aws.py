@@ -1,0 +1,309 @@
+"""The one door to AWS: clients, sending with retries, waiting for conditions, and what its errors mean.
+
+No other module knows of retries, back-off or clocks. botocore's own retries are switched off: they send a create again
+blindly after a lost answer, and they take a hard quota for throttling.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
+
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as NotConnected
+
+from items_api import __version__
+from items_api.errors import AwsUnreachable, NotSettled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import boto3
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sts import STSClient
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "TooManyRequestsException",
+    }
+)
+# Codes that pass by themselves, but only with this in their message: the same codes also tell of what never will.
+_PASSING = (
+    ("ConflictException", "concurrent modification"),  # API Gateway: another write on the same API
+    ("ResourceConflictException", "An update is in progress for resource"),
+    ("ResourceConflictException", "currently in the following state: Pending"),
+    ("ResourceConflictException", "concurrent update operation"),
+    ("OperationAbortedException", "conflicting operation is currently in progress"),  # CloudWatch Logs
+    ("ConcurrentModification", ""),  # IAM
+    ("LimitExceededException", "simultaneously"),  # DynamoDB: too many tables in creation at once
+)
+LOST = (HTTPClientError, NotConnected)  # what botocore raises when no answer came
+_LONGEST_PASSING = 120.0  # seconds
+_ATTEMPTS_WITHOUT_ANSWER = 4
+_SERVER_ERROR = 500
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Raised in a worker at its next pause after `Aws.stop()`."""
+
+
+class Clock(Protocol):
+    """Time as the tool sees it; tests bring a faster one."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never goes back."""
+
+    def sleep(self, seconds: float, until: threading.Event) -> None:
+        """Pass that much time, or less when the event is set."""
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float, until: threading.Event) -> None:
+        until.wait(seconds)
+
+
+class Watcher(Protocol):
+    """Is told of every write, before it is sent."""
+
+    def __call__(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None: ...
+
+
+class Aws:
+    """Clients of one account and region."""
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        *,
+        endpoint_url: str | None = None,
+        clock: Clock | None = None,
+        watch: Watcher | None = None,
+    ) -> None:
+        self._session = session
+        self._endpoint_url = endpoint_url
+        self._clock = clock or SystemClock()
+        self._watch = watch
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        # Wide enough for every step's reads at once; a pool that ran full of waiting readers would lock itself up.
+        self._readers = ThreadPoolExecutor(48, thread_name_prefix="aws-read")
+
+    def _client(self, service: str) -> Any:
+        # boto3's clients may be shared among threads, its sessions may not.
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    cast("Any", service),
+                    endpoint_url=self._endpoint_url,
+                    config=Config(
+                        retries={"total_max_attempts": 1, "mode": "standard"},
+                        connect_timeout=5,
+                        read_timeout=30,
+                        max_pool_connections=16,
+                        user_agent_extra=f"items-api/{__version__}",
+                    ),
+                )
+            return self._clients[service]
+
+    @property
+    def apigateway(self) -> ApiGatewayV2Client:
+        return cast("ApiGatewayV2Client", self._client("apigatewayv2"))
+
+    @property
+    def cloudwatch(self) -> CloudWatchClient:
+        return cast("CloudWatchClient", self._client("cloudwatch"))
+
+    @property
+    def dynamodb(self) -> DynamoDBClient:
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @property
+    def iam(self) -> IAMClient:
+        return cast("IAMClient", self._client("iam"))
+
+    @property
+    def lambda_(self) -> LambdaClient:
+        return cast("LambdaClient", self._client("lambda"))
+
+    @property
+    def logs(self) -> CloudWatchLogsClient:
+        return cast("CloudWatchLogsClient", self._client("logs"))
+
+    @property
+    def sts(self) -> STSClient:
+        return cast("STSClient", self._client("sts"))
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def stop(self) -> None:
+        """End every wait: workers raise `Stopped` before their next call."""
+        self._stop.set()
+
+    def together(self, *calls: Callable[[], Any]) -> list[Any]:
+        """Run independent reads side by side; results in the order given, the first exception raised."""
+        futures = [self._readers.submit(call) for call in calls]
+        return [future.result() for future in futures]
+
+    def send(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call AWS; throttling, conflicts that pass, server errors and lost answers are tried again.
+
+        A write whose answer was lost may have taken effect: the caller takes "already exists" for a reason to look.
+        """
+        return self._send(lambda: call(*args, **kwargs), call, kwargs, unclear_attempts=_ATTEMPTS_WITHOUT_ANSWER)
+
+    def send_once(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `send`, for a create that AWS would carry out twice: sent again only after a clear refusal.
+
+        Raises what left it unclear: see `is_unclear`.
+        """
+        return self._send(lambda: call(*args, **kwargs), call, kwargs, unclear_attempts=1)
+
+    def every(self, call: Callable[..., Any], items: str, more: str = "NextToken", **parameters: Any) -> list[Any]:
+        """All `items` of a listing, page after page; `more` is what its answer and its request call the next page."""
+        found: list[Any] = []
+        next_page: dict[str, Any] = {}
+        while True:
+            page = self.send(call, **parameters, **next_page)
+            found += page[items]
+            if not page.get(more):
+                return found
+            next_page = {more: page[more]}
+
+    def _send(
+        self, attempt: Callable[[], T], call: Callable[..., T], parameters: Mapping[str, Any], *, unclear_attempts: int
+    ) -> T:
+        operation = getattr(call, "__name__", "")
+        if self._watch and not operation.startswith(("get_", "list_", "describe_")):
+            self._watch(call.__self__.meta.service_model.service_name, operation, parameters)  # type: ignore[attr-defined]
+        started = self.now()
+        failures = 0
+        while True:
+            self._stop_here()
+            try:
+                return cast("T", _strict(attempt(), operation))
+            except (ClientError, *LOST) as error:
+                failures += 1
+                worth = failures < unclear_attempts if is_unclear(error) else is_passing(error)
+                if not worth or self.now() - started > _LONGEST_PASSING:
+                    raise
+                # Full jitter, so that parallel steps do not come back as one:
+                # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+                self.pause(random.uniform(0.05, min(5.0, 0.2 * 2**failures)))  # noqa: S311 - no secret
+
+    def settle(
+        self,
+        attempt: Callable[[], T],
+        *,
+        until: Callable[[T], bool] = lambda _: True,
+        passing: Callable[[ClientError], bool] = lambda _: False,
+        waiting: str,
+        say: Callable[[str], None],
+        seconds: float = 300.0,
+    ) -> T:
+        """Repeat `attempt` until its result satisfies `until`; an error that is `passing` counts as "not yet".
+
+        Looks again after 0.1 s, then ever later up to 0.5 s (2 s once half a minute has gone). Raises `NotSettled`
+        after `seconds`; `waiting` says for what: "until the table is ACTIVE".
+        """
+        started = self.now()
+        delay = 0.1
+        while True:
+            last: object
+            try:
+                result = attempt()
+                if until(result):
+                    return result
+                last = "it was not so yet"
+            except ClientError as error:
+                if not passing(error):
+                    raise
+                last = error
+            waited = self.now() - started
+            if waited > seconds:
+                raise NotSettled(
+                    f"Waited {waited:.0f} s {waiting}, in vain.", f"The last answer: {last}.", "Run the command again."
+                )
+            say(waiting)
+            self.pause(delay)
+            delay = min(delay * 2, 0.5 if waited < 30 else 2.0)  # noqa: PLR2004 - as the docstring says
+
+    def pause(self, seconds: float) -> None:
+        self._clock.sleep(seconds, self._stop)
+        self._stop_here()
+
+    def _stop_here(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+
+def code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def says(*codes: str, text: str = "") -> Callable[[ClientError], bool]:
+    """A predicate: the error has one of these codes, and the text in its message."""
+    return lambda error: code(error) in codes and text in message(error)
+
+
+def is_passing(error: ClientError | HTTPClientError | NotConnected) -> bool:
+    """AWS refused, without effect, and will not refuse for ever."""
+    if not isinstance(error, ClientError):
+        return False
+    return code(error) in THROTTLED or any(code(error) == c and text in message(error) for c, text in _PASSING)
+
+
+def is_unclear(error: ClientError | HTTPClientError | NotConnected) -> bool:
+    """The request may have taken effect or not: a server error, or no answer at all."""
+    if not isinstance(error, ClientError):
+        return not isinstance(error, SSLError)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= _SERVER_ERROR and code(error) not in THROTTLED
+
+
+class _Answer(dict[str, Any]):
+    """A response in which a missing field is AWS's fault and says so."""
+
+    operation = ""
+
+    def __missing__(self, key: str) -> Any:
+        raise AwsUnreachable(
+            f"The answer to {self.operation} has no {key}.",
+            "Whatever answered does not speak as AWS does.",
+            "Check --endpoint-url and any proxy between here and AWS.",
+        )
+
+
+def _strict(value: Any, operation: str) -> Any:
+    if isinstance(value, dict):
+        answer = _Answer({key: _strict(inner, operation) for key, inner in value.items()})
+        answer.operation = operation
+        return answer
+    if isinstance(value, list):
+        return [_strict(inner, operation) for inner in value]
+    return value

@@ -1,0 +1,211 @@
+"""The Lambda function: the zipped handler, its configuration, and the execution role behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from items_api.errors import AwsRefused
+from items_api.provision.aws import code, message, says
+from items_api.provision.bundle import HANDLER, bundle, code_sha256
+from items_api.provision.step import Drift, Found, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+
+    from items_api.provision.aws import Aws
+    from items_api.provision.logs import LogGroup
+    from items_api.provision.role import Role
+    from items_api.settings import Arns, Settings
+
+RUNTIME = "python3.13"
+ARCHITECTURES = ["arm64"]
+# Which role, not only its name: a role deleted and made again is another principal, and the function fails with it.
+ROLE_ID_TAG = "items-api:role-id"
+
+_ABSENT = says("ResourceNotFoundException")
+# The role is there and Lambda does not see it yet, or not its trust policy:
+# https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/lambda/function.go
+_ROLE_NOT_YET = (
+    "The role defined for the function cannot be assumed by Lambda",
+    "The provided execution role does not have permissions",
+    "KMS key is invalid for CreateGrant",
+)
+_CODE_FIELDS = ("code", "architectures")
+
+
+def role_not_assumable_yet(error: ClientError) -> bool:
+    return code(error) == "InvalidParameterValueException" and any(text in message(error) for text in _ROLE_NOT_YET)
+
+
+class Function(Step):
+    type = "AWS::Lambda::Function"
+    title = "Lambda function"
+    fixed = frozenset({"package"})
+
+    def __init__(self, settings: Settings, arns: Arns, aws: Aws, role: Role, logs: LogGroup) -> None:
+        super().__init__(settings, arns, aws, role, logs)
+        self._role = role
+
+    @property
+    def name(self) -> str:
+        return self.settings.function_name
+
+    def want(self) -> dict[str, Any]:
+        return {
+            "package": "Zip",
+            "code": code_sha256(),
+            "architectures": ARCHITECTURES,
+            "runtime": RUNTIME,
+            "handler": HANDLER,
+            "role": self.arns.role,
+            "memory": self.settings.memory,
+            "timeout": self.settings.timeout,
+            "environment": {"TABLE_NAME": self.settings.table_name},
+            "layers": [],
+            "log group": self.settings.log_group_name,
+            "state": "Active",
+            "last update": "Successful",
+        }
+
+    def want_tags(self) -> dict[str, str]:
+        role = self._role.found
+        return {**super().want_tags(), ROLE_ID_TAG: role.ids["role"] if role else "(of the new role)"}
+
+    def read(self) -> Found | None:
+        try:
+            answer = self.aws.send(self.aws.lambda_.get_function, FunctionName=self.name)
+        except ClientError as error:
+            if _ABSENT(error):
+                return None
+            raise
+        configuration = answer["Configuration"]
+        return Found(
+            arn=configuration["FunctionArn"],
+            fields=_fields(configuration, self.settings.log_group_name),
+            tags=answer.get("Tags", {}),
+            ids={
+                "updated": configuration.get("LastModified"),
+                "reason": configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "",
+            },
+        )
+
+    def create(self) -> Found:
+        try:
+            configuration = self.settle(
+                lambda: self.aws.send(self.aws.lambda_.create_function, **self.create_request()),
+                passing=role_not_assumable_yet,
+                waiting="until Lambda can assume the role",
+            )
+        except ClientError as error:
+            if not says("ResourceConflictException", text="already exist")(error):
+                raise
+            return self.take_existing()
+        fields = {**self.want(), "state": configuration.get("State", "Pending")}
+        return Found(self.arns.function, fields=fields, tags=self.want_tags())
+
+    def create_request(self) -> dict[str, Any]:
+        return {
+            **self.configuration_request(),
+            "Architectures": ARCHITECTURES,
+            "Code": {"ZipFile": bundle()},
+            "Tags": self.want_tags(),
+        }
+
+    def configuration_request(self) -> dict[str, Any]:
+        return {
+            "FunctionName": self.name,
+            "Runtime": RUNTIME,
+            "Handler": HANDLER,
+            "Role": self.arns.role,
+            "MemorySize": self.settings.memory,
+            "Timeout": self.settings.timeout,
+            "Environment": {"Variables": {"TABLE_NAME": self.settings.table_name}},
+        }
+
+    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
+        if not _has_settled(found):
+            found = self._wait_until_active()
+        failed = _has_failed(found)
+        if failed or any(f in drift for f in _CODE_FIELDS):
+            # Architectures change through this call alone.
+            self.aws.send(
+                self.aws.lambda_.update_function_code,
+                FunctionName=self.name,
+                ZipFile=bundle(),
+                Architectures=ARCHITECTURES,  # type: ignore[arg-type]
+            )
+            found = self._wait_until_active()
+        new_role = "tags" in drift and drift["tags"].have.get(ROLE_ID_TAG) != drift["tags"].want[ROLE_ID_TAG]
+        settled = {"state", "last update", "tags", *_CODE_FIELDS}
+        if new_role or failed or any(f not in settled for f in drift):
+            self._update_configuration(drift)
+            found = self._wait_until_active()
+        if _has_failed(found):
+            raise AwsRefused(
+                f"The {self.title} {self.name} did not become Active.",
+                found.ids["reason"] or "Lambda gives no reason.",
+                "Run up again; if it fails again, delete the function and run up.",
+            )
+        if "tags" in drift:
+            self.aws.send(self.aws.lambda_.tag_resource, Resource=self.arns.function, Tags=self.want_tags())
+
+    def _update_configuration(self, drift: Mapping[str, Drift]) -> None:
+        # The role is named also when its ARN is as it was: that is what makes Lambda see a role made again.
+        request = self.configuration_request()
+        if "layers" in drift:
+            request["Layers"] = []
+        if "log group" in drift:
+            request["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.settings.log_group_name}
+        self.settle(
+            lambda: self.aws.send(self.aws.lambda_.update_function_configuration, **request),
+            passing=role_not_assumable_yet,
+            waiting="until Lambda can assume the role",
+        )
+
+    def _wait_until_active(self) -> Found:
+        found = self.settle(self.read, until=_has_settled, waiting="until the function is Active")
+        assert found is not None  # noqa: S101 - what settle was told to wait for
+        return found
+
+    def delete(self, found: Found) -> None:
+        del found
+        try:
+            self.aws.send(self.aws.lambda_.delete_function, FunctionName=self.name)
+        except ClientError as error:
+            if not _ABSENT(error):
+                raise
+        self.settle(self.read, until=lambda seen: seen is None, waiting="until the function is gone")
+
+
+def _has_settled(found: Found | None) -> bool:
+    return found is not None and found.fields["state"] != "Pending" and found.fields["last update"] != "InProgress"
+
+
+def _has_failed(found: Found) -> bool:
+    return "Failed" in (found.fields["state"], found.fields["last update"])
+
+
+def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict[str, Any]:
+    state = configuration.get("State", "Active")
+    return {
+        "package": configuration.get("PackageType", "Zip"),
+        "code": configuration["CodeSha256"],
+        "architectures": configuration.get("Architectures", ["x86_64"]),
+        "runtime": configuration.get("Runtime"),
+        "handler": configuration.get("Handler"),
+        "role": configuration["Role"],
+        "memory": configuration["MemorySize"],
+        "timeout": configuration["Timeout"],
+        "environment": configuration.get("Environment", {}).get("Variables", {}),
+        "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
+        # Emulators and older answers leave it out, and then it is the default one.
+        "log group": configuration.get("LoggingConfig", {}).get("LogGroup", log_group),
+        # Inactive is what Lambda makes of a function that nobody called for weeks; the next call wakes it.
+        "state": {"Inactive": "Active"}.get(state, state),
+        # May be null for a moment, which means that an update is on its way.
+        "last update": configuration.get("LastUpdateStatus") or "InProgress",
+    }

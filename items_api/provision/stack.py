@@ -1,0 +1,224 @@
+"""The steps of a stack and their order, and the four things done with them: look, plan, up and down.
+
+The order is read off the constructors: a step comes after those it takes. Going up, the table, the role, the log group
+and the API have no needs and start side by side; the function waits for the role and the log group, the permission for
+the function and the API. Going down it is the reverse, with the API before the function so that no request meets a
+missing one.
+"""
+
+from __future__ import annotations
+
+import queue
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from items_api.errors import NotSettled, Problem
+from items_api.provision.api import Api
+from items_api.provision.aws import Stopped
+from items_api.provision.function import Function
+from items_api.provision.logs import LogGroup
+from items_api.provision.permission import Permission
+from items_api.provision.refusals import problem_from
+from items_api.provision.role import Role
+from items_api.provision.step import Change, Outcome, State, Step
+from items_api.provision.table import Table
+from items_api.settings import Arns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from items_api.provision.aws import Aws
+    from items_api.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step is at work; `waiting` says what for, or is empty."""
+
+    title: str
+    waiting: str = ""
+
+
+class Stack:
+    """One deployed copy: its steps, in the tutorial's order."""
+
+    def __init__(self, settings: Settings, aws: Aws, account: str) -> None:
+        arns = Arns(settings, account)
+        self.settings = settings
+        self.account = account
+        self.aws = aws
+        self.table = Table(settings, arns, aws)
+        self.role = Role(settings, arns, aws)
+        self.logs = LogGroup(settings, arns, aws)
+        self.function = Function(settings, arns, aws, self.role, self.logs)
+        self.api = Api(settings, arns, aws)
+        self.permission = Permission(settings, arns, aws, self.function, self.api)
+        self.steps: tuple[Step, ...] = (self.table, self.role, self.logs, self.function, self.api, self.permission)
+        # What became of each step in the last `up` or `down`, also when that was cut short.
+        self.outcomes: dict[Step, Outcome] = {}
+
+    @property
+    def endpoint(self) -> str | None:
+        return self.api.endpoint
+
+    def look(self) -> list[Outcome]:
+        """Read everything, side by side, and tell the state and drift of each resource. Writes nothing."""
+        self.aws.together(*(lambda step=step: self._explained("read", step, step.look) for step in self.steps))
+        return [self._state(step) for step in self.steps]
+
+    def plan(self, *, adopt: bool = False) -> list[Outcome]:
+        """What `up` would do, from what `look` saw. Raises `NotOurs` or `CannotChange` where it would have to stop."""
+        return [self._planned(step, adopt=adopt) for step in self.steps]
+
+    def up(self) -> Iterator[Progress | Outcome]:
+        """Converge from what `look` saw. Yields as things happen; steps that need a failed one are skipped."""
+        graph = {step: set(step.needs) for step in self.steps}
+        yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
+
+    def down(self, *, keep_table: bool = False) -> Iterator[Progress | Outcome]:
+        """Delete what `look` saw and is the stack's own, in reverse; then `leftovers` tells whether it is all gone."""
+        graph: dict[Step, set[Step]] = {step: set() for step in self.steps}
+        for step in self.steps:
+            for needed in step.needs:
+                graph[needed].add(step)
+        graph[self.function].add(self.api)
+        kept = {self.table} if keep_table else set()
+        yield from self._run(graph, lambda step: ("delete", lambda: self._deleted(step, kept=step in kept)))
+
+    def leftovers(self, *, keep_table: bool = False) -> list[Outcome]:
+        """Look again in every service: what is still there and is the stack's own."""
+        kept = {self.table.type} if keep_table else set()
+        there = (State.OK, State.DRIFTED)
+        return [outcome for outcome in self.look() if outcome.state in there and outcome.type not in kept]
+
+    def _state(self, step: Step) -> Outcome:
+        found = step.found
+        if found is None:
+            return _outcome(step, state=State.MISSING)
+        if not step.is_ours(found):
+            return replace(_outcome(step, state=State.FOREIGN), notes=(str(step.foreign(found)),))
+        drift = step.compare(found)
+        return _outcome(step, state=State.DRIFTED if drift else State.OK, drift=drift)
+
+    def _planned(self, step: Step, *, adopt: bool) -> Outcome:
+        found = step.found
+        if found is None or found.leaving:
+            return _outcome(step, change=Change.CREATED)
+        if not step.is_ours(found):
+            if not adopt:
+                raise step.foreign(found)
+            step.check_adoptable(found)
+        drift = step.compare(found)
+        step.must_be_changeable(drift)
+        return _outcome(step, change=Change.UPDATED if drift else Change.UNCHANGED, drift=drift)
+
+    def _ensured(self, step: Step) -> Outcome:
+        before = step.compare(step.found) if step.found else ()
+        change = step.ensure()
+        return _outcome(step, change=change, drift=before if change is Change.UPDATED else ())
+
+    def _deleted(self, step: Step, *, kept: bool) -> Outcome:
+        found = step.found
+        if found is None:
+            return _outcome(step, change=Change.ABSENT)
+        if not step.is_ours(found):
+            left = f"left alone: this {step.title} does not carry the stack's tags"
+            return replace(_outcome(step, change=Change.SKIPPED), notes=(left,))
+        if kept:
+            return replace(_outcome(step, change=Change.SKIPPED), notes=("kept, with its data, as asked",))
+        step.delete(found)
+        return _outcome(step, change=Change.DELETED)
+
+    def _run(
+        self,
+        graph: Mapping[Step, set[Step]],
+        work: Callable[[Step], tuple[str, Callable[[], Outcome]]],
+    ) -> Iterator[Progress | Outcome]:
+        """Work off the graph with a thread a step; end every wait and worker when the caller goes away."""
+        events: queue.Queue[Progress | Step | BaseException] = queue.Queue()
+        sorter = TopologicalSorter(graph)
+        sorter.prepare()
+        self.outcomes = {}
+        with ThreadPoolExecutor(len(self.steps), thread_name_prefix="step") as pool:
+            try:
+                while sorter.is_active():
+                    for step in sorter.get_ready():
+                        verb, act = work(step)
+                        if bad := [need for need in graph[step] if self.outcomes[need].change is Change.FAILED]:
+                            act = _skip(step, bad[0])
+                        pool.submit(self._work, step, verb, act, events)
+                    event = events.get()
+                    if isinstance(event, BaseException):
+                        raise event  # noqa: TRY301 - a worker's bug, raised where the user stands
+                    if isinstance(event, Step):
+                        sorter.done(event)
+                        yield self.outcomes[event]
+                    else:
+                        yield event
+            except BaseException:
+                self.aws.stop()
+                raise
+
+    def _work(
+        self, step: Step, verb: str, act: Callable[[], Outcome], events: queue.Queue[Progress | Step | BaseException]
+    ) -> None:
+        said = ""
+
+        def say(waiting: str) -> None:
+            nonlocal said
+            if waiting != said:
+                said = waiting
+                events.put(Progress(step.title, waiting))
+
+        step.say = say
+        events.put(Progress(step.title))
+        started = self.aws.now()
+        try:
+            outcome = self._explained(verb, step, act)
+        except Problem as problem:
+            outcome = replace(_outcome(step, change=Change.FAILED), error=problem)
+        except Stopped:
+            outcome = replace(_outcome(step, change=Change.FAILED), error=_interrupted(step, verb))
+        except BaseException as bug:  # noqa: BLE001 - it is raised again where the caller stands
+            events.put(bug)
+            return
+        self.outcomes[step] = replace(outcome, seconds=round(self.aws.now() - started, 3))
+        events.put(step)
+
+    def _explained(self, verb: str, step: Step, act: Callable[[], T]) -> T:
+        try:
+            return act()
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            raise problem_from(error, f"Could not {verb} the {step.title} {step.name}") from error
+
+
+def _outcome(step: Step, **what: object) -> Outcome:
+    found = step.found
+    return Outcome(
+        type=step.type,
+        title=step.title,
+        name=step.name,
+        arn=found.arn if found else None,
+        notes=found.notes if found else (),
+        **what,  # type: ignore[arg-type]
+    )
+
+
+def _skip(step: Step, needed: Step) -> Callable[[], Outcome]:
+    note = f"not tried: the {needed.title} comes first"
+    return lambda: replace(_outcome(step, change=Change.SKIPPED), notes=(note,))
+
+
+def _interrupted(step: Step, verb: str) -> Problem:
+    return NotSettled(
+        f"Interrupted before the {step.title} {step.name} was done ({verb}).",
+        "What was under way may have taken effect.",
+        "Run the same command again to finish, or items-api down to remove everything.",
+    )
