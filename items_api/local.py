@@ -1,0 +1,310 @@
+"""Finds, starts and stops the local AWS: one server per home folder, in the background, on 127.0.0.1.
+
+    ensure_running()   `up`: finds it or starts it
+    resume()           every other command: finds it, starts it again if it has run before, else None
+    find()             looks and never starts
+    stop()             a clean stop, which saves the state
+
+Two commands at the same moment are put in a row by a lock, so there is one server, and nobody sees it half started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from items_api.errors import LocalUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+ACCOUNT = "123456789012"
+HOST = "127.0.0.1"
+START_SECONDS = 60.0  # a cold disk on a small machine; usually it is well under one
+STOP_SECONDS = 30.0
+# What the server needs from the user's environment. Nothing of AWS, no proxy, no setting of ministack's own.
+KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
+
+
+STARTING, READY, STOPPING = "starting", "ready", "stopping"
+PORT_TAKEN = 3  # the server's exit code: the port that its endpoints contain belongs to another program now
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running local AWS: where it is, what to sign with, and what its user must be told (`note`, often empty)."""
+
+    endpoint_url: str
+    access_key: str
+    secret_key: str
+    pid: int
+    port: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one local AWS, and who may write what in it: `settings` the CLI, the rest the server."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> Path:
+        """`{"port": int | null, "access_key": str, "secret_key": str}`, kept over restarts."""
+        return self.folder / "settings.json"
+
+    @property
+    def process(self) -> Path:
+        """`{"pid": int, "phase": str}` of the running server; still there without one, it crashed."""
+        return self.folder / "process.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "server.lock"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def scratch(self) -> Path:
+        return self.folder / "tmp"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file, or None where there is none or not a whole one."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replaces the file in one move, readable by its owner alone: it may hold credentials."""
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(content, file)
+    fresh.replace(path)
+
+
+def home() -> Path:
+    """The user's folder for this tool: `ITEMS_API_HOME`, or the platform's application folder."""
+    if chosen := os.environ.get("ITEMS_API_HOME"):
+        return Path(chosen).expanduser().absolute()
+    import click  # noqa: PLC0415 - the functions below must stay cheap to import
+
+    return Path(click.get_app_dir("items-api"))
+
+
+def ensure_running(home: Path, say: Callable[[str], None] = lambda _: None) -> LocalAws:
+    """Finds the server or starts it; `say` hears what takes time. Raises LocalUnavailable."""
+    place = _place(home)
+    with _one_at_a_time(place, say):
+        return _running(place) or _start(place, say)
+
+
+def resume(home: Path, say: Callable[[str], None] = lambda _: None) -> LocalAws | None:
+    """Finds the server, or starts it again with its state; None if there never was one or it ended empty."""
+    place = _place(home)
+    with _one_at_a_time(place, say):
+        running = _running(place)
+        if running or not place.state.exists():
+            return running
+        return _start(place, say)
+
+
+def find(home: Path) -> LocalAws | None:
+    """The running server, or None. Looks only; costs a file lock and two small files."""
+    place = Place(home / "local-aws")
+    return _running(place) if place.folder.exists() else None
+
+
+def stop(home: Path, *, forget: bool = False) -> None:
+    """Stops the server, if one runs, after it has saved its state. `forget`: nothing is worth keeping, port included.
+
+    Raises LocalUnavailable if it does not end; it is never killed, for that would lose what it has not saved.
+    """
+    place = _place(home)
+    with _one_at_a_time(place, lambda _: None):
+        running = _running(place)
+        if running:
+            os.kill(running.pid, signal.SIGTERM)
+            if not _wait(lambda: not _alive(place), STOP_SECONDS):
+                raise LocalUnavailable(
+                    f"The local AWS (process {running.pid}) did not stop.",
+                    f"It has been saving its state for {STOP_SECONDS:.0f} s.",
+                    f"Look into {place.log}. To give up what is unsaved: kill -9 {running.pid}",
+                )
+        if forget:
+            shutil.rmtree(place.state, ignore_errors=True)
+            shutil.rmtree(place.scratch, ignore_errors=True)
+            place.settings.unlink(missing_ok=True)
+            place.process.unlink(missing_ok=True)
+
+
+def server_environment(user: Mapping[str, str]) -> dict[str, str]:
+    """What the server inherits: a few variables of the user's, and where this package is."""
+    package_root = str(Path(__file__).resolve().parent.parent)
+    kept = {name: user[name] for name in KEPT_VARIABLES if name in user}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [package_root, user.get("PYTHONPATH")]))}
+
+
+def _place(home: Path) -> Place:
+    place = Place(home / "local-aws")
+    try:
+        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalUnavailable(
+            f"Could not use the folder {home} for the local AWS.",
+            f"{error.strerror or error}.",
+            "Set ITEMS_API_HOME to a folder that you may write to.",
+        ) from None
+    return place
+
+
+@contextlib.contextmanager
+def _one_at_a_time(place: Place, say: Callable[[str], None]) -> Iterator[None]:
+    with (place.folder / "commands.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another items-api is starting or stopping the local AWS; waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _alive(place: Place) -> bool:
+    """Whether a server holds its lock. The kernel frees it however the server ends."""
+    try:
+        lock = place.lock.open("r+")
+    except FileNotFoundError:
+        return False
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _phase(place: Place) -> str:
+    return str((read_json(place.process) or {}).get("phase", STARTING))
+
+
+def _running(place: Place, note: str = "") -> LocalAws | None:
+    """The server once it is ready; one that is on its way up or down is waited for."""
+    if not _wait(lambda: not _alive(place) or _phase(place) == READY, START_SECONDS):
+        raise LocalUnavailable(
+            "The local AWS hangs.",
+            f"It has been {_phase(place)} for {START_SECONDS:.0f} s.",
+            f"Look into {place.log}, and end it: kill {(read_json(place.process) or {}).get('pid', '')}",
+        )
+    process, settings = read_json(place.process), read_json(place.settings)
+    if not _alive(place) or process is None or settings is None:
+        return None
+    return LocalAws(
+        endpoint_url=f"http://{HOST}:{settings['port']}",
+        access_key=settings["access_key"],
+        secret_key=settings["secret_key"],
+        pid=process["pid"],
+        port=settings["port"],
+        note=note,
+    )
+
+
+def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
+    if importlib.util.find_spec("ministack") is None:
+        raise LocalUnavailable(
+            "The local AWS is not installed.",
+            "It is the package ministack, an extra of this one.",
+            "Run: pip install 'items-api[local]' (with pipx: pipx inject items-api ministack; with uv: "
+            "uv tool install 'items-api[local]').",
+        )
+    import secrets  # noqa: PLC0415 - costs 10 ms, and only the first start needs it
+
+    note = _crash_note(place)
+    say("Starting the local AWS.")
+    settings = read_json(place.settings) or {}
+    settings.setdefault("access_key", f"LOCAL{secrets.token_hex(16).upper()}")
+    settings.setdefault("secret_key", secrets.token_hex(20))
+    write_json(place.settings, settings)
+    # A process file that outlives its server means a crash; this one has been noticed.
+    place.process.unlink(missing_ok=True)
+    if place.log.exists():
+        place.log.replace(place.log.with_suffix(".old.log"))
+    with place.log.open("xb") as log:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", "items_api.local_server", str(place.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=place.folder,
+            env=server_environment(os.environ),
+            start_new_session=True,
+            check=False,
+        )
+    if done.returncode == PORT_TAKEN:
+        raise _port_taken(place)
+    running = _running(place, note) if done.returncode == 0 else None
+    if running is None:
+        raise _died(place)
+    return running
+
+
+def _crash_note(place: Place) -> str:
+    """What a crash cost. A process file without its server is the mark of one, unless it never got ready."""
+    if not place.process.exists() or _phase(place) == STARTING:
+        return ""
+    saved = max((file.stat().st_mtime for file in place.state.glob("*.json")), default=None)
+    lost = "nothing of it was saved yet"
+    if saved is not None:
+        lost = (
+            f"what changed after its last save, {datetime.fromtimestamp(saved).astimezone():%Y-%m-%d %H:%M:%S}, is lost"
+        )
+    return f"The local AWS had been killed or had crashed: {lost}."
+
+
+def _port_taken(place: Place) -> LocalUnavailable:
+    port = (read_json(place.settings) or {}).get("port")
+    return LocalUnavailable(
+        "The local AWS could not start.",
+        f"Another program listens on its port {port}, which is part of the endpoints it has given out.",
+        f"Find that program (lsof -i :{port}) and stop it. Or start afresh beside it, on a free port: "
+        "set ITEMS_API_HOME to another folder.",
+    )
+
+
+def _died(place: Place) -> LocalUnavailable:
+    lines = place.log.read_text(errors="replace").strip().splitlines()
+    return LocalUnavailable(
+        "The local AWS could not start.",
+        f"Its last words: {lines[-1]}" if lines else "It ended without a word.",
+        f"The whole log is {place.log}.",
+    )

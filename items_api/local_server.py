@@ -1,0 +1,259 @@
+"""The local AWS's own process: ministack on one port of 127.0.0.1, with what a background server needs around it.
+
+`local.py` starts it as `python -m items_api.local_server FOLDER` and they meet in that folder (`Place`). This process
+holds a lock on `server.lock` for as long as it lives, so whether it runs is a question to the kernel: no stale
+process id, no reused one and no stranger on the port can pass for it.
+
+ministack saves its state on a clean stop only. Here it is also saved within seconds of a change, so that a crash or a
+power cut costs those seconds and not everything since the last stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from items_api.local import ACCOUNT, HOST, PORT_TAKEN, READY, STARTING, STOPPING, Place, read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+SERVICES = "apigateway,dynamodb,iam,lambda,logs,monitoring,sts,tagging"
+# The two ways to call an HTTP API, exactly as ministack tells them from calls to AWS.
+API_HOST = re.compile(r"[a-f0-9]{8}\.execute-api\.localhost(:\d+)?")
+API_PATH = re.compile(r"/_aws/execute-api/[a-f0-9]{8}/")
+USUAL_PORTS = range(4566, 4600)  # 4566 is where AWS emulators live; a fixed range stays clear of outgoing connections
+
+
+def answers(port: int) -> bool:
+    """Whether anybody serves this port on loopback. `*.localhost` may mean IPv6, so both are asked."""
+    for family, host in ((socket.AF_INET, HOST), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.settimeout(1)
+                probe.connect((host, port))
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def listen(ports: Iterable[int]) -> socket.socket | None:
+    """The first of the ports that is free, already listening: nobody can take it before the server is up."""
+    for port in ports:
+        if port and answers(port):
+            continue
+        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((HOST, port))
+            server.listen()
+        except OSError:
+            server.close()
+            continue
+        return server
+    return None
+
+
+class Saver:
+    """Calls `save` soon after requests, and spends at most a twentieth of the time on it."""
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        self._save = save
+        self._changed = asyncio.Event()
+        self._pause = 1.0
+
+    def changed(self) -> None:
+        self._changed.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(self._pause)
+            self._changed.clear()
+            began = time.perf_counter()
+            self._save()
+            self._pause = max(1.0, 20 * (time.perf_counter() - began))
+
+
+class Guarded:
+    """ministack, for its owner alone.
+
+    It checks no signature of its root caller, whose access key may also be "test" or any account id; its
+    administration needs none at all. Whoever reaches the port, any web page included, could create a function and so
+    run code as the user. Here the root access key is a secret of the folder and no other is accepted; sessions and
+    IAM users, whose signatures ministack does verify, pass, and so does whoever calls an HTTP API.
+    """
+
+    def __init__(self, app: App, access_key: str, saver: Saver, announce: Callable[[str], None]) -> None:
+        self._app = app
+        self._access_key = access_key
+        self._saver = saver
+        self._announce = announce
+        self._saving: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, self._hear(receive), self._tell(send))
+        elif scope["type"] == "http" and self._welcome(scope):
+            await self._app(scope, receive, send)
+            self._saver.changed()
+        elif scope["type"] == "http":
+            # No body: each AWS protocol would want its own, and every SDK reads a bare 403.
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send({"type": "websocket.close"})
+
+    def _welcome(self, scope: Message) -> bool:
+        # The key as ministack itself will read it.
+        from ministack.core.router import extract_access_key_id  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        authorization = ", ".join(value for name, value in headers if name == b"authorization")
+        key = extract_access_key_id({"authorization": authorization}, parse_qs(scope["query_string"].decode("latin-1")))
+        if key:
+            return bool(key == self._access_key or key.startswith(("ASIA", "AKIA")))
+        host = next((value for name, value in headers if name == b"host"), "")
+        return bool(API_HOST.fullmatch(host) or API_PATH.match(scope["path"]))
+
+    def _hear(self, receive: Receive) -> Receive:
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                self._announce(STOPPING)
+                if self._saving:
+                    self._saving.cancel()
+            return message
+
+        return hear
+
+    def _tell(self, send: Send) -> Send:
+        async def tell(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                self._saving = asyncio.create_task(self._saver.run())
+                self._announce(READY)
+
+        return tell
+
+
+def serve(place: Place, listener: socket.socket) -> None:
+    """Runs until SIGTERM or SIGINT; ministack saves its state before this returns."""
+    # ministack reads its settings from the environment at import.
+    from hypercorn.asyncio import serve as run_server  # noqa: PLC0415
+    from hypercorn.config import Config  # noqa: PLC0415
+    from ministack import app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    def announce(phase: str) -> None:
+        write_json(place.process, {"pid": os.getpid(), "phase": phase})
+
+    def save() -> None:
+        ministack.save_all(ministack._build_persistence_save_dict())  # noqa: SLF001 - there is no public way
+
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.graceful_timeout = 1.0  # idle keep-alive connections are all that is left by then
+    config.loglevel = "WARNING"
+
+    async def run() -> None:
+        guarded = Guarded(ministack.app, os.environ["AWS_ACCESS_KEY_ID"], Saver(save), announce)
+        await run_server(guarded, config)  # type: ignore[arg-type]
+
+    announce(STARTING)
+    asyncio.run(run())
+    place.process.unlink()
+
+
+def configure(place: Place, port: int, access_key: str, secret_key: str) -> None:
+    """The whole configuration of ministack, in this process's environment."""
+    os.environ.pop("PYTHONPATH", None)  # it found this module; the functions that ministack runs shall not have it
+    os.environ.update(
+        ACCOUNT_ENVIRONMENT
+        | {
+            "GATEWAY_PORT": str(port),
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
+            "STATE_DIR": str(place.state),
+            "TMPDIR": str(place.scratch),
+        }
+    )
+
+
+ACCOUNT_ENVIRONMENT = {
+    "AUTH": "true",  # signatures are verified and IAM policies enforced
+    "MINISTACK_ACCOUNT_ID": ACCOUNT,
+    "MINISTACK_HOST": "localhost",
+    "BIND_HOST": HOST,
+    "SERVICES": SERVICES,
+    "PERSIST_STATE": "1",
+    "LOG_LEVEL": "WARNING",
+    # Listeners and helpers that this needs none of; the Docker one would remove containers that are not ours.
+    "IOT_MTLS_ENABLED": "0",
+    "SFTP_ENABLED": "0",
+    "DOCKER_HOST": "unix:///nonexistent",
+    # Inherited by the functions: nothing of the user's own AWS set-up, no instance metadata, no proxy.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "*",
+}
+
+
+def hold(place: Place) -> int | None:
+    """Locks the place for this process's life; None if another server has it."""
+    lock = os.open(place.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    for _ in range(50):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)  # a command that looks whether a server runs holds it for an instant
+        else:
+            return lock
+    os.close(lock)
+    return None
+
+
+def main() -> int:
+    place = Place(Path(sys.argv[1]))
+    os.umask(0o077)
+    if hold(place) is None:
+        return 0  # another one runs, and that is all that was asked for
+    settings = read_json(place.settings) or {}
+    kept = settings.get("port")
+    listener = listen([kept] if kept is not None else [*USUAL_PORTS, 0])
+    if listener is None:
+        return PORT_TAKEN
+    port = listener.getsockname()[1]
+    write_json(place.settings, settings | {"port": port})
+    # The caller waits for this process to end and leaves no zombie; its child, an orphan, is the server.
+    if os.fork():
+        return 0
+    shutil.rmtree(place.scratch, ignore_errors=True)
+    place.scratch.mkdir()
+    configure(place, port, settings["access_key"], settings["secret_key"])
+    serve(place, listener)
+    # No function outlives the server: they are all that is left of its process group.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    shutil.rmtree(place.scratch, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
