@@ -11,7 +11,6 @@ Two commands at the same moment are put in a row by a lock, so there is one serv
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import json
 import os
@@ -27,6 +26,13 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.errors import LocalUnavailable
 
+try:
+    import fcntl
+except ModuleNotFoundError:
+    raise LocalUnavailable(
+        "The local AWS does not run on Windows itself.", "It needs POSIX locks and processes.", "Run it in WSL."
+    ) from None
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -36,8 +42,6 @@ START_SECONDS = 60.0  # a cold disk on a small machine; usually it is well under
 STOP_SECONDS = 30.0
 # What the server needs from the user's environment. Nothing of AWS, no proxy, no setting of ministack's own.
 KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
-
-
 STARTING, READY, STOPPING = "starting", "ready", "stopping"
 PORT_TAKEN = 3  # the server's exit code: the port that its endpoints contain belongs to another program now
 
@@ -54,37 +58,20 @@ class LocalAws:
     note: str = ""
 
 
-@dataclass(frozen=True)
 class Place:
-    """The folder of one local AWS, and who may write what in it: `settings` the CLI, the rest the server."""
+    """The folder of one local AWS: where its server and the commands meet."""
 
-    folder: Path
-
-    @property
-    def settings(self) -> Path:
-        """`{"port": int | null, "access_key": str, "secret_key": str}`, kept over restarts."""
-        return self.folder / "settings.json"
-
-    @property
-    def process(self) -> Path:
-        """`{"pid": int, "phase": str}` of the running server; still there without one, it crashed."""
-        return self.folder / "process.json"
-
-    @property
-    def lock(self) -> Path:
-        return self.folder / "server.lock"
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def scratch(self) -> Path:
-        return self.folder / "tmp"
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "server.log"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = (
+            folder / "settings.json"
+        )  # {"port": int, "access_key": str, "secret_key": str}; outlives servers
+        self.process = folder / "process.json"  # {"pid": int, "phase": str}; still there without a server, it crashed
+        self.lock = folder / "server.lock"  # held by the server for as long as it lives
+        self.turn = folder / "commands.lock"  # held by a command while it looks, starts or stops
+        self.state = folder / "state"
+        self.scratch = folder / "tmp"
+        self.log = folder / "server.log"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -116,19 +103,16 @@ def home() -> Path:
 
 def ensure_running(home: Path, say: Callable[[str], None] = lambda _: None) -> LocalAws:
     """Finds the server or starts it; `say` hears what takes time. Raises LocalUnavailable."""
-    place = _place(home)
-    with _one_at_a_time(place, say):
+    with _in_turn(home, say) as place:
         return _running(place) or _start(place, say)
 
 
 def resume(home: Path, say: Callable[[str], None] = lambda _: None) -> LocalAws | None:
     """Finds the server, or starts it again with its state; None if there never was one or it ended empty."""
-    place = _place(home)
-    with _one_at_a_time(place, say):
+    with _in_turn(home, say) as place:
         running = _running(place)
-        if running or not place.state.exists():
-            return running
-        return _start(place, say)
+        ran_before = place.state.exists() or place.process.exists()
+        return _start(place, say) if ran_before and not running else running
 
 
 def find(home: Path) -> LocalAws | None:
@@ -142,8 +126,7 @@ def stop(home: Path, *, forget: bool = False) -> None:
 
     Raises LocalUnavailable if it does not end; it is never killed, for that would lose what it has not saved.
     """
-    place = _place(home)
-    with _one_at_a_time(place, lambda _: None):
+    with _in_turn(home, lambda _: None) as place:
         running = _running(place)
         if running:
             os.kill(running.pid, signal.SIGTERM)
@@ -167,28 +150,26 @@ def server_environment(user: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [package_root, user.get("PYTHONPATH")]))}
 
 
-def _place(home: Path) -> Place:
+@contextlib.contextmanager
+def _in_turn(home: Path, say: Callable[[str], None]) -> Iterator[Place]:
+    """The place, for one command at a time."""
     place = Place(home / "local-aws")
     try:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        turn = place.turn.open("a")
     except OSError as error:
         raise LocalUnavailable(
             f"Could not use the folder {home} for the local AWS.",
-            f"{error.strerror or error}.",
+            f"{error.strerror}: {error.filename}.",
             "Set ITEMS_API_HOME to a folder that you may write to.",
         ) from None
-    return place
-
-
-@contextlib.contextmanager
-def _one_at_a_time(place: Place, say: Callable[[str], None]) -> Iterator[None]:
-    with (place.folder / "commands.lock").open("a") as lock:
+    with turn:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("Another items-api is starting or stopping the local AWS; waiting for it.")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+            fcntl.flock(turn, fcntl.LOCK_EX)
+        yield place
 
 
 def _alive(place: Place) -> bool:
@@ -240,25 +221,10 @@ def _running(place: Place, note: str = "") -> LocalAws | None:
 
 
 def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
-    if importlib.util.find_spec("ministack") is None:
-        raise LocalUnavailable(
-            "The local AWS is not installed.",
-            "It is the package ministack, an extra of this one.",
-            "Run: pip install 'items-api[local]' (with pipx: pipx inject items-api ministack; with uv: "
-            "uv tool install 'items-api[local]').",
-        )
-    import secrets  # noqa: PLC0415 - costs 10 ms, and only the first start needs it
-
+    _require_ministack()
     note = _crash_note(place)
     say("Starting the local AWS.")
-    settings = read_json(place.settings) or {}
-    settings.setdefault("access_key", f"LOCAL{secrets.token_hex(16).upper()}")
-    settings.setdefault("secret_key", secrets.token_hex(20))
-    write_json(place.settings, settings)
-    # A process file that outlives its server means a crash; this one has been noticed.
-    place.process.unlink(missing_ok=True)
-    if place.log.exists():
-        place.log.replace(place.log.with_suffix(".old.log"))
+    _prepare(place)
     with place.log.open("xb") as log:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-P", "-m", "items_api.local_server", str(place.folder)],
@@ -276,6 +242,29 @@ def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
     if running is None:
         raise _died(place)
     return running
+
+
+def _require_ministack() -> None:
+    if importlib.util.find_spec("ministack") is None:
+        raise LocalUnavailable(
+            "The local AWS is not installed.",
+            "It is the package ministack, an extra of this one.",
+            "Run: pip install 'items-api[local]' (with pipx: pipx inject items-api ministack; with uv: "
+            "uv tool install 'items-api[local]').",
+        )
+
+
+def _prepare(place: Place) -> None:
+    """Gives the place its credentials, once, and clears away what the last server left."""
+    import secrets  # noqa: PLC0415 - costs 10 ms, which only a start shall pay
+
+    settings = read_json(place.settings) or {}
+    settings.setdefault("access_key", f"LOCAL{secrets.token_hex(16).upper()}")
+    settings.setdefault("secret_key", secrets.token_hex(20))
+    write_json(place.settings, settings)
+    place.process.unlink(missing_ok=True)
+    if place.log.exists():
+        place.log.replace(place.log.with_suffix(".old.log"))
 
 
 def _crash_note(place: Place) -> str:

@@ -11,6 +11,7 @@ power cut costs those seconds and not everything since the last stop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import re
@@ -164,7 +165,19 @@ def serve(place: Place, listener: socket.socket) -> None:
         write_json(place.process, {"pid": os.getpid(), "phase": phase})
 
     def save() -> None:
-        ministack.save_all(ministack._build_persistence_save_dict())  # noqa: SLF001 - there is no public way
+        if place.lock.exists():
+            ministack.save_all(ministack._build_persistence_save_dict())  # noqa: SLF001 - there is no public way
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        for end in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(end, stop.set)
+        while place.lock.exists():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), timeout=2)
+                return
+        # Somebody deleted the folder: nobody can find this server any more, and there is nothing to save to.
+        os.killpg(0, signal.SIGKILL)
 
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
@@ -173,7 +186,7 @@ def serve(place: Place, listener: socket.socket) -> None:
 
     async def run() -> None:
         guarded = Guarded(ministack.app, os.environ["AWS_ACCESS_KEY_ID"], Saver(save), announce)
-        await run_server(guarded, config)  # type: ignore[arg-type]
+        await run_server(guarded, config, shutdown_trigger=until_stopped)  # type: ignore[arg-type]
 
     announce(STARTING)
     asyncio.run(run())
