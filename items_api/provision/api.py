@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.errors import AwsRefused, NotOurs, NotSettled
-from items_api.handler.index import ROUTES
-from items_api.provision import api_parts as parts
+from items_api.handler import ROUTES
+from items_api.provision import api_parts
 from items_api.provision.aws import LOST, code, is_unclear
-from items_api.provision.step import Drift, Found, Step
+from items_api.provision.step import Found, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Set
 
     from mypy_boto3_apigatewayv2.type_defs import ApiTypeDef
 
@@ -46,11 +46,11 @@ class Api(Step):
     def want(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "cors": parts.cors_fields(parts.cors_configuration(self.settings)),
+            "cors": api_parts.cors_fields(api_parts.cors_configuration(self.settings)),
             "endpoint disabled": False,
-            "integration": parts.integration_fields(parts.integration_request(self.arns.function)),
+            "integration": api_parts.integration_fields(api_parts.integration_request(self.arns.function)),
             **{f"route {route}": {"integration": "ours", "authorization": "NONE"} for route in ROUTES},
-            "stage": parts.stage_fields(parts.stage_request(self.settings), self.want_tags()),
+            "stage": api_parts.stage_fields(api_parts.stage_request(self.settings), self.want_tags(), self.want_tags()),
             "other integrations": [],
             "other routes": [],
             "other stages": [],
@@ -59,47 +59,58 @@ class Api(Step):
         }
 
     def read(self) -> Found | None:
-        apis = self._apis()
-        ours = self._ours(apis)
-        strangers = [api for api in apis if api["Name"] == self.name and api not in ours]
+        ours, strangers = self._apis()
         if not ours and not strangers:
             return None
-        api, *duplicates = ours or sorted(strangers, key=_age)
-        strange = strangers if ours else []
+        api, *duplicates = ours or strangers
         try:
-            return self._found(api, [dup["ApiId"] for dup in duplicates], strange)
+            return self._found(api, [dup["ApiId"] for dup in duplicates], strangers if ours else [])
         except ClientError as error:
             if code(error) == "NotFoundException":  # deleted since it was listed
                 return None
             raise
 
-    def _apis(self) -> list[ApiTypeDef]:
-        return self.aws.every(self.aws.apigateway.get_apis, "Items")
-
-    def _ours(self, apis: Iterable[ApiTypeDef]) -> list[ApiTypeDef]:
-        """Oldest first."""
+    def _apis(self) -> tuple[list[ApiTypeDef], list[ApiTypeDef]]:
+        """The stack's own APIs and those that only bear its name, each oldest first."""
         owner = self.settings.owner_tags.items()
-        return sorted((api for api in apis if owner <= api.get("Tags", {}).items()), key=_age)
+        ours: list[ApiTypeDef] = []
+        strangers: list[ApiTypeDef] = []
+        for api in sorted(self.aws.every(self.aws.apigateway.get_apis, "Items"), key=_age):
+            if owner <= api.get("Tags", {}).items():
+                ours.append(api)
+            elif api["Name"] == self.name:
+                # The list of an emulator may not know of tags that came after the creation.
+                tagged = owner <= self._tags(self.arns.api(api["ApiId"])).items()
+                (ours if tagged else strangers).append(api)
+        return ours, strangers
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        try:
+            return self.aws.send(self.aws.apigateway.get_tags, ResourceArn=arn)["Tags"]
+        except ClientError as error:
+            if code(error) == "NotFoundException":
+                return {}
+            raise
 
     def _found(self, api: ApiTypeDef, duplicates: list[str], strangers: list[ApiTypeDef]) -> Found:
         gateway, api_id = self.aws.apigateway, api["ApiId"]
-        integrations, routes, stages, authorizers = self.aws.together(
-            lambda: self.aws.every(gateway.get_integrations, "Items", ApiId=api_id),
-            lambda: self.aws.every(gateway.get_routes, "Items", ApiId=api_id),
-            lambda: self.aws.every(gateway.get_stages, "Items", ApiId=api_id),
-            lambda: self.aws.every(gateway.get_authorizers, "Items", ApiId=api_id),
+        listings = (gateway.get_integrations, gateway.get_routes, gateway.get_stages, gateway.get_authorizers)
+        tags, stage_tags, *lists = self.aws.together(
+            lambda: self._tags(self.arns.api(api_id)),
+            lambda: self._tags(self.arns.stage(api_id, api_parts.STAGE)),
+            *(lambda listing=listing: self.aws.every(listing, "Items", ApiId=api_id) for listing in listings),
         )
-        inside = parts.Parts.of(self.arns.function, integrations, routes, stages, authorizers)
+        inside = api_parts.Parts.of(self.arns.function, *lists, stage_tags=stage_tags)
         return Found(
             arn=self.arns.api(api_id),
             fields={
                 "name": api["Name"],
-                "cors": parts.cors_fields(api.get("CorsConfiguration")),
+                "cors": api_parts.cors_fields(api.get("CorsConfiguration")),
                 "endpoint disabled": api.get("DisableExecuteApiEndpoint", False),
                 **inside.fields(ROUTES, self.want_tags()),
                 "duplicates": duplicates,
             },
-            tags=api.get("Tags", {}),
+            tags=tags,
             ids={"api": api_id, "endpoint": api["ApiEndpoint"], "parts": inside},
             notes=tuple(f"API {s['ApiId']} has the same name and is not this stack's" for s in strangers),
         )
@@ -119,7 +130,7 @@ class Api(Step):
         return {
             "Name": self.name,
             "ProtocolType": "HTTP",
-            "CorsConfiguration": parts.cors_configuration(self.settings),
+            "CorsConfiguration": api_parts.cors_configuration(self.settings),
             "Tags": self.want_tags(),
         }
 
@@ -134,17 +145,17 @@ class Api(Step):
         return None
 
     def _bare(self, api: Mapping[str, Any]) -> Found:
-        inside = parts.Parts.of(self.arns.function, [], [], [], [])
+        inside = api_parts.Parts.of(self.arns.function, [], [], [], [], stage_tags={})
         fields = {**self.want(), **inside.fields(ROUTES, self.want_tags())}
         ids = {"api": api["ApiId"], "endpoint": api["ApiEndpoint"], "parts": inside}
         return Found(self.arns.api(api["ApiId"]), fields=fields, tags=self.want_tags(), ids=ids)
 
-    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
+    def update(self, found: Found, parts: Set[str]) -> None:
         """Mend and look again until nothing differs: another `up` may be at work on the same API."""
         refusal: ClientError | None = None
         for _ in range(_ROUNDS):
             try:
-                self._mend(found, drift)
+                self._mend(found, parts)
             except ClientError as error:
                 # Somebody else made, or deleted, what we were about to: look again.
                 if code(error) not in ("ConflictException", "NotFoundException"):
@@ -157,50 +168,50 @@ class Api(Step):
                     "Another items-api down is probably running.",
                     "Run up again when it has ended.",
                 )
-            found, drift = seen, {d.field: d for d in self.compare(seen)}
-            if not drift:
+            found, parts = seen, {d.part for d in self.compare(seen)}
+            if not parts:
                 return
         raise refusal or NotSettled(
-            f"The {self.title} {self.name} still differs after {_ROUNDS} rounds: {', '.join(drift)}.",
+            f"The {self.title} {self.name} still differs after {_ROUNDS} rounds: {', '.join(sorted(parts))}.",
             "Something else keeps changing it.",
             "Find out what, and run up again.",
         )
 
-    def _mend(self, found: Found, drift: Mapping[str, Drift]) -> None:
+    def _mend(self, found: Found, parts: Set[str]) -> None:
         gateway, api_id = self.aws.apigateway, found.ids["api"]
         for duplicate in found.fields["duplicates"]:
             self._delete_api(duplicate)
-        if "tags" in drift:
+        if "tags" in parts:
             self.aws.send(gateway.tag_resource, ResourceArn=self.arns.api(api_id), Tags=self.want_tags())
-        if drift.keys() & {"name", "cors", "endpoint disabled"}:
+        if parts & {"name", "cors", "endpoint disabled"}:
             self.aws.send(
                 gateway.update_api,
                 ApiId=api_id,
                 Name=self.name,
-                CorsConfiguration=parts.cors_update(self.settings, found.fields["cors"]),  # type: ignore[arg-type]
+                CorsConfiguration=api_parts.cors_update(self.settings, found.fields["cors"]),  # type: ignore[arg-type]
                 DisableExecuteApiEndpoint=False,
             )
-        inside: parts.Parts = found.ids["parts"]
+        inside: api_parts.Parts = found.ids["parts"]
         # What a route points at stands before the route and goes after it; the stage comes last, so that a new API is
         # deployed once.
-        integration_id = self._mend_integration(api_id, inside, drift)
+        integration_id = self._mend_integration(api_id, inside, parts)
         self._mend_routes(api_id, inside, integration_id)
-        self._mend_stage(api_id, inside, drift)
+        self._mend_stage(api_id, inside, parts)
         for other in inside.other_integrations:
             self.aws.send(gateway.delete_integration, ApiId=api_id, IntegrationId=other["IntegrationId"])
         for authorizer in inside.authorizers:
             self.aws.send(gateway.delete_authorizer, ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
 
-    def _mend_integration(self, api_id: str, inside: parts.Parts, drift: Mapping[str, Drift]) -> str:
-        gateway, request = self.aws.apigateway, parts.integration_request(self.arns.function)
+    def _mend_integration(self, api_id: str, inside: api_parts.Parts, parts: Set[str]) -> str:
+        gateway, request = self.aws.apigateway, api_parts.integration_request(self.arns.function)
         if inside.integration is None:
             return self.aws.send(gateway.create_integration, ApiId=api_id, **request)["IntegrationId"]
         integration_id: str = inside.integration["IntegrationId"]
-        if "integration" in drift:
+        if "integration" in parts:
             self.aws.send(gateway.update_integration, ApiId=api_id, IntegrationId=integration_id, **request)
         return integration_id
 
-    def _mend_routes(self, api_id: str, inside: parts.Parts, integration_id: str) -> None:
+    def _mend_routes(self, api_id: str, inside: api_parts.Parts, integration_id: str) -> None:
         gateway, target = self.aws.apigateway, f"integrations/{integration_id}"
         for key in ROUTES:
             route = inside.routes.get(key)
@@ -218,18 +229,20 @@ class Api(Step):
             if key not in ROUTES:
                 self.aws.send(gateway.delete_route, ApiId=api_id, RouteId=route["RouteId"])
 
-    def _mend_stage(self, api_id: str, inside: parts.Parts, drift: Mapping[str, Drift]) -> None:
-        gateway, request = self.aws.apigateway, parts.stage_request(self.settings)
-        stage = inside.stages.get(parts.STAGE)
+    def _mend_stage(self, api_id: str, inside: api_parts.Parts, parts: Set[str]) -> None:
+        gateway, request = self.aws.apigateway, api_parts.stage_request(self.settings)
+        stage = inside.stages.get(api_parts.STAGE)
         if stage is None:
             self.aws.send(gateway.create_stage, ApiId=api_id, **request, Tags=self.want_tags())
-        elif "stage" in drift:
+        elif "stage" in parts:
             for key in stage.get("RouteSettings", {}):
-                self.aws.send(gateway.delete_route_settings, ApiId=api_id, StageName=parts.STAGE, RouteKey=key)
+                self.aws.send(gateway.delete_route_settings, ApiId=api_id, StageName=api_parts.STAGE, RouteKey=key)
             self.aws.send(gateway.update_stage, ApiId=api_id, **request)
-            self.aws.send(gateway.tag_resource, ResourceArn=self.arns.stage(api_id, parts.STAGE), Tags=self.want_tags())
+            self.aws.send(
+                gateway.tag_resource, ResourceArn=self.arns.stage(api_id, api_parts.STAGE), Tags=self.want_tags()
+            )
         for name in inside.stages:
-            if name != parts.STAGE:
+            if name != api_parts.STAGE:
                 self.aws.send(gateway.delete_stage, ApiId=api_id, StageName=name)
 
     def check_adoptable(self, found: Found) -> None:
@@ -251,8 +264,8 @@ class Api(Step):
         for api_id in (found.ids["api"], *found.fields["duplicates"]):
             self._delete_api(api_id)
         self.settle(
-            lambda: self._ours(self._apis()),
-            until=lambda ours: not ours,
+            self._apis,
+            until=lambda apis: not apis[0],
             waiting="until the HTTP API is gone",
         )
 

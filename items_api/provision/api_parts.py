@@ -74,17 +74,16 @@ def stage_request(settings: Settings) -> dict[str, Any]:
     }
 
 
-def stage_fields(stage: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
-    """`tags` are the wanted ones: further tags on the stage are none of ours."""
+def stage_fields(stage: Mapping[str, Any], have: Mapping[str, str], want: Mapping[str, str]) -> dict[str, Any]:
+    """`have` and `want` are tags: others than the wanted ones on the stage are none of ours."""
     throttle = stage.get("DefaultRouteSettings", {})
-    have = stage.get("Tags", tags)
     return {
         "auto deploy": stage.get("AutoDeploy", False),
         "throttle rate": throttle.get("ThrottlingRateLimit"),
         "throttle burst": throttle.get("ThrottlingBurstLimit"),
         # A route's own settings go before the stage's, and so could lift the throttle.
         "route settings": sorted(stage.get("RouteSettings", {})),
-        "tags": {key: have[key] for key in tags if key in have},
+        "tags": {key: have[key] for key in want if key in have},
     }
 
 
@@ -97,6 +96,7 @@ class Parts:
     routes: Mapping[str, Mapping[str, Any]]
     stages: Mapping[str, Mapping[str, Any]]
     authorizers: Sequence[Mapping[str, Any]]
+    stage_tags: Mapping[str, str]
 
     @classmethod
     def of(
@@ -106,6 +106,8 @@ class Parts:
         routes: Sequence[Mapping[str, Any]],
         stages: Sequence[Mapping[str, Any]],
         authorizers: Sequence[Mapping[str, Any]],
+        *,
+        stage_tags: Mapping[str, str],
     ) -> Parts:
         # Any two `up` must choose the same one: first those that fit, then by id.
         ranked = sorted(integrations, key=lambda i: (i.get("IntegrationUri") != function_arn, i["IntegrationId"]))
@@ -115,6 +117,7 @@ class Parts:
             routes={route["RouteKey"]: route for route in routes},
             stages={stage["StageName"]: stage for stage in stages},
             authorizers=authorizers,
+            stage_tags=stage_tags,
         )
 
     def fields(self, routes: Sequence[str], tags: Mapping[str, str]) -> dict[str, Any]:
@@ -122,7 +125,7 @@ class Parts:
         return {
             "integration": integration_fields(self.integration) if self.integration else None,
             **{f"route {key}": self._route_fields(key) for key in routes},
-            "stage": stage_fields(stage, tags) if stage else None,
+            "stage": stage_fields(stage, self.stage_tags, tags) if stage else None,
             "other integrations": sorted(i["IntegrationId"] for i in self.other_integrations),
             "other routes": sorted(key for key in self.routes if key not in routes),
             "other stages": sorted(name for name in self.stages if name != STAGE),

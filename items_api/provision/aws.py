@@ -55,6 +55,13 @@ _PASSING = (
     ("LimitExceededException", "simultaneously"),  # DynamoDB: too many tables in creation at once
 )
 LOST = (HTTPClientError, NotConnected)  # what botocore raises when no answer came
+_CONFIG = Config(
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=16,
+    user_agent_extra=f"items-api/{__version__}",
+)
 _LONGEST_PASSING = 120.0  # seconds
 _ATTEMPTS_WITHOUT_ANSWER = 4
 _SERVER_ERROR = 500
@@ -96,11 +103,13 @@ class Aws:
         session: boto3.Session,
         *,
         endpoint_url: str | None = None,
+        config: Config | None = None,
         clock: Clock | None = None,
         watch: Watcher | None = None,
     ) -> None:
         self._session = session
         self._endpoint_url = endpoint_url
+        self._config = _CONFIG.merge(config) if config else _CONFIG
         self._clock = clock or SystemClock()
         self._watch = watch
         self._clients: dict[str, Any] = {}
@@ -116,13 +125,7 @@ class Aws:
                 self._clients[service] = self._session.client(
                     cast("Any", service),
                     endpoint_url=self._endpoint_url,
-                    config=Config(
-                        retries={"total_max_attempts": 1, "mode": "standard"},
-                        connect_timeout=5,
-                        read_timeout=30,
-                        max_pool_connections=16,
-                        user_agent_extra=f"items-api/{__version__}",
-                    ),
+                    config=self._config,
                 )
             return self._clients[service]
 

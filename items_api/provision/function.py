@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from items_api.errors import AwsRefused
 from items_api.provision.aws import code, message, says
 from items_api.provision.bundle import HANDLER, bundle, code_sha256
-from items_api.provision.step import Drift, Found, Step
+from items_api.provision.step import Found, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Set
 
     from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
@@ -34,7 +34,7 @@ _ROLE_NOT_YET = (
     "The provided execution role does not have permissions",
     "KMS key is invalid for CreateGrant",
 )
-_CODE_FIELDS = ("code", "architectures")
+_CODE_FIELDS = frozenset({"code", "architectures"})
 
 
 def role_not_assumable_yet(error: ClientError) -> bool:
@@ -126,11 +126,11 @@ class Function(Step):
             "Environment": {"Variables": {"TABLE_NAME": self.settings.table_name}},
         }
 
-    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
+    def update(self, found: Found, parts: Set[str]) -> None:
         if not _has_settled(found):
             found = self._wait_until_active()
         failed = _has_failed(found)
-        if failed or any(f in drift for f in _CODE_FIELDS):
+        if failed or parts & _CODE_FIELDS:
             # Architectures change through this call alone.
             self.aws.send(
                 self.aws.lambda_.update_function_code,
@@ -139,10 +139,9 @@ class Function(Step):
                 Architectures=ARCHITECTURES,  # type: ignore[arg-type]
             )
             found = self._wait_until_active()
-        new_role = "tags" in drift and drift["tags"].have.get(ROLE_ID_TAG) != drift["tags"].want[ROLE_ID_TAG]
-        settled = {"state", "last update", "tags", *_CODE_FIELDS}
-        if new_role or failed or any(f not in settled for f in drift):
-            self._update_configuration(drift)
+        new_role = (found.tags or {}).get(ROLE_ID_TAG) != self.want_tags()[ROLE_ID_TAG]
+        if new_role or failed or parts - _CODE_FIELDS - {"state", "last update", "tags"}:
+            self._update_configuration(parts)
             found = self._wait_until_active()
         if _has_failed(found):
             raise AwsRefused(
@@ -150,15 +149,15 @@ class Function(Step):
                 found.ids["reason"] or "Lambda gives no reason.",
                 "Run up again; if it fails again, delete the function and run up.",
             )
-        if "tags" in drift:
+        if "tags" in parts:
             self.aws.send(self.aws.lambda_.tag_resource, Resource=self.arns.function, Tags=self.want_tags())
 
-    def _update_configuration(self, drift: Mapping[str, Drift]) -> None:
+    def _update_configuration(self, parts: Set[str]) -> None:
         # The role is named also when its ARN is as it was: that is what makes Lambda see a role made again.
         request = self.configuration_request()
-        if "layers" in drift:
+        if "layers" in parts:
             request["Layers"] = []
-        if "log group" in drift:
+        if "log group" in parts:
             request["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.settings.log_group_name}
         self.settle(
             lambda: self.aws.send(self.aws.lambda_.update_function_configuration, **request),

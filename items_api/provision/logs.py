@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.provision.aws import code
-from items_api.provision.step import Drift, Found, Step
+from items_api.provision.step import Found, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Set
 
     from mypy_boto3_logs.type_defs import LogGroupTypeDef
 
@@ -56,11 +56,11 @@ class LogGroup(Step):
             return self.take_existing()
         return Found(self.arns.log_group, fields={"retention": None}, tags=self.want_tags())
 
-    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
+    def update(self, found: Found, parts: Set[str]) -> None:
         del found
-        if "tags" in drift:
+        if "tags" in parts:
             self.aws.send(self.aws.logs.tag_resource, resourceArn=self.arns.log_group, tags=self.want_tags())
-        if "retention" in drift:
+        if "retention" in parts:
             self.aws.send(
                 self.aws.logs.put_retention_policy,
                 logGroupName=self.name,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.provision.aws import says
-from items_api.provision.step import Drift, Found, Step
+from items_api.provision.step import Found, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from items_api.provision.api import Api
     from items_api.provision.aws import Aws
@@ -83,8 +83,8 @@ class Permission(Step):
             "SourceArn": want["source"],
         }
 
-    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
-        del drift
+    def update(self, found: Found, parts: Set[str]) -> None:
+        del parts
         self.delete(found)
         self.create()
 

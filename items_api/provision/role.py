@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 
 from items_api.provision.aws import code, says
 from items_api.provision.policies import table_access_policy, trust_policy
-from items_api.provision.step import Drift, Found, Step
+from items_api.provision.step import Found, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Set
 
     from mypy_boto3_iam.type_defs import RoleTypeDef
 
@@ -27,10 +27,18 @@ class Role(Step):
     def name(self) -> str:
         return self.settings.role_name
 
+    @property
+    def _policy_field(self) -> str:
+        return f"policy {self.settings.policy_name}"
+
+    @property
+    def documents(self) -> frozenset[str]:
+        return frozenset({"trust policy", self._policy_field})
+
     def want(self) -> dict[str, Any]:
         return {
             "trust policy": trust_policy(),
-            f"policy {self.settings.policy_name}": table_access_policy(self.arns),
+            self._policy_field: table_access_policy(self.arns),
             "other policies": [],
             "attached policies": [],
         }
@@ -47,7 +55,7 @@ class Role(Step):
             arn=role["Arn"],
             fields={
                 "trust policy": role["AssumeRolePolicyDocument"],
-                f"policy {ours}": policy,
+                self._policy_field: policy,
                 "other policies": sorted(name for name in inline if name != ours),
                 "attached policies": sorted(attached),
             },
@@ -91,23 +99,23 @@ class Role(Step):
             if code(error) != "EntityAlreadyExists":
                 raise
             return self.take_existing()
-        bare = {**self.want(), f"policy {self.settings.policy_name}": None}
+        bare = {**self.want(), self._policy_field: None}
         return Found(self.arns.role, fields=bare, tags=self.want_tags(), ids={"role": role["RoleId"]})
 
     def _tag_list(self) -> list[dict[str, str]]:
         return [{"Key": key, "Value": value} for key, value in self.want_tags().items()]
 
-    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
+    def update(self, found: Found, parts: Set[str]) -> None:
         # A role just made may not show everywhere yet.
-        self.settle(lambda: self._mend(found, drift), passing=_ABSENT, waiting="until IAM shows the role", seconds=60)
+        self.settle(lambda: self._mend(found, parts), passing=_ABSENT, waiting="until IAM shows the role", seconds=60)
 
-    def _mend(self, found: Found, drift: Mapping[str, Drift]) -> None:
+    def _mend(self, found: Found, parts: Set[str]) -> None:
         iam = self.aws.iam
-        if "tags" in drift:
+        if "tags" in parts:
             self.aws.send(iam.tag_role, RoleName=self.name, Tags=self._tag_list())  # type: ignore[arg-type]
-        if "trust policy" in drift:
+        if "trust policy" in parts:
             self.aws.send(iam.update_assume_role_policy, RoleName=self.name, PolicyDocument=json.dumps(trust_policy()))
-        if f"policy {self.settings.policy_name}" in drift:
+        if self._policy_field in parts:
             self.aws.send(
                 iam.put_role_policy,
                 RoleName=self.name,
@@ -127,7 +135,7 @@ class Role(Step):
             )
 
     def delete(self, found: Found) -> None:
-        ours = [self.settings.policy_name] if found.fields[f"policy {self.settings.policy_name}"] else []
+        ours = [self.settings.policy_name] if found.fields[self._policy_field] else []
         self._strip([*ours, *found.fields["other policies"]], found.fields["attached policies"])
         self.settle(
             lambda: self._tolerate_absence(lambda: self.aws.send(self.aws.iam.delete_role, RoleName=self.name)),

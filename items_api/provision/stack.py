@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import queue
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,25 +25,17 @@ from items_api.provision.logs import LogGroup
 from items_api.provision.permission import Permission
 from items_api.provision.refusals import problem_from
 from items_api.provision.role import Role
-from items_api.provision.step import Change, Outcome, State, Step
+from items_api.provision.step import Change, Outcome, Progress, State, Step
 from items_api.provision.table import Table
 from items_api.settings import Arns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from items_api.provision.aws import Aws
     from items_api.settings import Settings
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A step is at work; `waiting` says what for, or is empty."""
-
-    title: str
-    waiting: str = ""
 
 
 class Stack:
@@ -68,6 +60,17 @@ class Stack:
     def endpoint(self) -> str | None:
         return self.api.endpoint
 
+    def owns(self, step: Step) -> bool:
+        """Whether `look` saw the step's resource, and it is the stack's own."""
+        return step.found is not None and step.is_ours(step.found)
+
+    def strangers(self) -> list[str]:
+        """What `up --adopt` would take over."""
+        return [f"{step.title} {step.name}" for step in self.steps if step.found and not step.is_ours(step.found)]
+
+    def look_at_api(self) -> None:
+        self._explained("read", self.api, self.api.look)
+
     def look(self) -> list[Outcome]:
         """Read everything, side by side, and tell the state and drift of each resource. Writes nothing."""
         self.aws.together(*(lambda step=step: self._explained("read", step, step.look) for step in self.steps))
@@ -77,12 +80,12 @@ class Stack:
         """What `up` would do, from what `look` saw. Raises `NotOurs` or `CannotChange` where it would have to stop."""
         return [self._planned(step, adopt=adopt) for step in self.steps]
 
-    def up(self) -> Iterator[Progress | Outcome]:
+    def up(self) -> Generator[Progress | Outcome]:
         """Converge from what `look` saw. Yields as things happen; steps that need a failed one are skipped."""
         graph = {step: set(step.needs) for step in self.steps}
         yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
 
-    def down(self, *, keep_table: bool = False) -> Iterator[Progress | Outcome]:
+    def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
         """Delete what `look` saw and is the stack's own, in reverse; then `leftovers` tells whether it is all gone."""
         graph: dict[Step, set[Step]] = {step: set() for step in self.steps}
         for step in self.steps:
@@ -140,7 +143,7 @@ class Stack:
         self,
         graph: Mapping[Step, set[Step]],
         work: Callable[[Step], tuple[str, Callable[[], Outcome]]],
-    ) -> Iterator[Progress | Outcome]:
+    ) -> Generator[Progress | Outcome]:
         """Work off the graph with a thread a step; end every wait and worker when the caller goes away."""
         events: queue.Queue[Progress | Step | BaseException] = queue.Queue()
         sorter = TopologicalSorter(graph)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from items_api.errors import CannotChange, NotOurs, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Set
 
     from botocore.exceptions import ClientError
 
@@ -43,11 +43,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Drift:
-    """One field on which the settings and AWS disagree."""
+    """One field on which the settings and AWS disagree; `stage.throttle rate` is the throttle rate of `stage`."""
 
     field: str
     have: Any
     want: Any
+
+    @property
+    def part(self) -> str:
+        return self.field.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,14 @@ class Found:
     leaving: bool = False
     ids: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step is at work; `waiting` says what for, or is empty."""
+
+    title: str
+    waiting: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,11 @@ class Step(ABC):
     @abstractmethod
     def name(self) -> str: ...
 
+    @property
+    def documents(self) -> frozenset[str]:
+        """The fields that are compared and shown whole."""
+        return frozenset()
+
     @abstractmethod
     def read(self) -> Found | None:
         """Look, change nothing. None only if AWS says that it is not there."""
@@ -119,22 +136,31 @@ class Step(ABC):
         """
 
     @abstractmethod
-    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
-        """Make the differences go."""
+    def update(self, found: Found, parts: Set[str]) -> None:
+        """Make the differences go; `parts` are the fields of `want`, and "tags", that differ."""
 
     @abstractmethod
     def delete(self, found: Found) -> None:
         """Delete, and wait until it is gone; that it is gone already is fine."""
 
     def compare(self, found: Found) -> tuple[Drift, ...]:
-        want = self.want()
-        drift = [Drift(f, found.fields.get(f), want[f]) for f in want if found.fields.get(f) != want[f]]
+        drift = [d for name, want in self.want().items() for d in self._differences(name, found.fields.get(name), want)]
         if found.tags is not None:
-            tags = self.want_tags()
-            have = {key: found.tags[key] for key in tags if key in found.tags}
-            if have != tags:
-                drift.append(Drift("tags", have, tags))
+            want_tags = self.want_tags()
+            have_tags = {key: found.tags[key] for key in want_tags if key in found.tags}
+            drift += self._differences("tags", have_tags, want_tags)
         return tuple(drift)
+
+    def _differences(self, name: str, have: Any, want: Any) -> list[Drift]:
+        if have == want:
+            return []
+        if name in self.documents or not (isinstance(have, dict) and isinstance(want, dict)):
+            return [Drift(name, have, want)]
+        return [
+            Drift(f"{name}.{key}", have.get(key), want.get(key))
+            for key in {**want, **have}
+            if have.get(key) != want.get(key)
+        ]
 
     def want_tags(self) -> dict[str, str]:
         return self.settings.all_tags
@@ -159,7 +185,7 @@ class Step(ABC):
         self.found = found
         if drift := self.compare(found):
             self.must_be_changeable(drift)
-            self.update(found, {d.field: d for d in drift})
+            self.update(found, {d.part for d in drift})
             if change is Change.UNCHANGED:
                 change = Change.UPDATED
         return change
@@ -185,7 +211,7 @@ class Step(ABC):
         return self.aws.settle(attempt, until=until, passing=passing, waiting=waiting, say=self.say, seconds=seconds)
 
     def must_be_changeable(self, drift: tuple[Drift, ...]) -> None:
-        stuck = [d for d in drift if d.field in self.fixed]
+        stuck = [d for d in drift if d.part in self.fixed]
         if stuck:
             differences = "; ".join(f"{d.field} is {d.have!r}, wanted {d.want!r}" for d in stuck)
             raise CannotChange(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.provision.aws import code, says
-from items_api.provision.step import Drift, Found, Step
+from items_api.provision.step import Found, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Set
 
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
@@ -95,16 +95,16 @@ class Table(Step):
     def _tag_list(self) -> list[dict[str, str]]:
         return [{"Key": key, "Value": value} for key, value in self.want_tags().items()]
 
-    def update(self, found: Found, drift: Mapping[str, Drift]) -> None:
-        del found
-        self._wait_until_active()
-        if "tags" in drift:
+    def update(self, found: Found, parts: Set[str]) -> None:
+        if found.fields["status"] != "ACTIVE":
+            self._wait_until_active()
+        if "tags" in parts:
             self.aws.send(
                 self.aws.dynamodb.tag_resource,
                 ResourceArn=self.arns.table,
                 Tags=self._tag_list(),  # type: ignore[arg-type]
             )
-        if "billing" in drift:
+        if "billing" in parts:
             self.aws.send(self.aws.dynamodb.update_table, TableName=self.name, BillingMode="PAY_PER_REQUEST")
             self._wait_until_active()
 

@@ -1,0 +1,211 @@
+"""The commands: options become settings, settings a stack, its outcomes a report, the report an exit code.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 changes wait or drift; 4 absent; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from items_api import __version__
+from items_api.errors import Problem
+from items_api.options import FILE, file_defaults, settings_options, target_options
+from items_api.run import INTERRUPTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from items_api.provision.stack import Stack
+    from items_api.run import Run
+    from items_api.settings import Settings
+
+    SettingsIn = Callable[[str], Settings]
+
+DONE, FAILED, DIFFERS, ABSENT = 0, 1, 3, 4
+
+
+class Command(click.Command):
+    """A command whose problems end in one block on stderr and, with --json, in a document too."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            problem = ctx.obj.interrupted()
+        except Problem as error:
+            problem = error
+            if ctx.params["verbose"]:
+                import traceback  # noqa: PLC0415 - only where it is shown
+
+                traceback.print_exc()
+        ctx.obj.fail(problem)
+        return problem.exit_code
+
+
+class Commands(click.Group):
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)  # in the order of use, not of the alphabet
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every option also reads ITEMS_API_<OPTION> and items-api.toml in this folder. "
+    "Start with: items-api up --local",
+)
+@click.version_option(__version__, prog_name="items-api")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """A serverless CRUD API on AWS, step by step: no state file, no CloudFormation."""
+    try:
+        ctx.default_map = file_defaults(cli, Path(FILE))
+    except Problem as problem:
+        raise click.UsageError(str(problem)) from None
+
+
+@cli.command()
+@target_options
+@settings_options
+@click.option("--dry-run", is_flag=True, help="Read only: show what would change. Exit 3 if anything would.")
+@click.option("--adopt", is_flag=True, help="Take over resources of these names that another made.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, yes: bool) -> int:
+    """Create the stack, or converge it to the settings."""
+    stack = run.open(settings_in, start=not dry_run)
+    if stack is None:
+        run.screen.line("The local AWS holds nothing: everything would be created.")
+        run.report([], ok=True)
+        return DIFFERS
+    stack.look()
+    plan = stack.plan(adopt=adopt)
+    if dry_run:
+        run.show(plan)
+        run.report(plan, ok=True, endpoint=stack.endpoint)
+        return DIFFERS if any(outcome.change != "unchanged" for outcome in plan) else DONE
+    if strangers := stack.strangers():
+        if not yes:
+            run.confirm(f"Take over what another made: {', '.join(strangers)}?")
+        stack.look()  # time has passed since the question
+    outcomes = run.work(stack, stack.up())
+    ok = not any(outcome.error for outcome in outcomes)
+    run.report(outcomes, ok=ok, endpoint=stack.endpoint)
+    if not ok:
+        run.screen.line(f"The stack is not complete. Mend what failed and run items-api up{run.target.flags} again.")
+        return FAILED
+    if stack.endpoint:
+        run.show_endpoint(stack.endpoint)
+    return DONE
+
+
+@cli.command()
+@target_options
+@settings_options
+def status(run: Run, settings_in: SettingsIn) -> int:
+    """Compare the stack with the settings. Exit 3 if it differs, 4 if nothing of it is there."""
+    stack = run.open(settings_in)
+    if stack is None:
+        run.screen.line(f"There is no stack {run.target.name}: the local AWS holds nothing.")
+        run.report([], ok=False)
+        return ABSENT
+    outcomes = stack.look()
+    states = {str(outcome.state) for outcome in outcomes}
+    ok = states == {"ok"}
+    endpoint = stack.endpoint if stack.owns(stack.api) else None
+    run.show(outcomes)
+    run.report(outcomes, ok=ok, endpoint=endpoint)
+    if endpoint:
+        run.show_endpoint(endpoint)
+    if ok:
+        return DONE
+    return ABSENT if states <= {"missing", "foreign"} else DIFFERS
+
+
+@cli.command()
+@target_options
+@click.option("--url", metavar="URL", help="Check this deployment, whoever made it.")
+def smoke(run: Run, *, url: str | None) -> int:
+    """Check the API over HTTP; every check shows the curl line that repeats it."""
+    from items_api import render  # noqa: PLC0415 - --help and --version load nothing that they do not show
+    from items_api.smoke import smoke as checks_of  # noqa: PLC0415
+
+    endpoint = url or _endpoint(run)
+    run.screen.line(f"Checking {endpoint}")
+    done = []
+    with closing(checks_of(endpoint)) as checks:
+        for check in checks:
+            run.screen.lines(render.check_lines(check))
+            done.append(check)
+    failed = sum(not check.ok for check in done)
+    run.screen.line(f"{len(done) - failed} of {len(done)} checks passed.", "red" if failed else "green", essential=True)
+    if run.target.json:
+        run.screen.document(render.smoke_json(endpoint, done))
+    return FAILED if failed else DONE
+
+
+def _endpoint(run: Run) -> str:
+    """The stack's endpoint, as AWS tells it."""
+    stack = run.open()
+    if stack is not None:
+        stack.look_at_api()
+        if stack.endpoint and stack.owns(stack.api):
+            return stack.endpoint
+    raise Problem(
+        f"There is no stack {run.target.name} to check.",
+        "No HTTP API carries its tags.",
+        f"Run items-api up{run.target.flags} first, or aim elsewhere with --url.",
+    )
+
+
+@cli.command()
+@target_options
+@click.option("--keep-table", is_flag=True, help="Leave the table and its items; the next up takes it up again.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def down(run: Run, *, keep_table: bool, yes: bool) -> int:
+    """Delete the stack, wait, look again, and say that nothing is left."""
+    stack = run.open()
+    if stack is None:
+        run.screen.line("The local AWS holds nothing: nothing to delete.")
+        run.report([], ok=True)
+        return DONE
+    stack.look()
+    if not yes and any(stack.owns(step) for step in stack.steps):
+        run.confirm(_question(stack, keep_table=keep_table))
+    outcomes = run.work(stack, stack.down(keep_table=keep_table))
+    left = stack.leftovers(keep_table=keep_table)
+    ok = not left and not any(outcome.error for outcome in outcomes)
+    run.report(outcomes, ok=ok)
+    for outcome in left:
+        run.screen.line(f"Still there: {outcome.title} {outcome.name} ({outcome.arn})", "red", essential=True)
+    if ok:
+        kept = keep_table and stack.owns(stack.table)
+        run.screen.line(f"Nothing is left but the table {stack.table.name}." if kept else "Nothing is left.", "green")
+        run.tidy()
+    return DONE if ok else FAILED
+
+
+def _question(stack: Stack, *, keep_table: bool) -> str:
+    if keep_table or not stack.owns(stack.table):
+        return f"Delete the stack {stack.settings.name}?"
+    count, more = stack.table.count_items()
+    items = f"more than {count} items" if more else f"{count} item{'' if count == 1 else 's'}"
+    return f"Delete the stack {stack.settings.name}, with the table {stack.table.name} and its {items}?"
+
+
+def main() -> None:
+    """The program: every way out of `cli` turned into an exit code."""
+    try:
+        code = cli.main(prog_name="items-api", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        code = INTERRUPTED
+    sys.exit(code)

@@ -1,0 +1,77 @@
+"""Steps at work, as a live table: one line a resource in the tutorial's order, redrawn until all are done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from rich.live import Live as RichLive
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from items_api import render
+from items_api.provision.step import Outcome, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+
+@dataclass
+class _Row:
+    name: str
+    event: Progress | Outcome | None = None
+    since: float = 0.0
+
+
+class Live:
+    """When it ends, the table goes and the final lines take its place."""
+
+    def __init__(self, console: Console, steps: Sequence[tuple[str, str]]) -> None:
+        self._console = console
+        self._rows = {title: _Row(name) for title, name in steps}
+        self._spinner = Spinner("dots")
+        self._live = RichLive(get_renderable=self._table, console=console, refresh_per_second=12, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
+        for row in self._rows.values():
+            if isinstance(row.event, Outcome):
+                for line, style in render.outcome_lines(row.event):
+                    self._console.print(Text(line, style=style), soft_wrap=True)
+
+    def show(self, event: Progress | Outcome) -> None:
+        row = self._rows[event.title]
+        row.since = row.since or time.monotonic()
+        row.event = event
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=3, justify="right")
+        table.add_column(min_width=17, no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for title, row in self._rows.items():
+            table.add_row(self._mark(row), title, _text(row))
+        return table
+
+    def _mark(self, row: _Row) -> Spinner | Text:
+        if isinstance(row.event, Outcome):
+            mark, style = render.MARKS[str(row.event.change)]
+            return Text(mark, style=style)
+        return Text(" ") if row.event is None else self._spinner
+
+
+def _text(row: _Row) -> Text:
+    if row.event is None:
+        return Text(row.name, style="dim")
+    if isinstance(row.event, Outcome):
+        return Text(f"{row.event.change}  {row.name}")
+    seconds = f"{time.monotonic() - row.since:.0f} s"
+    return Text(f"waiting {row.event.waiting}, {seconds}" if row.event.waiting else f"{row.name}  {seconds}")

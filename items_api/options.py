@@ -1,0 +1,124 @@
+"""The options that commands share, and where their values come from: flag over environment over file over default."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from items_api.errors import InvalidSetting
+from items_api.run import Run, Target
+from items_api.settings import Settings, parse_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FILE = "items-api.toml"
+
+
+def _option(*names: str, **kwargs: Any) -> Callable[[Any], Any]:
+    long = next(name for name in names if name.startswith("--"))
+    variable = "ITEMS_API_" + long.removeprefix("--").split("/")[0].replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=False, **kwargs)
+
+
+TARGET = (
+    _option("--name", default="items", show_default=True, help="The stack's name; every AWS name is derived from it."),
+    _option("--region", help="AWS region. Default: your AWS configuration's; with --local us-east-1."),
+    _option("--profile", help="Profile of your AWS configuration."),
+    _option("--endpoint-url", metavar="URL", help="Another AWS endpoint, such as an emulator's."),
+    _option("--local", is_flag=True, help="Use the local AWS on this computer: no account, no Docker."),
+    _option("--json", is_flag=True, help="One JSON document on stdout, all else on stderr."),
+    _option("--quiet", "-q", is_flag=True, help="Only results and errors."),
+    _option("--verbose", "-v", is_flag=True, help="Show tracebacks."),
+)
+SETTINGS = (
+    _option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag for every resource; repeatable."),
+    _option(
+        "--cors-origin",
+        "cors_origins",
+        multiple=True,
+        default=["*"],
+        show_default=True,
+        metavar="ORIGIN",
+        help="Origin that browsers may call from; repeatable.",
+    ),
+    _option("--memory", type=int, default=256, show_default=True, metavar="MB", help="The function's memory."),
+    _option("--timeout", type=int, default=10, show_default=True, metavar="S", help="The function's timeout."),
+    _option("--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="How long logs are kept."),
+    _option(
+        "--throttle-rate", type=int, default=100, show_default=True, metavar="N", help="Requests per second let in."
+    ),
+    _option("--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Requests let in at once."),
+)
+
+
+def file_defaults(group: click.Group, path: Path) -> dict[str, dict[str, Any]]:
+    """What `items-api.toml` says, as click's `default_map`: keys are the options' names, values their types.
+
+    An option that only some commands have is no error for the others. Raises `InvalidSetting`.
+    """
+    if not path.exists():
+        return {}
+    import tomllib  # noqa: PLC0415 - only where there is a file
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidSetting(f"{path} can not be read.", f"{error}.", "It holds lines like: memory = 512") from None
+    options = {
+        option.removeprefix("--"): param
+        for command in group.commands.values()
+        for param in command.params
+        for option in param.opts
+        if option.startswith("--")
+    }
+    if unknown := sorted(content.keys() - options.keys()):
+        raise InvalidSetting(
+            f"{path} has unknown keys: {', '.join(unknown)}.", todo=f"Known are: {', '.join(sorted(options))}."
+        )
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        param = options[key]
+        many = getattr(param, "multiple", False)
+        values[param.name or key] = [value] if many and not isinstance(value, list) else value
+    return dict.fromkeys(group.commands, values)
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the shared options, as a `Run` aimed by them in its `run` parameter."""
+
+    @wraps(command)
+    def wrapper(**values: Any) -> Any:
+        target = Target(**{field.name: values.pop(field.name) for field in fields(Target)})
+        context = click.get_current_context()
+        context.obj = Run(str(context.info_name), target)
+        return command(run=context.obj, **values)
+
+    return _with_options(wrapper, TARGET)
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the stack's settings, as a function of the region, in its `settings_in` parameter."""
+    names = [f.name for f in fields(Settings) if f.name not in ("name", "region")]
+
+    @wraps(command)
+    def wrapper(run: Run, **values: Any) -> Any:
+        chosen = {name: values.pop(name) for name in names}
+        chosen["tags"] = parse_tags(chosen["tags"])
+
+        def settings_in(region: str) -> Settings:
+            return Settings(name=run.target.name, region=region, **chosen)
+
+        return command(run=run, settings_in=settings_in, **values)
+
+    return _with_options(wrapper, SETTINGS)
+
+
+def _with_options(command: Callable[..., Any], options: tuple[Callable[[Any], Any], ...]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command

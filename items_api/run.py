@@ -1,0 +1,196 @@
+"""One run of a command: what it is aimed at, what it shows on the way, and how it ends.
+
+Heavy modules (boto3, rich, the local AWS) are imported where a command needs them, so that --help costs what click
+costs.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api.errors import Problem
+from items_api.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from items_api import render
+    from items_api.local import LocalAws
+    from items_api.provision.session import Account
+    from items_api.provision.stack import Stack
+    from items_api.provision.step import Outcome, Progress
+    from items_api.screen import Screen
+
+LOCAL_REGION = "us-east-1"
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which stack, where, and how to talk about it."""
+
+    name: str
+    region: str | None
+    profile: str | None
+    endpoint_url: str | None
+    local: bool
+    json: bool
+    quiet: bool
+    verbose: bool
+
+    def __post_init__(self) -> None:
+        if self.local and (self.profile or self.endpoint_url):
+            other = "--profile" if self.profile else "--endpoint-url"
+            raise click.UsageError(f"--local has an account and an endpoint of its own: leave out {other}.")
+
+    @property
+    def flags(self) -> str:
+        """What a command line needs to aim at the same stack again."""
+        named = "" if self.name == "items" else f" --name {self.name}"
+        return named + (" --local" if self.local else "")
+
+
+class Interrupted(Problem):
+    exit_code = INTERRUPTED
+
+
+class Run:
+    """A command at work."""
+
+    def __init__(self, command: str, target: Target) -> None:
+        from items_api.screen import Screen  # noqa: PLC0415
+
+        self.command = command
+        self.target = target
+        self.screen: Screen = Screen(json=target.json, quiet=target.quiet)
+        self.stack: Stack | None = None
+
+    def open(self, settings_in: Callable[[str], Settings] | None = None, *, start: bool = False) -> Stack | None:
+        """The stack in its account; None if that would be on a local AWS that holds nothing and is not to be started.
+
+        `settings_in` makes the settings of a region. They are checked before anything is started or asked.
+        """
+        make = settings_in or (lambda region: Settings(name=self.target.name, region=region))
+        make(self.target.region or LOCAL_REGION)
+        account = self._account(start=start)
+        if account is None:
+            return None
+        self.stack = account.open(make(account.region))
+        where = "the local AWS, account" if self.target.local else "account"
+        self.screen.line(f"Stack {self.target.name} in {where} {self.stack.account}, region {account.region}")
+        return self.stack
+
+    def _account(self, *, start: bool) -> Account | None:
+        from items_api.provision.session import Account  # noqa: PLC0415
+
+        target = self.target
+        if not target.local:
+            return Account.on_aws(profile=target.profile, region=target.region, endpoint_url=target.endpoint_url)
+        local = self._local(start=start)
+        if local is None:
+            return None
+        return Account.on_this_computer(
+            region=target.region or LOCAL_REGION,
+            endpoint_url=local.endpoint_url,
+            access_key=local.access_key,
+            secret_key=local.secret_key,
+        )
+
+    def _local(self, *, start: bool) -> LocalAws | None:
+        from items_api import local  # noqa: PLC0415
+
+        find = local.ensure_running if start else local.resume
+        found = find(local.home(), self.screen.line)
+        if found and found.note:
+            self.screen.line(found.note, "yellow", essential=True)
+        return found
+
+    def confirm(self, question: str) -> None:
+        """Ask; without a terminal never ask. Raises `Problem` unless the answer is yes."""
+        if not (sys.stdin.isatty() and self.screen.is_terminal):
+            raise Problem(
+                "Nothing was changed.", f"{question} There is no terminal to ask at.", "Add --yes if that is meant."
+            )
+        if not click.confirm(question, err=True):
+            raise Problem("Nothing was changed.", "The answer was no.")
+
+    def work(self, stack: Stack, events: Generator[Progress | Outcome]) -> list[Outcome]:
+        """Show steps at work; what became of them, in the tutorial's order."""
+        with closing(events), self.screen.work(stack.steps) as shown:
+            for event in events:
+                shown.show(event)
+        return [stack.outcomes[step] for step in stack.steps]
+
+    def show(self, outcomes: Sequence[Outcome]) -> None:
+        from items_api import render  # noqa: PLC0415
+
+        for outcome in outcomes:
+            self.screen.lines(render.outcome_lines(outcome))
+
+    def report(self, outcomes: Sequence[Outcome], *, ok: bool, endpoint: str | None = None) -> None:
+        """With --json, the one document."""
+        from items_api import render  # noqa: PLC0415
+
+        if self.target.json:
+            self.screen.document(render.report_json(self._report(outcomes, ok=ok, endpoint=endpoint)))
+
+    def _report(
+        self, outcomes: Sequence[Outcome], *, ok: bool, endpoint: str | None = None, error: Problem | None = None
+    ) -> render.Report:
+        from items_api import render  # noqa: PLC0415
+
+        stack = self.stack
+        return render.Report(
+            command=self.command,
+            name=self.target.name,
+            account=stack.account if stack else None,
+            region=stack.settings.region if stack else self.target.region,
+            endpoint=endpoint,
+            ok=ok,
+            resources=outcomes,
+            error=error,
+        )
+
+    def show_endpoint(self, endpoint: str) -> None:
+        """Alone on its line, easy to copy, and the tutorial's two requests to it."""
+        from items_api import render  # noqa: PLC0415
+
+        self.screen.line()
+        self.screen.line("Endpoint:")
+        self.screen.line(endpoint, "bold", essential=True)
+        self.screen.line()
+        for line in render.try_it_lines(endpoint):
+            self.screen.line(f"  {line}")
+
+    def tidy(self) -> None:
+        """After a `down`: a local AWS on which nothing is left is stopped."""
+
+    def interrupted(self) -> Problem:
+        """What Ctrl-C left behind, as far as it is known."""
+        outcomes = list(self.stack.outcomes.values()) if self.stack else []
+        groups = (
+            ("There", [o for o in outcomes if o.change in ("created", "updated", "unchanged")]),
+            ("Gone", [o for o in outcomes if o.change in ("deleted", "absent")]),
+            ("Half-way", [o for o in outcomes if o.change == "failed"]),
+        )
+        told = [f"{word}: {', '.join(f'{o.title} {o.name}' for o in some)}." for word, some in groups if some]
+        again = f"items-api up{self.target.flags} finishes the stack, items-api down{self.target.flags} removes it."
+        return Interrupted("Interrupted.", " ".join(told) or "Nothing was changed.", again if told else "")
+
+    def fail(self, problem: Problem) -> None:
+        """The block on stderr and, with --json, the document."""
+        from items_api import render  # noqa: PLC0415
+
+        self.screen.problem(problem)
+        if not self.target.json:
+            return
+        if self.command == "smoke":
+            self.screen.document(render.smoke_json(None, [], problem))
+        else:
+            outcomes = list(self.stack.outcomes.values()) if self.stack else []
+            self.screen.document(render.report_json(self._report(outcomes, ok=False, error=problem)))
