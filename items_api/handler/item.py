@@ -38,10 +38,13 @@ class ItemError(ValueError):
     """DynamoDB cannot hold this; the message names the attribute and the reason."""
 
 
-class Number(str):
-    """The text of a JSON number, kept apart from a JSON string."""
+class Number:
+    """The text of a JSON number. Not a `str`, or `{"itemId": 1}` would equal `{"itemId": "1"}`."""
 
-    __slots__ = ()
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def json_text(item: Attributes) -> str:
 
 def same(one: Attributes, other: Attributes) -> bool:
     """Whether two items are equal, however each one writes its numbers and orders its names."""
-    return parse(json_text(one)) == parse(json_text(other))
+    return attributes(parse(json_text(one))) == attributes(parse(json_text(other)))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,7 +130,7 @@ def _attribute(value: Any, where: str, depth: int) -> Attribute:
         _utf8(value, where)
         return {"S": value}
     if kind is Number:
-        return {"N": _canonical(value, where)}
+        return {"N": _canonical(value.text, where)}
     if kind is dict:
         return {"M": _members(value, where, depth + 1)}
     if kind is list:
