@@ -1,0 +1,99 @@
+"""Every request that a test sends, held against botocore's service model: patterns, enums, lengths and ranges included.
+
+botocore itself checks types, required fields and minimums, and leaves the rest for AWS to refuse. No test reaches AWS,
+so here the rest is checked before a request leaves, for every client that the test process makes.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import regex  # type: ignore[import-untyped]
+from botocore import handlers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from botocore.model import OperationModel
+
+# Java's way to write the characters beyond the first 65,536, as surrogate pairs.
+_SURROGATES = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
+
+
+class RefusedByModel(AssertionError):  # noqa: N818 - said from AWS's side
+    """AWS would have refused this request. Not a botocore error, so no product code takes it for one."""
+
+
+def violations(parameters: Mapping[str, Any], operation: OperationModel) -> list[str]:
+    """What AWS would refuse in this request, beside what botocore finds by itself."""
+    return list(_in_shape(parameters, operation.input_shape, "")) if operation.input_shape else []
+
+
+def _in_shape(value: Any, shape: Any, path: str) -> Iterator[str]:
+    if isinstance(value, dict) and shape.type_name == "structure":
+        for key, inner in value.items():
+            if key in shape.members:
+                yield from _in_shape(inner, shape.members[key], f"{path}.{key}".lstrip("."))
+    elif isinstance(value, dict) and shape.type_name == "map":
+        for key, inner in value.items():
+            yield from _in_shape(key, shape.key, f"{path} (key {key!r})")
+            yield from _in_shape(inner, shape.value, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)) and shape.type_name == "list":
+        for index, inner in enumerate(value):
+            yield from _in_shape(inner, shape.member, f"{path}[{index}]")
+    yield from (f"{path} = {_shown(value)} {why}" for why in _against(shape.metadata, value))
+
+
+def _against(constraints: Mapping[str, Any], value: Any) -> Iterator[str]:
+    """Of the wrong type is botocore's business: it comes after this and refuses."""
+    size = value if isinstance(value, (int, float)) else len(value) if hasattr(value, "__len__") else None
+    kind = "" if isinstance(value, (int, float)) else " long"
+    if size is not None and size < constraints.get("min", size):
+        yield f"is less than {constraints['min']}{kind}"
+    if size is not None and size > constraints.get("max", size):
+        yield f"is more than {constraints['max']}{kind}"
+    if isinstance(value, str) and constraints.get("enum") and value not in constraints["enum"]:
+        yield f"is none of {', '.join(constraints['enum'])}"
+    if isinstance(value, str) and "pattern" in constraints and not compiled(constraints["pattern"]).fullmatch(value):
+        yield f"does not match {constraints['pattern']}"
+
+
+@cache
+def compiled(pattern: str) -> Any:
+    """As AWS means it: in Java's syntax, and for the whole value."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "possible nested set", of patterns that mean none
+        return regex.compile(pattern.replace(*_SURROGATES))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+class Conformity:
+    """The check of one test run."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+        self._lock = threading.Lock()
+
+    def install(self) -> None:
+        """Into every botocore session that is made from now on."""
+        handlers.BUILTIN_HANDLERS.append(("before-parameter-build", self._check))
+
+    def take(self) -> list[str]:
+        """What was found since the last time."""
+        with self._lock:
+            found, self._found = self._found, []
+            return found
+
+    def _check(self, params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+        if found := violations(params, model):
+            text = f"AWS would refuse this {model.service_model.service_name}.{model.name}: {'; '.join(found)}"
+            with self._lock:
+                self._found.append(text)
+            raise RefusedByModel(text)

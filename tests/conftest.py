@@ -1,0 +1,71 @@
+"""For the whole suite: no test reaches AWS, and no test sends what AWS would refuse."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.httpsession import URLLib3Session
+
+from tests.aws_model.conformity import Conformity
+from tests.aws_model.world import AwsWorld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Subprocesses inherit them, so they are set for good and not by a fixture.
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    AWS_EC2_METADATA_DISABLED="true",
+)
+
+_CONFORMITY = Conformity()
+_CONFORMITY.install()
+
+
+@pytest.fixture(autouse=True)
+def _every_request_is_one_that_aws_accepts() -> Iterator[None]:
+    """Fails the test also if the code under test swallowed the error."""
+    _CONFORMITY.take()
+    yield
+    if violations := _CONFORMITY.take():
+        pytest.fail("\n".join(violations), pytrace=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_request_leaves_this_computer() -> Iterator[None]:
+    send = URLLib3Session.send
+
+    def send_if_near(self: URLLib3Session, request: Any) -> Any:
+        host = urlsplit(request.url).hostname or ""
+        if not _is_loopback(host):
+            raise AssertionError(f"a test tried to reach {request.url}")
+        return send(self, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(URLLib3Session, "send", send_if_near)
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture
+def aws_world() -> AwsWorld:
+    """An empty account with AWS's usual delays."""
+    return AwsWorld()
