@@ -100,4 +100,6 @@ def want_refusal(response: Response, status: int) -> None:
 
 def short(value: object) -> str:
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    if not text:
+        return "nothing"
     return text if len(text) <= 200 else f"{text[:200]}…"  # noqa: PLR2004 - fits a terminal

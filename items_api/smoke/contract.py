@@ -73,8 +73,12 @@ def tutorial_create(api: Api) -> str | None:
 def tutorial_read(api: Api) -> None:
     response = api.send("GET", "/items/1")
     want_status(response, 200)
+    item = parsed(response)
     if "1" in api.written:
-        want("body", parsed(response), json.loads(TUTORIAL))
+        want("body", item, json.loads(TUTORIAL))
+    elif not isinstance(item, dict) or item.get("itemId") != "1":
+        # The tutorial's own fault: behind its $default route this lists everything.
+        raise Unexpected(f"expected item 1, got {short(response.body)}")
 
 
 @claim("POST creates and says where")
