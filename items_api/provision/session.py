@@ -75,11 +75,16 @@ class Account:
     def open(self, settings: Settings, watch: Watcher | None = None) -> Stack:
         """Ask AWS whose account it is, and return the stack in it. Raises `Problem`."""
         aws = Aws(self.session, endpoint_url=self.endpoint_url, config=self.config, watch=watch)
-        try:
-            account = aws.send(aws.sts.get_caller_identity)["Account"]
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
-            raise problem_from(error, "Could not ask AWS which account this is") from error
-        return Stack(settings, aws, account)
+        return open_stack(aws, settings)
+
+
+def open_stack(aws: Aws, settings: Settings) -> Stack:
+    """The stack in the account that these clients sign for. Raises `Problem`."""
+    try:
+        account = aws.send(aws.sts.get_caller_identity)["Account"]
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        raise problem_from(error, "Could not ask AWS which account this is") from error
+    return Stack(settings, aws, account)
 
 
 def _check_known(session: boto3.Session, region: str) -> None:

@@ -1,0 +1,61 @@
+"""The product at work on the modelled AWS: what `up` and `down` do, without a terminal."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from items_api.provision.aws import Aws
+from items_api.provision.session import open_stack
+from items_api.provision.step import Change, Outcome, State
+from items_api.settings import Settings
+
+if TYPE_CHECKING:
+    from items_api.provision.stack import Stack
+    from tests.aws_model import AwsWorld, ModelSession
+
+ACCOUNT = "123456789012"
+DEFAULT = Settings()
+
+
+def new_process(world: AwsWorld, session: ModelSession | None = None, settings: Settings = DEFAULT) -> Stack:
+    """A stack as a new process finds it."""
+    return open_stack(Aws(session or world.session(), clock=world.clock), settings)  # type: ignore[arg-type]
+
+
+def up(
+    world: AwsWorld, session: ModelSession | None = None, settings: Settings = DEFAULT, *, adopt: bool = False
+) -> dict[str, Outcome]:
+    """`items-api up`: outcomes by title."""
+    stack = new_process(world, session, settings)
+    stack.look()
+    stack.plan(adopt=adopt)
+    with closing(stack.up()) as events:
+        for _ in events:
+            pass
+    return {step.title: stack.outcomes[step] for step in stack.steps}
+
+
+def down(
+    world: AwsWorld, session: ModelSession | None = None, settings: Settings = DEFAULT, **options: Any
+) -> tuple[dict[str, Outcome], list[Outcome]]:
+    """`items-api down`: outcomes by title, and what it found when it looked again."""
+    stack = new_process(world, session, settings)
+    stack.look()
+    with closing(stack.down(**options)) as events:
+        for _ in events:
+            pass
+    return {step.title: stack.outcomes[step] for step in stack.steps}, stack.leftovers(**options)
+
+
+def states(world: AwsWorld, settings: Settings = DEFAULT) -> dict[str, State | None]:
+    """`items-api status`: states by title."""
+    return {outcome.title: outcome.state for outcome in new_process(world, settings=settings).look()}
+
+
+def changes(outcomes: dict[str, Outcome]) -> set[Change | None]:
+    return {outcome.change for outcome in outcomes.values()}
+
+
+def errors(outcomes: dict[str, Outcome]) -> list[str]:
+    return [str(outcome.error) for outcome in outcomes.values() if outcome.error]
