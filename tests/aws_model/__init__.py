@@ -1,6 +1,6 @@
 """An AWS that misbehaves, for the tests: the operations that matter here, with AWS's delays and refusals.
 
-It is a model of its own, not moto: a call takes a tenth of the time, and where moto is lenient this is as strict as AWS.
+It is a model of its own, not moto: a call takes a tenth of the time, and where moto is lenient it is as strict as AWS.
 `tests/test_aws_model.py` holds it against moto, call by call, and against botocore's service model.
 
     world.py         the account: sessions, snapshot, what is left over

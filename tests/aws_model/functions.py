@@ -101,6 +101,7 @@ class Lambda(FunctionPolicy, Service):
     def update_function_code(self, p: Document) -> Document:
         function = self._idle(p)
         function.configuration.update(_code(p["ZipFile"]))
+        self._touch(function)
         if "Architectures" in p:
             function.configuration["Architectures"] = clone(p["Architectures"])
         return self._updating(function)
@@ -145,6 +146,7 @@ class Lambda(FunctionPolicy, Service):
 
     def _configure(self, function: Function, p: Document) -> None:
         """What is given replaces what was, the environment as a whole; what is not given stays."""
+        self._touch(function)
         given = {key: clone(p[key]) for key in _CONFIGURABLE if key in p}
         if "Layers" in given:
             given["Layers"] = [{"Arn": arn, "CodeSize": 1} for arn in given["Layers"]]
@@ -153,6 +155,10 @@ class Lambda(FunctionPolicy, Service):
             value = function.configuration.get(key)
             if value in ([], {}, {"Variables": {}}):
                 del function.configuration[key]
+
+    def _touch(self, function: Function) -> None:
+        milliseconds = self.place.time().isoformat(timespec="milliseconds")
+        function.configuration["LastModified"] = milliseconds.replace("+00:00", "+0000")
 
     def _updating(self, function: Function) -> Document:
         function.updated_at = self.place.now() + self.place.delays.function_updating
@@ -201,7 +207,7 @@ class Lambda(FunctionPolicy, Service):
         else:
             state = {"State": "Active", "LastUpdateStatus": "InProgress" if now < function.updated_at else "Successful"}
         described: Document = clone(function.configuration)
-        return {**described, **state, "LastModified": self.place.time().isoformat(timespec="milliseconds")}
+        return {**described, **state}
 
 
 def _name(p: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -86,7 +87,7 @@ class ModelSession:
         return _twin(_shared_client(service_name, region), lambda **event: self._answer(service_name, region, **event))
 
     def get_credentials(self) -> Any:
-        return _BOTO.get_credentials()
+        return _boto().get_credentials()
 
     def kill(self) -> None:
         self.killed.set()
@@ -116,16 +117,21 @@ class ModelSession:
         return _Http(status), {**answer, "ResponseMetadata": metadata}
 
 
-_BOTO = boto3.Session(aws_access_key_id="model", aws_secret_access_key="model")
 _CLIENTS: dict[tuple[str, str], BaseClient] = {}
 _LOCK = threading.Lock()
+
+
+@cache
+def _boto() -> boto3.Session:
+    """Not made at import: what a session does with each request is settled when it is made."""
+    return boto3.Session(aws_access_key_id="model", aws_secret_access_key="model")
 
 
 def _shared_client(service: str, region: str) -> BaseClient:
     with _LOCK:
         if (service, region) not in _CLIENTS:
             config = Config(retries={"total_max_attempts": 1})
-            client = _BOTO.client(service, region, config=config)  # type: ignore[call-overload]
+            client = _boto().client(service, region, config=config)  # type: ignore[call-overload]
             client.meta.events.register("before-parameter-build", _keep_parameters)
             _CLIENTS[service, region] = client
         return _CLIENTS[service, region]

@@ -86,7 +86,7 @@ def _functions(service: Lambda) -> dict[str, Any]:
     now = service.place.now()
     return {
         name: {
-            **function.configuration,
+            **_without(function.configuration, "LastModified"),
             "state": "Pending" if now < function.active_at else "Active",
             "updating": now < function.updated_at,
             "role id": function.role_id,
