@@ -1,0 +1,34 @@
+"""What every command and group of commands has in common: how it ends when something is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from items_api.errors import Problem
+
+
+class Command(click.Command):
+    """A command whose problems end in one block on stderr and, with --json, in a document too."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            problem = ctx.obj.interrupted()
+        except Problem as error:
+            problem = error
+            if ctx.params["verbose"]:
+                import traceback  # noqa: PLC0415 - only where it is shown
+
+                traceback.print_exc()
+        ctx.obj.fail(problem)
+        return problem.exit_code
+
+
+class Commands(click.Group):
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)  # in the order of use, not of the alphabet

@@ -1,0 +1,59 @@
+"""One AWS call as the `aws` command line that does the same, for a POSIX shell."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from botocore import xform_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ZIP = "function.zip"
+
+# What the AWS CLI's shorthand syntax takes without quotes of its own:
+# https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
+_PLAIN = re.compile(r"[A-Za-z0-9_./:${}-]+")
+
+
+def cli_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
+    """`service` and `operation` as boto3 names them ("apigatewayv2", "create_api"), `parameters` as boto3 takes them.
+
+    Structures of plain words are written in shorthand, as people type them, all others as JSON. The function's code
+    stands in the file `function.zip`.
+    """
+    return " ".join(cli_parts(service, operation, parameters))
+
+
+def cli_parts(
+    service: str, operation: str, parameters: Mapping[str, Any], *, quote: Callable[[str], str] = shlex.quote
+) -> list[str]:
+    """The line in the pieces that may stand on lines of their own: the command, then an option with its value each."""
+    options = [_option(name, value, quote) for name, value in parameters.items()]
+    return [f"aws {service} {operation.replace('_', '-')}", *options]
+
+
+def _option(name: str, value: Any, quote: Callable[[str], str]) -> str:
+    if name == "ZipFile" or (name == "Code" and "ZipFile" in value):
+        return f"--zip-file fileb://{ZIP}"
+    option = xform_name(name, "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return " ".join([f"--{option}", *map(quote, _words(value))])
+
+
+def _words(value: Any) -> list[str]:
+    if not isinstance(value, (dict, list)):
+        return [str(value)]
+    members = value if isinstance(value, list) else [value]
+    words = [_shorthand(member) if isinstance(member, dict) else str(member) for member in members]
+    return words if words and all(words) else [json.dumps(value, ensure_ascii=False)]
+
+
+def _shorthand(structure: Mapping[str, Any]) -> str:
+    """`Key=Value,Key=Value`; empty if the structure is not of plain words alone."""
+    plain = all(isinstance(word, str) and _PLAIN.fullmatch(word) for pair in structure.items() for word in pair)
+    return ",".join(f"{key}={value}" for key, value in structure.items()) if plain else ""
