@@ -14,12 +14,14 @@ from items_api.errors import AwsRefused, NotOurs, NotSettled
 from items_api.handler import ROUTES
 from items_api.provision import api_parts
 from items_api.provision.aws import LOST, code, is_unclear
-from items_api.provision.step import Found, Step
+from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
     from mypy_boto3_apigatewayv2.type_defs import ApiTypeDef
+
+    from items_api.settings import Arns
 
 _ROUNDS = 6
 _LOOKS_FOR_A_LOST_API = (0.0, 0.5, 1.5)  # seconds before each: GetApis may lag behind CreateApi
@@ -42,6 +44,21 @@ class Api(Step):
     @property
     def endpoint(self) -> str | None:
         return self.found.ids["endpoint"] if self.found else None
+
+    @classmethod
+    def rights(cls, arns: Arns) -> tuple[Right, ...]:
+        """API Gateway's actions are HTTP methods, its resources the paths of its REST API."""
+        anything = arns.api("*")
+        apis = anything.removesuffix("/*")
+        tags = apis.removesuffix("/apis") + "/tags/*"
+        return (
+            # AWS chooses an API's id, so no pattern can tell this stack's API from the region's others.
+            Right(("apigateway:GET", "apigateway:POST"), (apis, anything, tags)),
+            Right(("apigateway:PATCH", "apigateway:DELETE"), (anything,)),
+            # Not in AWS's reference, yet it is what the creation of a tagged stage is refused for:
+            # https://github.com/aws-amplify/amplify-cli/issues/12316
+            Right(("apigateway:TagResource",), (arns.stage("*", "*").removesuffix("/*"), arns.stage("*", "*"))),
+        )
 
     def want(self) -> dict[str, Any]:
         return {

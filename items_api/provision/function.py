@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from items_api.errors import AwsRefused
 from items_api.provision.aws import code, message, says
 from items_api.provision.bundle import HANDLER, bundle, code_sha256
-from items_api.provision.step import Found, Step
+from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -53,6 +53,19 @@ class Function(Step):
     @property
     def name(self) -> str:
         return self.settings.function_name
+
+    @classmethod
+    def rights(cls, arns: Arns) -> tuple[Right, ...]:
+        writes = (
+            *("lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"),
+            *("lambda:DeleteFunction", "lambda:TagResource"),
+        )
+        return (
+            # GetFunction leaves the tags out for whoever may not list them:
+            # https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+            Right((*writes, "lambda:GetFunction", "lambda:ListTags"), (arns.function,)),
+            Right(("iam:PassRole",), (arns.role,), {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}),
+        )
 
     def want(self) -> dict[str, Any]:
         return {

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.provision.aws import code
-from items_api.provision.step import Found, Step
+from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
     from mypy_boto3_logs.type_defs import LogGroupTypeDef
+
+    from items_api.settings import Arns
 
 
 class LogGroup(Step):
@@ -22,6 +24,20 @@ class LogGroup(Step):
     @property
     def name(self) -> str:
         return self.settings.log_group_name
+
+    @classmethod
+    def rights(cls, arns: Arns) -> tuple[Right, ...]:
+        # Policies name a log group with `:*` for most actions and without for tags; which of the two a tagged create
+        # is checked against is not documented, so both stand here:
+        # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
+        group = (arns.log_group, f"{arns.log_group}:*")
+        everything = f"{arns.log_group.removesuffix(arns.settings.log_group_name)}*"
+        writes = ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup", "logs:TagResource")
+        return (
+            Right((*writes, "logs:ListTagsForResource"), group),
+            # A search by prefix is not about one group, and is refused unless it may see them all.
+            Right(("logs:DescribeLogGroups",), (everything,)),
+        )
 
     def want(self) -> dict[str, Any]:
         return {"retention": self.settings.log_retention}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.provision.aws import says
-from items_api.provision.step import Found, Step
+from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -35,6 +35,10 @@ class Permission(Step):
     @property
     def name(self) -> str:
         return self.settings.statement_id
+
+    @classmethod
+    def rights(cls, arns: Arns) -> tuple[Right, ...]:
+        return (Right(("lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy"), (arns.function,)),)
 
     def want(self) -> dict[str, Any]:
         return {

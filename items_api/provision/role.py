@@ -9,12 +9,14 @@ from botocore.exceptions import ClientError
 
 from items_api.provision.aws import code, says
 from items_api.provision.policies import table_access_policy, trust_policy
-from items_api.provision.step import Found, Step
+from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
     from mypy_boto3_iam.type_defs import RoleTypeDef
+
+    from items_api.settings import Arns
 
 _ABSENT = says("NoSuchEntity")
 
@@ -26,6 +28,15 @@ class Role(Step):
     @property
     def name(self) -> str:
         return self.settings.role_name
+
+    @classmethod
+    def rights(cls, arns: Arns) -> tuple[Right, ...]:
+        writes = (
+            *("iam:CreateRole", "iam:DeleteRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy"),
+            *("iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
+        )
+        reads = ("iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies")
+        return (Right((*writes, *reads), (arns.role,)),)
 
     @property
     def _policy_field(self) -> str:

@@ -71,6 +71,19 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Right:
+    """IAM actions that a step's calls need of whoever runs them, and the ARNs on which; ready for a policy statement.
+
+    Which action on which ARN is from AWS's Service Authorization Reference, except where a comment says otherwise:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
+    """
+
+    actions: tuple[str, ...]
+    arns: tuple[str, ...]
+    condition: Mapping[str, Mapping[str, str]] | None = None
+
+
+@dataclass(frozen=True)
 class Progress:
     """A step is at work; `waiting` says what for, or is empty."""
 
@@ -114,6 +127,11 @@ class Step(ABC):
     @property
     @abstractmethod
     def name(self) -> str: ...
+
+    @classmethod
+    @abstractmethod
+    def rights(cls, arns: Arns) -> tuple[Right, ...]:
+        """What all calls of this step together need."""
 
     @property
     def documents(self) -> frozenset[str]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.provision.aws import code, says
-from items_api.provision.step import Found, Step
+from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
+    from items_api.settings import Arns
 
 PARTITION_KEY = {"itemId (S)": "HASH"}
 
@@ -25,6 +27,12 @@ class Table(Step):
     @property
     def name(self) -> str:
         return self.settings.table_name
+
+    @classmethod
+    def rights(cls, arns: Arns) -> tuple[Right, ...]:
+        writes = ("dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable", "dynamodb:TagResource")
+        reads = ("dynamodb:DescribeTable", "dynamodb:ListTagsOfResource", "dynamodb:Scan")
+        return (Right((*writes, *reads), (arns.table,)),)
 
     def want(self) -> dict[str, Any]:
         return {"key": PARTITION_KEY, "billing": "PAY_PER_REQUEST", "status": "ACTIVE"}
