@@ -178,10 +178,9 @@ def down(run: Run, *, keep_table: bool, yes: bool) -> int:
     if not yes and any(stack.owns(step) for step in stack.steps):
         run.confirm(_question(stack, keep_table=keep_table))
     outcomes = run.work(stack, stack.down(keep_table=keep_table))
-    left = stack.leftovers(keep_table=keep_table)
-    ok = not left and not any(outcome.error for outcome in outcomes)
+    ok = not stack.left and not any(outcome.error for outcome in outcomes)
     run.report(outcomes, ok=ok)
-    for outcome in left:
+    for outcome in stack.left:
         run.screen.line(f"Still there: {outcome.title} {outcome.name} ({outcome.arn})", "red", essential=True)
     if ok:
         kept = keep_table and stack.owns(stack.table)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from items_api.settings import Settings
 
 T = TypeVar("T")
+_ROUNDS_DOWN = 3
 
 
 class Stack:
@@ -55,6 +56,8 @@ class Stack:
         self.steps: tuple[Step, ...] = (self.table, self.role, self.logs, self.function, self.api, self.permission)
         # What became of each step in the last `up` or `down`, also when that was cut short.
         self.outcomes: dict[Step, Outcome] = {}
+        # What was still there when the last `down` looked again.
+        self.left: list[Outcome] = []
 
     @property
     def endpoint(self) -> str | None:
@@ -86,20 +89,26 @@ class Stack:
         yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
 
     def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
-        """Delete what `look` saw and is the stack's own, in reverse; then `leftovers` tells whether it is all gone."""
+        """Delete what `look` saw and is the stack's own, in reverse, and look again in every service.
+
+        What shows only then (AWS's lists lag behind its creates, another `up` may be at work) is deleted too. `left` is
+        what is still there at the end, and is the stack's own.
+        """
         graph: dict[Step, set[Step]] = {step: set() for step in self.steps}
         for step in self.steps:
             for needed in step.needs:
                 graph[needed].add(step)
         graph[self.function].add(self.api)
         kept = {self.table} if keep_table else set()
-        yield from self._run(graph, lambda step: ("delete", lambda: self._deleted(step, kept=step in kept)))
-
-    def leftovers(self, *, keep_table: bool = False) -> list[Outcome]:
-        """Look again in every service: what is still there and is the stack's own."""
-        kept = {self.table.type} if keep_table else set()
-        there = (State.OK, State.DRIFTED)
-        return [outcome for outcome in self.look() if outcome.state in there and outcome.type not in kept]
+        deleted: dict[Step, Outcome] = {}
+        for _ in range(_ROUNDS_DOWN):
+            yield from self._run(graph, lambda step: ("delete", lambda: self._deleted(step, kept=step in kept)))
+            deleted |= {step: o for step, o in self.outcomes.items() if o.change is not Change.ABSENT}
+            self.outcomes |= deleted
+            self.look()
+            self.left = [self._state(step) for step in self.steps if self.owns(step) and step not in kept]
+            if not self.left or any(outcome.error for outcome in self.outcomes.values()):
+                return
 
     def _state(self, step: Step) -> Outcome:
         found = step.found

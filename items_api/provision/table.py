@@ -28,6 +28,10 @@ class Table(Step):
     def name(self) -> str:
         return self.settings.table_name
 
+    @property
+    def documents(self) -> frozenset[str]:
+        return self.fixed
+
     @classmethod
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
         writes = ("dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable", "dynamodb:TagResource")
@@ -112,6 +116,9 @@ class Table(Step):
                 ResourceArn=self.arns.table,
                 Tags=self._tag_list(),  # type: ignore[arg-type]
             )
+            # ListTagsOfResource lags behind by seconds, and the next command should not take that for drift.
+            want = self.want_tags().items()
+            self.settle(self._tags, until=lambda tags: want <= tags.items(), waiting="until the table shows its tags")
         if "billing" in parts:
             self.aws.send(self.aws.dynamodb.update_table, TableName=self.name, BillingMode="PAY_PER_REQUEST")
             self._wait_until_active()

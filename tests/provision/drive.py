@@ -45,7 +45,7 @@ def down(
     with closing(stack.down(**options)) as events:
         for _ in events:
             pass
-    return {step.title: stack.outcomes[step] for step in stack.steps}, stack.leftovers(**options)
+    return {step.title: stack.outcomes[step] for step in stack.steps}, stack.left
 
 
 def states(world: AwsWorld, settings: Settings = DEFAULT) -> dict[str, State | None]:
