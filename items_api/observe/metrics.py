@@ -1,0 +1,149 @@
+"""The last 24 hours of a stack in CloudWatch: requests, errors, throttles and latency.
+
+Metrics of an HTTP API: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+Metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from items_api.errors import AccessDenied
+from items_api.provision.refusals import problem_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from items_api.provision.aws import Aws
+    from items_api.settings import Settings
+
+HOURS = 24
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII = "_.-:=+*#"
+_HOUR, _DAY = 3600, 86_400
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The 24 hours up to the end of the current one. Milliseconds; None where CloudWatch has nothing.
+
+    A tuple holds a value an hour, the oldest first; an hour without a request has a count of 0 and no latency.
+    `throttles` and all that starts with `function_` are Lambda's, the rest is the HTTP API's.
+    """
+
+    start: datetime
+    requests: tuple[float, ...] | None = None
+    client_errors: tuple[float, ...] | None = None
+    server_errors: tuple[float, ...] | None = None
+    latency_p50: float | None = None
+    latency_p95: float | None = None
+    latency_p95_hourly: tuple[float | None, ...] | None = None
+    throttles: tuple[float, ...] | None = None
+    function_errors: tuple[float, ...] | None = None
+    function_p50: float | None = None
+    function_p95: float | None = None
+
+
+class _Query(NamedTuple):
+    namespace: str
+    metric: str
+    statistic: str
+    period: int
+
+
+# A percentile of a day can not be made of the hours' percentiles: it is asked for by itself.
+_QUERIES = {
+    "requests": _Query("AWS/ApiGateway", "Count", "Sum", _HOUR),
+    "client_errors": _Query("AWS/ApiGateway", "4xx", "Sum", _HOUR),
+    "server_errors": _Query("AWS/ApiGateway", "5xx", "Sum", _HOUR),
+    "latency_p50": _Query("AWS/ApiGateway", "Latency", "p50", _DAY),
+    "latency_p95": _Query("AWS/ApiGateway", "Latency", "p95", _DAY),
+    "latency_p95_hourly": _Query("AWS/ApiGateway", "Latency", "p95", _HOUR),
+    "throttles": _Query("AWS/Lambda", "Throttles", "Sum", _HOUR),
+    "function_errors": _Query("AWS/Lambda", "Errors", "Sum", _HOUR),
+    "function_p50": _Query("AWS/Lambda", "Duration", "p50", _DAY),
+    "function_p95": _Query("AWS/Lambda", "Duration", "p95", _DAY),
+}
+
+
+def read_metrics(aws: Aws, settings: Settings, api_id: str, now: datetime) -> tuple[Metrics | None, str]:
+    """The metrics, or None if there are none; and, if they could not be read, a sentence that says why."""
+    start = window_start(now)
+    try:
+        # Sent once: nobody who asks for a stack's state should wait for what is an extra.
+        answer = aws.send_once(aws.cloudwatch.get_metric_data, **metric_request(settings, api_id, start))
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        problem = problem_from(error, "Could not read the metrics")
+        if isinstance(problem, AccessDenied):
+            return None, "The metrics are left out: your user or role needs cloudwatch:GetMetricData."
+        return None, str(problem)
+    return metrics_from(answer["MetricDataResults"], start), ""
+
+
+def window_start(now: datetime) -> datetime:
+    """24 hours before the end of the current hour, so that each value is a whole hour of the clock."""
+    return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+
+
+def metric_request(settings: Settings, api_id: str, start: datetime) -> dict[str, Any]:
+    """All metrics in one GetMetricData request."""
+    dimensions = {
+        "AWS/ApiGateway": {"Name": "ApiId", "Value": api_id},
+        "AWS/Lambda": {"Name": "FunctionName", "Value": settings.function_name},
+    }
+    return {
+        "StartTime": start,
+        "EndTime": start + timedelta(hours=HOURS),
+        "ScanBy": "TimestampAscending",
+        "MetricDataQueries": [
+            {
+                "Id": name,
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": query.namespace,
+                        "MetricName": query.metric,
+                        "Dimensions": [dimensions[query.namespace]],
+                    },
+                    "Period": query.period,
+                    "Stat": query.statistic,
+                },
+            }
+            for name, query in _QUERIES.items()
+        ],
+    }
+
+
+def metrics_from(results: Iterable[Mapping[str, Any]], start: datetime) -> Metrics | None:
+    """GetMetricData's results (an id, timestamps and values each) as `Metrics`; None if there is no value at all."""
+    found: dict[str, Any] = {}
+    for result in results:
+        points = dict(zip(result["Timestamps"], result["Values"], strict=True))
+        query = _QUERIES.get(result["Id"])
+        if query is None or not points:
+            continue
+        if query.period == _DAY:
+            # One point, unless CloudWatch cut the window at midnight: then the slower part is told.
+            found[result["Id"]] = max(points.values())
+        else:
+            found[result["Id"]] = _by_hour(points, start, 0.0 if query.statistic == "Sum" else None)
+    return Metrics(start, **found) if found else None
+
+
+def _by_hour(points: Mapping[datetime, float], start: datetime, missing: float | None) -> tuple[float | None, ...]:
+    return tuple(points.get(start + timedelta(hours=hour), missing) for hour in range(HOURS))
+
+
+def sparkline(values: Sequence[float | None], encoding: str = "utf-8") -> str:
+    """A character for each value, from 0 to the greatest; a space for None. ASCII where blocks can not be encoded."""
+    try:
+        BLOCKS.encode(encoding)
+        levels = BLOCKS
+    except UnicodeEncodeError:
+        levels = ASCII
+    top = max((value for value in values if value is not None), default=0) or 1
+    return "".join(" " if value is None else levels[round(value / top * (len(levels) - 1))] for value in values)
