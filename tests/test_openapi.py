@@ -1,0 +1,90 @@
+"""The OpenAPI document is valid, and in step with the routes and with what the handler refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import openapi_spec_validator
+import pytest
+
+from items_api.handler import ROUTES
+from items_api.handler.item import ItemError, attributes, parse
+from items_api.openapi import document
+
+DOCUMENT = document("team-todo", "1.2.3", "https://abc123.execute-api.eu-central-1.amazonaws.com")
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    ]
+
+
+def test_the_document_is_valid_openapi() -> None:
+    openapi_spec_validator.OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_the_document_is_json() -> None:
+    assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
+
+
+def test_paths_and_methods_are_the_routes() -> None:
+    assert [route for route, _ in operations()] == [route.replace("{id+}", "{id}") for route in ROUTES]
+
+
+def test_title_version_and_server_are_the_callers() -> None:
+    assert (DOCUMENT["info"]["title"], DOCUMENT["info"]["version"]) == ("team-todo", "1.2.3")
+    assert DOCUMENT["servers"] == [{"url": "https://abc123.execute-api.eu-central-1.amazonaws.com"}]
+    assert "servers" not in document("team-todo", "1.2.3")
+
+
+def test_every_operation_has_a_name_of_its_own_and_says_what_can_go_wrong() -> None:
+    names = [operation["operationId"] for _, operation in operations()]
+    assert sorted(names) == sorted(set(names))
+    for _, operation in operations():
+        assert {"400", "429", "500", "503"} < operation["responses"].keys()
+
+
+def test_writes_take_both_conditional_headers_and_reads_take_none() -> None:
+    for route, operation in operations():
+        taken = {parameter["$ref"].rpartition("/")[2] for parameter in operation.get("parameters", [])}
+        assert ({"ifMatch", "ifNoneMatch"} <= taken) == (not route.startswith("GET"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        '{"itemId":"1","name":"Widget"}',
+        '{"a":["",null,true,{"b":{}}],"n":-0.5}',
+        '{"n":99999999999999999999999999999999999999}',
+        '{"n":1e125}',
+        '{"n":1e126}',
+        '{"n":1e-131}',
+        '{"itemId":1}',
+        '{"itemId":""}',
+        '{"":1}',
+        '{"a":{"":1}}',
+        "[]",
+        "null",
+    ],
+)
+def test_the_schema_of_a_body_agrees_with_the_handler(body: str) -> None:
+    """What one accepts, the other does; depth and digits are for the handler alone to count."""
+    schema = {"$ref": "#/components/schemas/NewItem", "components": DOCUMENT["components"]}
+    described = jsonschema_rs.Draft202012Validator(schema).is_valid(json.loads(body))
+    assert described == is_stored(body)
+
+
+def is_stored(body: str) -> bool:
+    try:
+        item = attributes(parse(body))
+    except ItemError:
+        return False
+    return item.get("itemId", {"S": "made"}).get("S") not in {None, ""}
