@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 HOST = "127.0.0.1"
 START_SECONDS = 60.0  # a cold disk on a small machine; usually it is well under one
-STOP_SECONDS = 30.0
 # What the server needs from the user's environment. Nothing of AWS, no proxy, no setting of ministack's own.
 KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
 STARTING, READY, STOPPING = "starting", "ready", "stopping"
@@ -121,19 +120,20 @@ def find(home: Path) -> LocalAws | None:
     return _running(place) if place.folder.exists() else None
 
 
-def stop(home: Path, *, forget: bool = False) -> None:
+def stop(home: Path, *, forget: bool = False, patience: float = 30.0) -> None:
     """Stops the server, if one runs, after it has saved its state. `forget`: nothing is worth keeping, port included.
 
-    Raises LocalUnavailable if it does not end; it is never killed, for that would lose what it has not saved.
+    Raises LocalUnavailable if it has not ended after `patience` seconds; it is never killed, for that would lose what
+    it has not saved.
     """
     with _in_turn(home, lambda _: None) as place:
         running = _running(place)
         if running:
             os.kill(running.pid, signal.SIGTERM)
-            if not _wait(lambda: not _alive(place), STOP_SECONDS):
+            if not _wait(lambda: not _alive(place), patience):
                 raise LocalUnavailable(
                     f"The local AWS (process {running.pid}) did not stop.",
-                    f"It has been saving its state for {STOP_SECONDS:.0f} s.",
+                    f"It was asked to and had {patience:g} s to save its state.",
                     f"Look into {place.log}. To give up what is unsaved: kill -9 {running.pid}",
                 )
         if forget:

@@ -72,24 +72,39 @@ def listen(ports: Iterable[int]) -> socket.socket | None:
 
 
 class Saver:
-    """Calls `save` soon after requests, and spends at most a twentieth of the time on it."""
+    """Runs `save` soon after a request, again and again, and spends at most a twentieth of the time on it."""
 
-    def __init__(self, save: Callable[[], None]) -> None:
+    def __init__(self, save: Callable[[], Awaitable[None]]) -> None:
         self._save = save
         self._changed = asyncio.Event()
-        self._pause = 1.0
+        self._saving = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends between two saves: whoever saves next, writes the same files."""
+        async with self._saving:
+            if self._task:
+                self._task.cancel()
 
     def changed(self) -> None:
         self._changed.set()
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
+        pause = 1.0
         while True:
             await self._changed.wait()
-            await asyncio.sleep(self._pause)
-            self._changed.clear()
-            began = time.perf_counter()
-            self._save()
-            self._pause = max(1.0, 20 * (time.perf_counter() - began))
+            await asyncio.sleep(pause)
+            async with self._saving:
+                self._changed.clear()
+                began = time.perf_counter()
+                try:
+                    await self._save()
+                except RuntimeError:
+                    self.changed()  # a function's thread changed what was being copied
+                pause = max(1.0, 20 * (time.perf_counter() - began))
 
 
 class Guarded:
@@ -106,7 +121,6 @@ class Guarded:
         self._access_key = access_key
         self._saver = saver
         self._announce = announce
-        self._saving: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -138,8 +152,7 @@ class Guarded:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
                 self._announce(STOPPING)
-                if self._saving:
-                    self._saving.cancel()
+                await self._saver.stop()
             return message
 
         return hear
@@ -148,7 +161,7 @@ class Guarded:
         async def tell(message: Message) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
-                self._saving = asyncio.create_task(self._saver.run())
+                self._saver.start()
                 self._announce(READY)
 
         return tell
@@ -160,13 +173,16 @@ def serve(place: Place, listener: socket.socket) -> None:
     from hypercorn.asyncio import serve as run_server  # noqa: PLC0415
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415
+    from ministack.core.persistence import save_state  # type: ignore[import-untyped]  # noqa: PLC0415
 
     def announce(phase: str) -> None:
         write_json(place.process, {"pid": os.getpid(), "phase": phase})
 
-    def save() -> None:
-        if place.lock.exists():
-            ministack.save_all(ministack._build_persistence_save_dict())  # noqa: SLF001 - there is no public way
+    async def save() -> None:
+        for service, state_of in ministack._build_persistence_save_dict().items():  # noqa: SLF001 - no public way
+            state = state_of()  # a copy, so writing it may take its time beside the requests
+            if state is not None and place.lock.exists():
+                await asyncio.to_thread(save_state, service, state)
 
     async def until_stopped() -> None:
         stop = asyncio.Event()

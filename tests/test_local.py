@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,6 +186,36 @@ def test_one_that_ended_empty_is_forgotten(home: Path) -> None:
 def test_stopping_what_does_not_run_is_no_error(home: Path) -> None:
     local.stop(home)
     local.stop(home, forget=True)
+
+
+def test_one_that_does_not_stop_is_an_error_and_is_not_killed(home: Path) -> None:
+    running = local.ensure_running(home)
+    os.kill(running.pid, signal.SIGSTOP)
+    with pytest.raises(LocalUnavailable) as caught:
+        local.stop(home, patience=0.1)
+    assert str(caught.value) == (
+        f"The local AWS (process {running.pid}) did not stop. It was asked to and had 0.1 s to save its state. "
+        f"Look into {home}/local-aws/server.log. To give up what is unsaved: kill -9 {running.pid}"
+    )
+    os.kill(running.pid, signal.SIGCONT)
+    eventually(lambda: local.find(home) is None)
+
+
+def test_a_command_that_has_to_wait_for_another_says_so(home: Path) -> None:
+    said: list[str] = []
+    waiting = threading.Thread(target=lambda: local.resume(home, said.append))
+    with (home / "local-aws" / "commands.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        waiting.start()
+        eventually(lambda: said)
+    waiting.join()
+    assert said == ["Another items-api is starting or stopping the local AWS; waiting for it."]
+
+
+def test_it_is_out_of_reach_of_the_terminals_ctrl_c(home: Path) -> None:
+    running = local.ensure_running(home)
+    assert os.getsid(running.pid) != os.getsid(0)
+    assert os.getpgid(running.pid) != os.getpgid(0)
 
 
 def test_a_process_id_that_now_belongs_to_another_is_not_taken_for_it(home: Path) -> None:
