@@ -44,7 +44,8 @@ def _in_shape(value: Any, shape: Any, path: str) -> Iterator[str]:
     elif isinstance(value, (list, tuple)) and shape.type_name == "list":
         for index, inner in enumerate(value):
             yield from _in_shape(inner, shape.member, f"{path}[{index}]")
-    yield from (f"{path} = {_shown(value)} {why}" for why in _against(shape.metadata, value))
+    if shape.metadata:
+        yield from (f"{path} = {_shown(value)} {why}" for why in _against(shape.metadata, value))
 
 
 def _against(constraints: Mapping[str, Any], value: Any) -> Iterator[str]:

@@ -56,7 +56,7 @@ class Pipeline:
             http_method=request.http_method,
             path=request.path,
             region=request.region,
-            parameters=clone(request.parameters),
+            parameters=request.parameters,
             start=world.clock.now(),
         )
         world.schedule.run_before(call)
@@ -108,7 +108,7 @@ class Pipeline:
         if act is None:
             raise NotImplementedError(f"the model does not know {request.service}.{request.name}")
         service.begun = begun
-        return clone(act(clone(request.parameters)) or {})  # type: ignore[no-any-return]
+        return clone(act(request.parameters) or {})  # type: ignore[no-any-return]
 
     def _travel(self, process: ModelSession, call: Call) -> None:
         self._world.clock.stir()

@@ -96,8 +96,7 @@ def as_tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def clone(value: Any) -> Any:
     """A deep copy of plain data: neither side can reach into the other."""
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is dict:
         return {key: clone(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [clone(inner) for inner in value]
-    return value
+    return [clone(inner) for inner in value] if kind is list or kind is tuple else value

@@ -18,6 +18,7 @@ from botocore.config import Config
 
 from tests.aws_model.faults import Faults, ProcessKilled
 from tests.aws_model.refusal import Refusal
+from tests.aws_model.service import clone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,7 +104,7 @@ class ModelSession:
             service,
             model.name,
             region,
-            context[_PARAMETERS],
+            clone(context[_PARAMETERS]),
             params["method"],
             params["url_path"],
             params["url"],
@@ -155,8 +156,6 @@ class _Events:
 
 
 class _UserAgent:
-    """Nobody reads it, and botocore takes half of a call's time to put it together."""
-
     @staticmethod
     def to_string() -> str:
         return "aws-model"
@@ -168,7 +167,10 @@ def _twin(client: BaseClient, answer: Callable[..., Any]) -> BaseClient:
     twin.__dict__.update(client.__dict__)
     twin.meta = copy.copy(client.meta)
     twin.meta.events = _Events(client.meta.events, answer)  # type: ignore[assignment]
+    # Half of a call's time goes into what nobody here reads: the user agent, and which URL the request is for.
     twin._user_agent_creator = _UserAgent  # type: ignore[attr-defined]
+    url = client.meta.endpoint_url
+    twin._resolve_endpoint_ruleset = lambda *_, **__: (url, {}, {})  # type: ignore[attr-defined]
     return twin
 
 

@@ -58,7 +58,7 @@ class AwsWorld:
         clock: VirtualClock | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
-        self.delays = delays or Delays()
+        self._delays = delays or Delays()
         self.journal = Journal()
         self.schedule = Schedule()
         self.region = region
@@ -68,6 +68,17 @@ class AwsWorld:
         self._services: dict[tuple[str, str], Service] = {}
         self._lock = threading.RLock()
         self._pipeline = Pipeline(self, rates or {})
+
+    @property
+    def delays(self) -> Delays:
+        """May be changed at any time, and holds for what happens from then on."""
+        return self._delays
+
+    @delays.setter
+    def delays(self, delays: Delays) -> None:
+        self._delays = delays
+        for service in self._services.values():
+            service.place.delays = delays
 
     def session(
         self, name: str | None = None, *, region: str | None = None, policy: dict[str, Any] | None = None
