@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from items_api import __version__
-from items_api.errors import Problem
+from items_api.errors import Bug, Interrupted, Problem
 from items_api.options import FILE, file_defaults, settings_options, target_options
-from items_api.run import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +38,18 @@ class Command(click.Command):
             problem = ctx.obj.interrupted()
         except Problem as error:
             problem = error
-            if ctx.params["verbose"]:
-                import traceback  # noqa: PLC0415 - only where it is shown
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as bug:  # noqa: BLE001 - the last line before the user, who gets its traceback by --verbose
+            problem = Bug(
+                f"items-api has met a bug: {type(bug).__name__}: {bug}",
+                "Nothing you did should lead here.",
+                "Run it again with --verbose and report what it prints.",
+            )
+        if ctx.params["verbose"]:
+            import traceback  # noqa: PLC0415 - only where it is shown
 
-                traceback.print_exc()
+            traceback.print_exc()
         ctx.obj.fail(problem)
         return problem.exit_code
 
@@ -206,5 +213,5 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
-        code = INTERRUPTED
+        code = Interrupted.exit_code
     sys.exit(code)

@@ -9,10 +9,12 @@
     ├── AwsUnreachable     no usable answer: no network, wrong region, garbage, or silence
     ├── NotOurs            a resource of that name exists and does not carry the stack's tags
     ├── CannotChange       a difference that AWS does not change in place
-    └── NotSettled         a condition of AWS did not come true in time
+    ├── NotSettled         a condition of AWS did not come true in time
+    ├── Interrupted        Ctrl-C; what exists is said
+    └── Bug                anything else that was raised: this tool's fault
 
-A `Problem` ends in one short block on stderr and exit code 1 (2 for `InvalidSetting`, which is a usage error).
-Anything else that is raised is a bug, and keeps its traceback.
+A `Problem` ends in one short block on stderr and exit code 1 (2 for `InvalidSetting`, which is a usage error; 130 for
+`Interrupted`); its traceback is shown with --verbose.
 """
 
 from __future__ import annotations
@@ -69,4 +71,12 @@ class CannotChange(Problem):
 
 
 class NotSettled(Problem):
+    pass
+
+
+class Interrupted(Problem):
+    exit_code = 130
+
+
+class Bug(Problem):
     pass

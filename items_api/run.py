@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from items_api.errors import Problem
+from items_api.errors import Interrupted, Problem
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from items_api.screen import Screen
 
 LOCAL_REGION = "us-east-1"
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,6 @@ class Target:
         """What a command line needs to aim at the same stack again."""
         named = "" if self.name == "items" else f" --name {self.name}"
         return named + (" --local" if self.local else "")
-
-
-class Interrupted(Problem):
-    exit_code = INTERRUPTED
 
 
 class Run:

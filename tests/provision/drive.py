@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.provision.aws import Aws
 from items_api.provision.session import open_stack
-from items_api.provision.step import Change, Outcome, State
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
     from items_api.provision.stack import Stack
+    from items_api.provision.step import Change, Outcome, State
     from tests.aws_model import AwsWorld, ModelSession
 
 ACCOUNT = "123456789012"

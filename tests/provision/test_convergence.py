@@ -175,13 +175,19 @@ def change_cors(world: AwsWorld) -> None:
 def add_route_integration_stage_authorizer(world: AwsWorld) -> None:
     gateway, api = world.boto("apigatewayv2"), api_id(world)
     integration = gateway.create_integration(
-        ApiId=api, IntegrationType="HTTP_PROXY", IntegrationMethod="ANY", IntegrationUri="https://x.example",
+        ApiId=api,
+        IntegrationType="HTTP_PROXY",
+        IntegrationMethod="ANY",
+        IntegrationUri="https://x.example",
         PayloadFormatVersion="1.0",
     )["IntegrationId"]
     gateway.create_route(ApiId=api, RouteKey="ANY /admin", Target=f"integrations/{integration}")
     gateway.create_stage(ApiId=api, StageName="test")
     authorizer = gateway.create_authorizer(
-        ApiId=api, Name="gate", AuthorizerType="JWT", IdentitySource=["$request.header.Authorization"],
+        ApiId=api,
+        Name="gate",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
         JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]},
     )["AuthorizerId"]
     route = next(r for r in gateway.get_routes(ApiId=api)["Items"] if r["RouteKey"] == "POST /items")

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from tests.aws_model import ModelSession
 
 CHANGED = Settings(
-    memory=512, timeout=20, log_retention=30, throttle_rate=50, cors_origins=("https://a.example",), tags={"team": "web"}
+    memory=512,
+    timeout=20,
+    log_retention=30,
+    throttle_rate=50,
+    cors_origins=("https://a.example",),
+    tags={"team": "web"},
 )
 FAULTS = (
     Fault.THROTTLED,
@@ -95,15 +100,22 @@ def survive(command: str, operation: str, nth: int, fault: Fault) -> str:
         return f"was not survived: {said}"
     if not said and fault in FATAL and any(call.is_write for call in session.faults.struck):
         return "went unnoticed"
-    settings = SETTINGS[command]
-    if problems := errors(up(world, settings=settings)):
+    return wrong_after_up(world, command) or wrong_after_down(world, command)
+
+
+def wrong_after_up(world: AwsWorld, command: str) -> str:
+    if problems := errors(up(world, settings=SETTINGS[command])):
         return f"the next up fails: {problems}"
     world.rest()
     if world.snapshot() != configured(command):
         return "the next up does not reach the configured stack"
-    if changes(up(world, settings=settings)) != {"unchanged"}:
+    if changes(up(world, settings=SETTINGS[command])) != {"unchanged"}:
         return "an up after that still changes something"
-    outcomes, left = down(world, settings=settings)
+    return ""
+
+
+def wrong_after_down(world: AwsWorld, command: str) -> str:
+    outcomes, left = down(world, settings=SETTINGS[command])
     if errors(outcomes) or left or world.leftovers():
         return f"down leaves {left or world.leftovers()}: {errors(outcomes)}"
     return ""

@@ -42,9 +42,9 @@ def foreign_function(world: AwsWorld) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("index.py", "")
-    role = world.boto("iam").create_role(
-        RoleName="somebody", AssumeRolePolicyDocument=json.dumps(trust_policy())
-    )["Role"]["Arn"]
+    role = world.boto("iam").create_role(RoleName="somebody", AssumeRolePolicyDocument=json.dumps(trust_policy()))[
+        "Role"
+    ]["Arn"]
     world.rest()
     world.boto("lambda").create_function(
         FunctionName="items-api",

@@ -153,7 +153,7 @@ def test_ctrl_c_anywhere_leaves_what_the_next_up_or_down_finishes(after: int) ->
         world = AwsWorld()
         interrupt(world, world.session(), after)
         world.rest(1.0)  # as long as a hand needs
-        command(world)  # type: ignore[operator]
+        command(world)
         world.rest()
         assert set(states(world).values()) == ({"ok"} if command is up else {"missing"})
 

@@ -1,0 +1,50 @@
+"""The zip: the same sources give the same bytes, and Lambda finds the handler in it."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+from items_api.provision.bundle import HANDLER, bundle, code_sha256, sources
+
+
+def test_it_holds_the_handlers_sources_and_nothing_else() -> None:
+    archive = zipfile.ZipFile(io.BytesIO(bundle()))
+    assert {name: archive.read(name) for name in archive.namelist()} == sources()
+    assert all(name.startswith("handler/") and name.endswith(".py") for name in sources())
+
+
+def test_nothing_in_it_depends_on_when_or_where_it_was_made() -> None:
+    for entry in zipfile.ZipFile(io.BytesIO(bundle())).infolist():
+        assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+        assert entry.create_system == 3
+        assert entry.external_attr == 0o100644 << 16
+        assert entry.compress_type == zipfile.ZIP_STORED
+
+
+def test_another_process_makes_the_same_bytes() -> None:
+    print_hash = "from items_api.provision.bundle import code_sha256; print(code_sha256())"
+    other = subprocess.run(
+        [sys.executable, "-c", print_hash], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"}
+    )
+    assert other.stdout.strip() == code_sha256()
+
+
+def test_the_handler_can_be_imported_from_the_zip_alone() -> None:
+    """As Lambda does: the module before the last dot, the function after it."""
+    module, _, function = HANDLER.rpartition(".")
+    load = (
+        f"import sys, importlib; sys.path.insert(0, sys.argv[1]); m = importlib.import_module({module!r});"
+        f"assert callable(getattr(m, {function!r})) and m.__file__.startswith(sys.argv[1])"
+    )
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(bundle())
+        file.flush()
+        subprocess.run(
+            [sys.executable, "-I", "-c", load, file.name],
+            check=True,
+            env={"TABLE_NAME": "Items", "AWS_REGION": "us-east-1"},
+        )

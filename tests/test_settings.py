@@ -1,0 +1,133 @@
+"""Settings: every name is derived from one, and what AWS would refuse is refused before the first call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from items_api.errors import InvalidSetting
+from items_api.settings import Arns, Settings, parse_tags
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    return (
+        settings.table_name,
+        settings.function_name,
+        settings.role_name,
+        settings.policy_name,
+        settings.log_group_name,
+        settings.api_name,
+        settings.statement_id,
+    )
+
+
+def test_the_default_names_are_the_tutorials() -> None:
+    assert names(Settings()) == (
+        "Items",
+        "items-api",
+        "items-api-role",
+        "items-table-access",
+        "/aws/lambda/items-api",
+        "items-http-api",
+        "apigw",
+    )
+
+
+def test_other_names_follow_the_same_pattern() -> None:
+    assert names(Settings(name="team-todo")) == (
+        "TeamTodo",
+        "team-todo-api",
+        "team-todo-api-role",
+        "team-todo-table-access",
+        "/aws/lambda/team-todo-api",
+        "team-todo-http-api",
+        "apigw",
+    )
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
+    arns = Arns(Settings(region=region), "123456789012")
+    assert arns.role == f"arn:{partition}:iam::123456789012:role/items-api-role"
+    assert arns.table == f"arn:{partition}:dynamodb:{region}:123456789012:table/Items"
+    assert arns.invoke_source("a1b2") == f"arn:{partition}:execute-api:{region}:123456789012:a1b2/*"
+
+
+def test_owner_tags_win_over_nothing_and_stand_beside_the_users() -> None:
+    settings = Settings(name="todo", region="eu-west-1", tags={"team": "web"})
+    assert settings.all_tags == {
+        "team": "web",
+        "managed-by": "items-api",
+        "items-api:stack": "todo",
+        "items-api:region": "eu-west-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"name": "Team_Todo"}, "--name 'Team_Todo' .* team-todo."),
+        ({"name": "teamTodo"}, "team-todo."),
+        ({"name": "a--b"}, "a-b"),
+        ({"name": "-items"}, "single hyphens"),
+        ({"name": "x" * 41}, "at most 40"),
+        ({"name": ""}, "--name ''"),
+        ({"name": "items\n"}, "--name"),
+        ({"name": "ab"}, "at least 3"),
+        ({"region": "moon"}, "--region 'moon'"),
+        ({"region": "us-east-1\n"}, "--region"),
+        ({"memory": 100}, "--memory 100 .* 128 to 10240 MB"),
+        ({"memory": 10_241}, "--memory 10241"),
+        ({"timeout": 0}, "--timeout 0"),
+        ({"timeout": 31}, "--timeout 31 .* 1 to 30 seconds"),
+        ({"log_retention": 13}, "--log-retention 13 .* Nearest are 7 and 14"),
+        ({"throttle_rate": 0}, "--throttle-rate 0"),
+        ({"throttle_burst": 5001}, "--throttle-burst 5001"),
+        ({"cors_origins": ()}, "--cors-origin is empty"),
+        ({"cors_origins": ("https://a.example/",)}, "trailing slash"),
+        ({"cors_origins": ("https://a.example/app",)}, "no path"),
+        ({"cors_origins": ("https://a.example?x",)}, "no path, query"),
+        ({"cors_origins": ("a.example",)}, "neither http:// nor https://"),
+        ({"cors_origins": ("ftp://a.example",)}, "neither http:// nor https://"),
+        ({"cors_origins": ("https://A.example",)}, "lower-case"),
+        ({"cors_origins": ("https://user@a.example",)}, "user name"),
+        ({"cors_origins": ("https://a.example:443",)}, "default port"),
+        ({"cors_origins": ("https://a.example:99999",)}, "does not parse"),
+        ({"cors_origins": ("*", "https://a.example")}, "stands beside"),
+        ({"cors_origins": ("https://a.example", "https://a.example")}, "twice"),
+        ({"tags": {"aws:x": "y"}}, "aws: are its own"),
+        ({"tags": {"managed-by": "me"}}, "not yours to set"),
+        ({"tags": {"items-api:stack": "me"}}, "not yours to set"),
+        ({"tags": {"a" * 129: "y"}}, "1 to 128"),
+        ({"tags": {"a": "y" * 257}}, "up to 256"),
+        ({"tags": {"a": "<script>"}}, "letters, digits"),
+        ({"tags": {f"k{i}": "v" for i in range(47)}}, "47 tags are too many"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_and_the_message_says_what_would_be_right(
+    setting: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidSetting, match=said):
+        Settings(**setting)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://a.example", "http://localhost:3000", "https://*.a.example", "http://[::1]:8080", "http://10.0.0.1"],
+)
+def test_an_origin_is_written_as_a_browser_sends_it(origin: str) -> None:
+    assert Settings(cors_origins=(origin,)).cors_origins == (origin,)
+
+
+def test_a_tags_value_may_hold_equals_signs() -> None:
+    assert parse_tags(["team=web", "query=a=b", "empty="]) == {"team": "web", "query": "a=b", "empty": ""}
+
+
+@pytest.mark.parametrize("pairs", [["team"], ["=web"], ["a=1", "a=2"]])
+def test_what_is_no_tag_is_refused(pairs: list[str]) -> None:
+    with pytest.raises(InvalidSetting, match="--tag"):
+        parse_tags(pairs)
