@@ -6,14 +6,15 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 3 changes wait or drift; 4 absent; 
 from __future__ import annotations
 
 import sys
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from items_api import __version__
-from items_api.errors import Bug, Interrupted, Problem
+from items_api.command import Commands
+from items_api.errors import Interrupted, Problem
+from items_api.export.commands import export
+from items_api.observe.commands import logs
 from items_api.options import FILE, file_defaults, settings_options, target_options
 
 if TYPE_CHECKING:
@@ -28,39 +29,6 @@ if TYPE_CHECKING:
 DONE, FAILED, DIFFERS, ABSENT = 0, 1, 3, 4
 
 
-class Command(click.Command):
-    """A command whose problems end in one block on stderr and, with --json, in a document too."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (KeyboardInterrupt, click.Abort):
-            problem = ctx.obj.interrupted()
-        except Problem as error:
-            problem = error
-        except (click.ClickException, click.exceptions.Exit):
-            raise
-        except Exception as bug:  # noqa: BLE001 - the last line before the user, who gets its traceback by --verbose
-            problem = Bug(
-                f"items-api has met a bug: {type(bug).__name__}: {bug}",
-                "Nothing you did should lead here.",
-                "Run it again with --verbose and report what it prints.",
-            )
-        if ctx.params["verbose"]:
-            import traceback  # noqa: PLC0415 - only where it is shown
-
-            traceback.print_exc()
-        ctx.obj.fail(problem)
-        return problem.exit_code
-
-
-class Commands(click.Group):
-    command_class = Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(self.commands)  # in the order of use, not of the alphabet
-
-
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -72,7 +40,7 @@ class Commands(click.Group):
 def cli(ctx: click.Context) -> None:
     """A serverless CRUD API on AWS, step by step: no state file, no CloudFormation."""
     try:
-        ctx.default_map = file_defaults(cli, Path(FILE))
+        ctx.default_map = file_defaults(cli, FILE)
     except Problem as problem:
         raise click.UsageError(str(problem)) from None
 
@@ -82,10 +50,11 @@ def cli(ctx: click.Context) -> None:
 @settings_options
 @click.option("--dry-run", is_flag=True, help="Read only: show what would change. Exit 3 if anything would.")
 @click.option("--adopt", is_flag=True, help="Take over resources of these names that another made.")
+@click.option("--explain", is_flag=True, help="Show each write as the aws CLI line that does the same.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, yes: bool) -> int:
+def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain: bool, yes: bool) -> int:
     """Create the stack, or converge it to the settings."""
-    stack = run.open(settings_in, start=not dry_run)
+    stack = run.open(settings_in, start=not dry_run, explain=explain)
     if stack is None:
         run.screen.line("The local AWS holds nothing: everything would be created.")
         run.report([], ok=True)
@@ -145,10 +114,9 @@ def smoke(run: Run, *, url: str | None) -> int:
     endpoint = url or _endpoint(run)
     run.screen.line(f"Checking {endpoint}")
     done = []
-    with closing(checks_of(endpoint)) as checks:
-        for check in checks:
-            run.screen.lines(render.check_lines(check))
-            done.append(check)
+    for check in checks_of(endpoint):
+        run.screen.lines(render.check_lines(check))
+        done.append(check)
     failed = sum(not check.ok for check in done)
     run.screen.line(f"{len(done) - failed} of {len(done)} checks passed.", "red" if failed else "green", essential=True)
     if run.target.json:
@@ -173,10 +141,11 @@ def _endpoint(run: Run) -> str:
 @cli.command()
 @target_options
 @click.option("--keep-table", is_flag=True, help="Leave the table and its items; the next up takes it up again.")
+@click.option("--explain", is_flag=True, help="Show each write as the aws CLI line that does the same.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def down(run: Run, *, keep_table: bool, yes: bool) -> int:
+def down(run: Run, *, keep_table: bool, explain: bool, yes: bool) -> int:
     """Delete the stack, wait, look again, and say that nothing is left."""
-    stack = run.open()
+    stack = run.open(explain=explain)
     if stack is None:
         run.screen.line("The local AWS holds nothing: nothing to delete.")
         run.report([], ok=True)
@@ -202,6 +171,10 @@ def _question(stack: Stack, *, keep_table: bool) -> str:
     count, more = stack.table.count_items()
     items = f"more than {count} items" if more else f"{count} item{'' if count == 1 else 's'}"
     return f"Delete the stack {stack.settings.name}, with the table {stack.table.name} and its {items}?"
+
+
+cli.add_command(logs)
+cli.add_command(export)
 
 
 def main() -> None:

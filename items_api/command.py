@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from items_api.errors import Problem
+from items_api.errors import Bug, Problem
 
 
 class Command(click.Command):
@@ -19,10 +19,18 @@ class Command(click.Command):
             problem = ctx.obj.interrupted()
         except Problem as error:
             problem = error
-            if ctx.params["verbose"]:
-                import traceback  # noqa: PLC0415 - only where it is shown
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as bug:  # noqa: BLE001 - the last line before the user, who gets its traceback by --verbose
+            problem = Bug(
+                f"items-api has met a bug: {type(bug).__name__}: {bug}",
+                "Nothing you did should lead here.",
+                "Run it again with --verbose and report what it prints.",
+            )
+        if ctx.params["verbose"]:
+            import traceback  # noqa: PLC0415 - only where it is shown
 
-                traceback.print_exc()
+            traceback.print_exc()
         ctx.obj.fail(problem)
         return problem.exit_code
 

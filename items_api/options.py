@@ -14,7 +14,6 @@ from items_api.settings import Settings, parse_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 FILE = "items-api.toml"
 
@@ -56,17 +55,18 @@ SETTINGS = (
 )
 
 
-def file_defaults(group: click.Group, path: Path) -> dict[str, dict[str, Any]]:
+def file_defaults(group: click.Group, path: str) -> dict[str, dict[str, Any]]:
     """What `items-api.toml` says, as click's `default_map`: keys are the options' names, values their types.
 
     An option that only some commands have is no error for the others. Raises `InvalidSetting`.
     """
-    if not path.exists():
-        return {}
-    import tomllib  # noqa: PLC0415 - only where there is a file
-
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be a tenth of what --help takes
+            import tomllib  # noqa: PLC0415 - only where there is a file
+
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError) as error:
         raise InvalidSetting(f"{path} can not be read.", f"{error}.", "It holds lines like: memory = 512") from None
     options = {

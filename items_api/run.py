@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,7 @@ from items_api.errors import Interrupted, Problem
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from items_api import render
     from items_api.local import LocalAws
@@ -65,17 +65,20 @@ class Run:
         self.screen: Screen = Screen(json=target.json, quiet=target.quiet)
         self.stack: Stack | None = None
 
-    def open(self, settings_in: Callable[[str], Settings] | None = None, *, start: bool = False) -> Stack | None:
+    def open(
+        self, settings_in: Callable[[str], Settings] | None = None, *, start: bool = False, explain: bool = False
+    ) -> Stack | None:
         """The stack in its account; None if that would be on a local AWS that holds nothing and is not to be started.
 
-        `settings_in` makes the settings of a region. They are checked before anything is started or asked.
+        `settings_in` makes the settings of a region. They are checked before anything is started or asked. With
+        `explain` every write is shown as the `aws` line that does the same.
         """
         make = settings_in or (lambda region: Settings(name=self.target.name, region=region))
         make(self.target.region or LOCAL_REGION)
         account = self._account(start=start)
         if account is None:
             return None
-        self.stack = account.open(make(account.region))
+        self.stack = account.open(make(account.region), self._explain if explain else None)
         where = "the local AWS, account" if self.target.local else "account"
         self.screen.line(f"Stack {self.target.name} in {where} {self.stack.account}, region {account.region}")
         return self.stack
@@ -104,6 +107,11 @@ class Run:
         if found and found.note:
             self.screen.line(found.note, "yellow", essential=True)
         return found
+
+    def _explain(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+        from items_api.export.awscli import cli_line  # noqa: PLC0415
+
+        self.screen.line(f"$ {cli_line(service, operation, parameters)}", "cyan", essential=True)
 
     def confirm(self, question: str) -> None:
         """Ask; without a terminal never ask. Raises `Problem` unless the answer is yes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from items_api.errors import InvalidSetting
 
@@ -238,6 +237,8 @@ def _check_origins(origins: tuple[str, ...]) -> None:
 
 
 def _check_origin(origin: str) -> None:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - a tenth of what --help takes, and only here needed
+
     def refuse(why: str) -> InvalidSetting:
         return InvalidSetting(
             f"--cors-origin {origin!r} is not an origin.", why, "Use scheme://host or scheme://host:port."
