@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from items_api.errors import Problem
+from items_api.command import Command
+from items_api.errors import Interrupted, Problem
 from items_api.options import target_options
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def start_of(text: str, now: float) -> int:
     return max(0, int(1000 * moment))
 
 
+@click.command(cls=Command)
 @target_options
 @click.option(
     "--since",
@@ -91,7 +93,6 @@ def _events(run: Run, since: int, *, follow: bool) -> Iterator[Event]:
 
 def _show(run: Run, events: Iterator[Event], since: int, *, follow: bool) -> int:
     from items_api.observe import lines  # noqa: PLC0415
-    from items_api.run import INTERRUPTED  # noqa: PLC0415
 
     shown = 0
     try:
@@ -106,7 +107,7 @@ def _show(run: Run, events: Iterator[Event], since: int, *, follow: bool) -> int
                 return DONE
     except KeyboardInterrupt:
         if follow:  # the way to end it, not an accident to explain
-            return INTERRUPTED
+            return Interrupted.exit_code
         raise
     if not shown:
         run.screen.line(f"Nothing of that since {lines.local_time(since)}. A line comes in seconds after its request.")

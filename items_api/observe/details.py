@@ -105,7 +105,7 @@ def details_json(details: Details) -> dict[str, Any]:
 def _metric_lines(metrics: Metrics, encoding: str) -> Iterator[tuple[str, str]]:
     def row(title: str, value: str, hours: tuple[float | None, ...] | None = None) -> tuple[str, str]:
         drawn = f"  {sparkline(hours, encoding)}" if hours else ""
-        return f"    {title:<12}{value:<24}{drawn}".rstrip(), ""
+        return f"    {title:<15}{value:<24}{drawn}".rstrip(), ""
 
     yield "  Last 24 hours, by the hour", ""
     if metrics.requests is not None:
@@ -114,7 +114,7 @@ def _metric_lines(metrics: Metrics, encoding: str) -> Iterator[tuple[str, str]]:
         ("4xx", metrics.client_errors),
         ("5xx", metrics.server_errors),
         ("throttles", metrics.throttles),
-        ("crashes", metrics.function_errors),
+        ("Lambda errors", metrics.function_errors),
     ):
         if counts is not None:
             yield row(title, f"{sum(counts):,.0f}", counts if any(counts) else None)

@@ -1,0 +1,113 @@
+"""Clients with names, and a clock that runs only when someone waits."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from items_api.provision.aws import Aws
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    import boto3
+
+GROUP = "/aws/lambda/items-api"
+
+
+def refusal(code: str, message: str, operation: str) -> ClientError:
+    status = {"ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(cast("Any", {"Error": {"Code": code, "Message": message}, **status}), operation)
+
+
+@dataclass
+class LogGroup:
+    """A log group behind the client's call, in pages of `page_size`, sorted by time and then by arrival.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+    """
+
+    page_size: int = 3
+    has_ids: bool = True
+    has_tokens: bool = True
+    refusals: list[ClientError] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    _events: list[dict[str, Any]] = field(default_factory=list)
+
+    def put(self, timestamp: int, message: str, stream: str = "a") -> None:
+        event = {"timestamp": timestamp, "message": message, "logStreamName": stream, "ingestionTime": timestamp}
+        if self.has_ids:
+            event["eventId"] = str(len(self._events))
+        insort(self._events, event, key=itemgetter("timestamp"))
+
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        start = request["startTime"]
+        assert request["logGroupName"] == GROUP
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.starts.append(start)
+        found = [event for event in self._events if event["timestamp"] >= start]
+        first = int(request.get("nextToken", "0"))
+        after = first + self.page_size
+        page: dict[str, Any] = {"events": found[first:after], "searchedLogStreams": []}
+        # AWS gives a token also when the next page turns out to be empty.
+        if self.has_tokens and first < len(found):
+            page["nextToken"] = str(after)
+        return page
+
+
+@dataclass
+class CloudWatch:
+    """Answers GetMetricData with these results, or with this refusal."""
+
+    results: list[dict[str, Any]] = field(default_factory=list)
+    refusal: ClientError | None = None
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+    def get_metric_data(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
+        if self.refusal:
+            raise self.refusal
+        return {"MetricDataResults": self.results}
+
+
+@dataclass
+class Session:
+    """In place of boto3's: hands out the clients it was given."""
+
+    clients: dict[str, Any]
+
+    def client(self, service: str, **_: Any) -> Any:
+        return self.clients[service]
+
+
+@dataclass
+class Clock:
+    """Time passes when someone sleeps, and `then` happens meanwhile."""
+
+    then: Callable[[], None] = lambda: None
+    time: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float, until: threading.Event) -> None:
+        self.time += seconds
+        self.slept.append(seconds)
+        self.then()
+
+
+def aws_with(clock: Clock | None = None, **clients: Any) -> Aws:
+    return Aws(cast("boto3.Session", Session(clients)), clock=clock or Clock())
+
+
+@pytest.fixture
+def group() -> LogGroup:
+    return LogGroup()

@@ -1,0 +1,199 @@
+"""`items-api logs` from the command line: what it prints, where, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import boto3
+import click
+import pytest
+from moto import mock_aws
+
+from items_api.observe.commands import logs, start_of
+from tests.observe.conftest import GROUP
+from tests.observe.test_lines import REPORT, START, TIMEOUT, request_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = 1_795_429_493.0
+HEAD = "Stack items in account 123456789012, region us-east-1"
+
+
+@pytest.fixture
+def written() -> Iterator[None]:
+    """A log group with one request, one failure, and what Lambda writes about them."""
+    with mock_aws():
+        client = boto3.client("logs")
+        client.create_log_group(logGroupName=GROUP)
+        client.create_log_stream(logGroupName=GROUP, logStreamName="a")
+        moment = int(time.time() * 1000) - 60_000
+        for number, message in enumerate([START, request_line(), REPORT, TIMEOUT]):
+            event = {"timestamp": moment + number, "message": message}
+            client.put_log_events(logGroupName=GROUP, logStreamName="a", logEvents=[event])  # type: ignore[list-item]
+        yield
+
+
+def run(*arguments: str) -> int:
+    return int(logs.main(arguments, prog_name="logs", standalone_mode=False))
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What came out on stdout, without the times."""
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == HEAD
+    return [line[25:] for line in lines]
+
+
+@pytest.mark.usefixtures("written")
+def test_a_request_is_one_line_and_a_failure_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    assert shown(capsys) == ["GET    /items/{id+}  200      3.9 ms", TIMEOUT.strip()]
+
+
+@pytest.mark.usefixtures("written")
+def test_verbose_shows_lambdas_own_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--verbose") == 0
+    assert [line.split()[0] for line in shown(capsys)] == ["START", "GET", "REPORT", TIMEOUT.split()[0]]
+
+
+@pytest.mark.usefixtures("written")
+def test_a_text_asked_for_is_found_in_lambdas_own_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--filter", "Billed Duration") == 0
+    assert [line.split()[0] for line in shown(capsys)] == ["REPORT"]
+
+
+@pytest.mark.usefixtures("written")
+def test_errors_leaves_out_what_went_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--errors") == 0
+    assert shown(capsys) == [TIMEOUT.strip()]
+
+
+@pytest.mark.usefixtures("written")
+def test_nothing_found_is_said_and_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--since", "30s") == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("Nothing of that since ")
+
+
+@pytest.mark.usefixtures("written")
+def test_quiet_leaves_the_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--quiet", "--filter", "GET") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("written")
+def test_json_is_one_document_with_every_event_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--json") == 0
+    streams = capsys.readouterr()
+    document = json.loads(streams.out)
+    assert [event["message"] for event in document.pop("events")] == [START, request_line(), REPORT, TIMEOUT]
+    assert document == {
+        "command": "logs",
+        "name": "items",
+        "account": "123456789012",
+        "region": "us-east-1",
+        "ok": True,
+        "error": None,
+    }
+    assert streams.err == f"{HEAD}\n"
+
+
+class CtrlC(io.StringIO):
+    """A stdout on which the user reads until a line holds this text, and then presses Ctrl-C."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def write(self, text: str) -> int:
+        count = super().write(text)
+        if self._text in text:
+            signal.raise_signal(signal.SIGINT)
+        return count
+
+
+@pytest.mark.usefixtures("written")
+def test_ctrl_c_ends_follow_with_130_and_no_word_of_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", CtrlC("Task timed out"))
+    assert run("--follow") == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("written")
+def test_follow_with_json_is_a_stream_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = CtrlC("Task timed out")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert run("--follow", "--json") == 130
+    lines = stdout.getvalue().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == [START, request_line(), REPORT, TIMEOUT]
+
+
+@pytest.mark.usefixtures("written")
+def test_follow_ends_when_its_reader_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `| head`: nobody wants the rest, and that is no error."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert run("--follow") == 0
+
+
+@mock_aws
+def test_logs_of_a_stack_that_is_not_there_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--name", "nope") == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: There is no log group /aws/lambda/nope-api.",
+        "  Why:  The stack is not there, or not complete.",
+        "  Next: Run items-api up --name nope first.",
+    ]
+
+
+def test_a_since_that_is_no_time_is_a_usage_error_before_any_call(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        run("--since", "yesterday-ish")
+    assert caught.value.exit_code == 2
+    assert caught.value.format_message() == (
+        "Invalid value for '--since': 'yesterday-ish' is no time. Use an age like 30s, 15m, 2h or 1d, or an ISO 8601 "
+        "time like 2026-11-23T10:00 or 2026-11-23T09:00Z."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0s", 0), ("30s", 30), ("15m", 900), ("2h", 7200), ("1d", 86_400)],
+)
+def test_since_takes_an_age(text: str, seconds: int) -> None:
+    assert start_of(text, NOW) == 1000 * (NOW - seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-23T10:00Z", 1_795_428_000_000),
+        ("2026-11-23T10:00:00.250+00:00", 1_795_428_000_250),
+        ("2026-11-23 15:45+05:45", 1_795_428_000_000),
+        ("999999999d", 0),
+        ("1969-12-31T00:00Z", 0),
+    ],
+)
+def test_since_takes_an_iso_8601_time_and_nothing_lies_before_1970(text: str, moment: int) -> None:
+    assert start_of(text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "-15m", "1.5h", "15 m", "15M", "1w", "9999999999d", "noon", "٣m "])
+def test_since_takes_nothing_else(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no time"):
+        start_of(text, NOW)
+
+
+def test_since_in_the_future_is_refused() -> None:
+    with pytest.raises(click.BadParameter, match="lies in the future"):
+        start_of("2099-01-01", NOW)

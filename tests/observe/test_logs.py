@@ -1,0 +1,158 @@
+"""Reading the log group: every event is told, and none twice, whatever the pages and however late it comes in."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from items_api.errors import AccessDenied, AwsRefused, Problem
+from items_api.observe.logs import FULL_PAGE, LATE_MS, POLL_SECONDS, Tail
+from tests.observe.conftest import GROUP, Clock, LogGroup, aws_with, refusal
+
+TODO = "Run items-api up first."
+
+
+def tail(group: LogGroup, since: int = 0, clock: Clock | None = None) -> Tail:
+    return Tail(aws_with(clock, logs=group), GROUP, since, todo=TODO)
+
+
+def messages(reader: Tail) -> list[str]:
+    return [event.message for event in reader.read()]
+
+
+def test_pages_lose_nothing_and_repeat_nothing_where_they_meet(group: LogGroup) -> None:
+    """Five lines of one millisecond lie on both sides of the border between two pages of three."""
+    for number in range(8):
+        group.put(1000 if 1 <= number <= 5 else number * 1000, f"line {number}")
+    assert sorted(messages(tail(group))) == [f"line {number}" for number in range(8)]
+
+
+def test_an_empty_page_is_not_the_end() -> None:
+    """CloudWatch may search for a while, find nothing, and have more behind the token."""
+
+    class Searching(LogGroup):
+        def filter_log_events(self, **request: Any) -> dict[str, Any]:
+            if "nextToken" not in request:
+                return {"events": [], "nextToken": "0"}
+            return super().filter_log_events(**request)
+
+    group = Searching()
+    group.put(1, "behind the empty page")
+    assert messages(tail(group)) == ["behind the empty page"]
+
+
+def test_a_second_read_tells_only_what_has_come_in(group: LogGroup) -> None:
+    group.put(1000, "first")
+    reader = tail(group)
+    assert messages(reader) == ["first"]
+    group.put(1000, "same millisecond")
+    group.put(2000, "later")
+    assert messages(reader) == ["same millisecond", "later"]
+    assert messages(reader) == []
+
+
+def test_a_line_that_comes_in_late_is_told_late(group: LogGroup) -> None:
+    """A request may take 30 s, and its first line then comes in after those of many others."""
+    group.put(100_000, "newest")
+    reader = tail(group)
+    assert messages(reader) == ["newest"]
+    group.put(100_000 - LATE_MS, "as late as can be")
+    assert messages(reader) == ["as late as can be"]
+
+
+def test_nothing_before_since_is_told(group: LogGroup) -> None:
+    group.put(999, "before")
+    group.put(1000, "just then")
+    reader = tail(group, since=1000)
+    assert messages(reader) == ["just then"]
+    assert messages(reader) == []
+
+
+@given(
+    page_size=st.integers(1, 4),
+    has_ids=st.booleans(),
+    reads=st.lists(st.lists(st.tuples(st.integers(0, LATE_MS), st.sampled_from("xyz")), max_size=6), max_size=5),
+)
+def test_whatever_comes_in_whenever_is_told_exactly_once(
+    page_size: int, has_ids: bool, reads: list[list[tuple[int, str]]]
+) -> None:
+    """With ids and without, in any order within the lateness allowed for, equal lines included."""
+    group = LogGroup(page_size, has_ids)
+    reader = tail(group)
+    told: list[tuple[int, str]] = []
+    for batch in reads:
+        for timestamp, message in batch:
+            group.put(timestamp, message)
+        told += [(event.timestamp, event.message) for event in reader.read()]
+    assert sorted(told) == sorted(line for batch in reads for line in batch)
+
+
+def test_where_full_pages_come_without_a_token_the_listing_goes_on_behind_them() -> None:
+    """An emulator cuts a listing off after 10,000 events and does not say that there are more."""
+    group = LogGroup(page_size=FULL_PAGE, has_ids=False, has_tokens=False)
+    wanted = [str(number) for number in range(FULL_PAGE + 5)]
+    for number in wanted:
+        group.put(int(number) // 3, number)
+    assert messages(tail(group)) == wanted
+
+
+def test_a_full_page_of_one_millisecond_ends_rather_than_going_round() -> None:
+    group = LogGroup(page_size=FULL_PAGE, has_tokens=False)
+    for number in range(FULL_PAGE + 1):
+        group.put(7, str(number))
+    assert len(messages(tail(group, since=7))) == FULL_PAGE
+
+
+def test_a_long_follow_reads_no_further_back_than_lines_come_late(group: LogGroup) -> None:
+    """What was told before that is forgotten, so memory and traffic do not grow with the hours."""
+    group.put(1_000, "old")
+    group.put(9_000_000, "new")
+    reader = tail(group)
+    messages(reader)
+    group.starts.clear()
+    assert messages(reader) == []
+    assert set(group.starts) == {9_000_000 - LATE_MS}
+
+
+def test_follow_looks_again_and_again_and_waits_between(group: LogGroup) -> None:
+    arriving = iter(["second", "third"])
+    clock = Clock(then=lambda: group.put(2, next(arriving)))
+    group.put(1, "first")
+    followed = tail(group, clock=clock).follow()
+    assert [event.message for event in islice(followed, 3)] == ["first", "second", "third"]
+    assert clock.slept == [POLL_SECONDS, POLL_SECONDS]
+
+
+def test_no_log_group_says_what_to_do(group: LogGroup) -> None:
+    group.refusals = [
+        refusal("ResourceNotFoundException", "The specified log group does not exist.", "FilterLogEvents")
+    ]
+    with pytest.raises(Problem) as caught:
+        messages(tail(group))
+    assert str(caught.value) == (
+        f"There is no log group {GROUP}. The stack is not there, or not complete. Run items-api up first."
+    )
+
+
+def test_a_missing_permission_is_named_and_is_not_an_absent_group(group: LogGroup) -> None:
+    text = f"User: arn:aws:iam::123456789012:user/me is not authorized to perform: logs:FilterLogEvents on {GROUP}"
+    group.refusals = [refusal("AccessDeniedException", text, "FilterLogEvents")]
+    with pytest.raises(AccessDenied, match="needs logs:FilterLogEvents"):
+        messages(tail(group))
+
+
+def test_throttling_is_waited_out(group: LogGroup) -> None:
+    """FilterLogEvents allows few calls a second, and following makes many."""
+    group.refusals = [refusal("ThrottlingException", "Rate exceeded", "FilterLogEvents")] * 3
+    group.put(1, "patience")
+    assert messages(tail(group)) == ["patience"]
+
+
+def test_any_other_refusal_tells_what_was_tried(group: LogGroup) -> None:
+    group.refusals = [refusal("InvalidParameterException", "no", "FilterLogEvents")]
+    with pytest.raises(AwsRefused, match=f"Could not read the log group {GROUP}: InvalidParameterException"):
+        messages(tail(group))
