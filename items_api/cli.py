@@ -65,9 +65,9 @@ def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain
         run.show(plan)
         run.report(plan, ok=True, endpoint=stack.endpoint)
         return DIFFERS if any(outcome.change != "unchanged" for outcome in plan) else DONE
-    if strangers := stack.strangers():
-        if not yes:
-            run.confirm(f"Take over what another made: {', '.join(strangers)}?")
+    run.preview(plan)
+    if (weakenings := stack.weakenings(plan)) and not yes:
+        run.confirm(f"This would {'; and '.join(weakenings)}. Go on?")
         stack.look()  # time has passed since the question
     outcomes = run.work(stack, stack.up())
     ok = not any(outcome.error for outcome in outcomes)
@@ -83,19 +83,32 @@ def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain
 @cli.command()
 @target_options
 @settings_options
-def status(run: Run, settings_in: SettingsIn) -> int:
+@click.option("--watch", is_flag=True, help="Look again every few seconds, until Ctrl-C.")
+def status(run: Run, settings_in: SettingsIn, *, watch: bool) -> int:
     """Compare the stack with the settings. Exit 3 if it differs, 4 if nothing of it is there."""
+    if watch and not run.screen.is_terminal:
+        raise click.UsageError("--watch redraws a terminal, and this is none: leave it out.")
     stack = run.open(settings_in)
     if stack is None:
         run.screen.line(f"There is no stack {run.target.name}: the local AWS holds nothing.")
         run.report([], ok=False)
         return ABSENT
+    if watch:
+        return run.watch(lambda: _show_status(run, stack))
+    return _show_status(run, stack)
+
+
+def _show_status(run: Run, stack: Stack) -> int:
+    from items_api.observe import details as observed  # noqa: PLC0415 - --help loads nothing that it does not show
+
     outcomes = stack.look()
     states = {str(outcome.state) for outcome in outcomes}
     ok = states == {"ok"}
     endpoint = stack.endpoint if stack.owns(stack.api) else None
+    details = observed.details(stack, console=not (run.target.local or run.target.endpoint_url))
     run.show(outcomes)
-    run.report(outcomes, ok=ok, endpoint=endpoint)
+    run.screen.lines(observed.details_lines(details, encoding=run.screen.encoding))
+    run.report(outcomes, ok=ok, endpoint=endpoint, details=observed.details_json(details))
     if endpoint:
         run.show_endpoint(endpoint)
     if ok:
@@ -108,7 +121,7 @@ def status(run: Run, settings_in: SettingsIn) -> int:
 @click.option("--url", metavar="URL", help="Check this deployment, whoever made it.")
 def smoke(run: Run, *, url: str | None) -> int:
     """Check the API over HTTP; every check shows the curl line that repeats it."""
-    from items_api import render  # noqa: PLC0415 - --help and --version load nothing that they do not show
+    from items_api import render  # noqa: PLC0415
     from items_api.smoke import smoke as checks_of  # noqa: PLC0415
 
     endpoint = url or _endpoint(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from rich.live import Live as RichLive
@@ -44,7 +44,8 @@ class Live:
         self._live.__exit__(None, None, None)
         for row in self._rows.values():
             if isinstance(row.event, Outcome):
-                for line, style in render.outcome_lines(row.event):
+                # What differed was shown before the work began.
+                for line, style in render.outcome_lines(replace(row.event, drift=())):
                     self._console.print(Text(line, style=style), soft_wrap=True)
 
     def show(self, event: Progress | Outcome) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from items_api.provision.step import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from items_api.errors import Problem
     from items_api.provision.step import Drift, Progress
@@ -47,6 +47,7 @@ class Report:
     endpoint: str | None = None
     ok: bool = False
     resources: Sequence[Outcome] = ()
+    details: Mapping[str, Any] | None = None
     error: Problem | None = None
 
 
@@ -61,6 +62,7 @@ def report_json(report: Report) -> str:
             "endpoint": report.endpoint,
             "ok": report.ok,
             "resources": [_resource(outcome) for outcome in report.resources],
+            **({"details": report.details} if report.details is not None else {}),
             "error": report.error.as_json() if report.error else None,
         }
     )

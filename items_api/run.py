@@ -7,6 +7,7 @@ costs.
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from items_api.screen import Screen
 
 LOCAL_REGION = "us-east-1"
+WATCH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -135,15 +137,47 @@ class Run:
         for outcome in outcomes:
             self.screen.lines(render.outcome_lines(outcome))
 
-    def report(self, outcomes: Sequence[Outcome], *, ok: bool, endpoint: str | None = None) -> None:
+    def preview(self, plan: Sequence[Outcome]) -> None:
+        """In a terminal, what is about to change; in a pipe the results tell it."""
+        changing = [outcome for outcome in plan if outcome.change == "updated"]
+        if self.screen.is_terminal and changing:
+            self.screen.line("About to change:")
+            self.show(changing)
+            self.screen.line()
+
+    def watch(self, show: Callable[[], int]) -> int:
+        """Show it again and again until Ctrl-C, which is the way to end it and not an accident to explain."""
+        try:
+            while True:
+                click.clear()
+                show()
+                time.sleep(WATCH_SECONDS)
+        except KeyboardInterrupt:
+            return Interrupted.exit_code
+
+    def report(
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        ok: bool,
+        endpoint: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         """With --json, the one document."""
         from items_api import render  # noqa: PLC0415
 
         if self.target.json:
-            self.screen.document(render.report_json(self._report(outcomes, ok=ok, endpoint=endpoint)))
+            report = self._report(outcomes, ok=ok, endpoint=endpoint, details=details)
+            self.screen.document(render.report_json(report))
 
     def _report(
-        self, outcomes: Sequence[Outcome], *, ok: bool, endpoint: str | None = None, error: Problem | None = None
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        ok: bool,
+        endpoint: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        error: Problem | None = None,
     ) -> render.Report:
         from items_api import render  # noqa: PLC0415
 
@@ -156,6 +190,7 @@ class Run:
             endpoint=endpoint,
             ok=ok,
             resources=outcomes,
+            details=details,
             error=error,
         )
 

@@ -37,6 +37,10 @@ class Screen:
     def is_terminal(self) -> bool:
         return self._stream.isatty()
 
+    @property
+    def encoding(self) -> str:
+        return self._stream.encoding or "utf-8"
+
     def line(self, text: str = "", style: str = "", *, essential: bool = False) -> None:
         if self._quiet and not essential:
             return

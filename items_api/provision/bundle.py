@@ -38,3 +38,15 @@ def bundle() -> bytes:
 def code_sha256() -> str:
     """As Lambda reports it in `CodeSha256`: base64."""
     return base64.b64encode(hashlib.sha256(bundle()).digest()).decode()
+
+
+def differing_files(other: bytes) -> list[str]:
+    """How another zip differs from this one, a line a file: "handler/index.py changed". Raises `zipfile.BadZipFile`."""
+    with zipfile.ZipFile(io.BytesIO(other)) as archive:
+        have = {name: archive.read(name) for name in archive.namelist()}
+    want = sources()
+    return [
+        f"{name} {'new' if name not in have else 'gone' if name not in want else 'changed'}"
+        for name in sorted(have.keys() | want.keys())
+        if have.get(name) != want.get(name)
+    ]

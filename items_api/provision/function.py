@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from items_api.errors import AwsRefused
 from items_api.provision.aws import code, message, says
-from items_api.provision.bundle import HANDLER, bundle, code_sha256
-from items_api.provision.step import Found, Right, Step
+from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
+from items_api.provision.step import Drift, Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 RUNTIME = "python3.13"
 ARCHITECTURES = ["arm64"]
+MAX_CODE = 50_000_000  # bytes: Lambda takes no larger zip directly
 # Which role, not only its name: a role deleted and made again is another principal, and the function fails with it.
 ROLE_ID_TAG = "items-api:role-id"
 
@@ -102,9 +104,20 @@ class Function(Step):
             tags=answer.get("Tags", {}),
             ids={
                 "updated": configuration.get("LastModified"),
+                "location": answer.get("Code", {}).get("Location", ""),
                 "reason": configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "",
             },
         )
+
+    def notes(self, found: Found, drift: tuple[Drift, ...]) -> tuple[str, ...]:
+        """Which files of the deployed code differ, as far as the code can be had: an emulator may keep it to itself."""
+        if not any(d.field == "code" for d in drift):
+            return found.notes
+        try:
+            files = differing_files(self.aws.download(found.ids["location"], MAX_CODE))
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return found.notes
+        return (*found.notes, *(f"code: {file}" for file in files))
 
     def create(self) -> Found:
         try:

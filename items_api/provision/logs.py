@@ -31,12 +31,12 @@ class LogGroup(Step):
         # is checked against is not documented, so both stand here:
         # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
         group = (arns.log_group, f"{arns.log_group}:*")
-        everything = f"{arns.log_group.removesuffix(arns.settings.log_group_name)}*"
+        every_group = f"{arns.log_group.removesuffix(arns.settings.log_group_name)}*"
         writes = ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup", "logs:TagResource")
         return (
             Right((*writes, "logs:ListTagsForResource"), group),
             # A search by prefix is not about one group, and is refused unless it may see them all.
-            Right(("logs:DescribeLogGroups",), (everything,)),
+            Right(("logs:DescribeLogGroups",), (every_group,)),
         )
 
     def want(self) -> dict[str, Any]:

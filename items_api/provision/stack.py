@@ -25,12 +25,12 @@ from items_api.provision.logs import LogGroup
 from items_api.provision.permission import Permission
 from items_api.provision.refusals import problem_from
 from items_api.provision.role import Role
-from items_api.provision.step import Change, Outcome, Progress, State, Step
+from items_api.provision.step import Change, Drift, Outcome, Progress, State, Step
 from items_api.provision.table import Table
 from items_api.settings import Arns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from items_api.provision.aws import Aws
     from items_api.settings import Settings
@@ -67,9 +67,14 @@ class Stack:
         """Whether `look` saw the step's resource, and it is the stack's own."""
         return step.found is not None and step.is_ours(step.found)
 
-    def strangers(self) -> list[str]:
-        """What `up --adopt` would take over."""
-        return [f"{step.title} {step.name}" for step in self.steps if step.found and not step.is_ours(step.found)]
+    def weakenings(self, plan: Iterable[Outcome]) -> list[str]:
+        """What in a plan opens something up, and so is asked about first."""
+        adopted = [
+            f"take over what another made: {step.title} {step.name}"
+            for step in self.steps
+            if step.found and not step.is_ours(step.found)
+        ]
+        return adopted + [text for outcome in plan for drift in outcome.drift if (text := _weakening(drift))]
 
     def look_at_api(self) -> None:
         self._explained("read", self.api, self.api.look)
@@ -117,7 +122,8 @@ class Stack:
         if not step.is_ours(found):
             return replace(_outcome(step, state=State.FOREIGN), notes=(str(step.foreign(found)),))
         drift = step.compare(found)
-        return _outcome(step, state=State.DRIFTED if drift else State.OK, drift=drift)
+        state = State.DRIFTED if drift else State.OK
+        return replace(_outcome(step, state=state, drift=drift), notes=step.notes(found, drift))
 
     def _planned(self, step: Step, *, adopt: bool) -> Outcome:
         found = step.found
@@ -129,7 +135,8 @@ class Stack:
             step.check_adoptable(found)
         drift = step.compare(found)
         step.must_be_changeable(drift)
-        return _outcome(step, change=Change.UPDATED if drift else Change.UNCHANGED, drift=drift)
+        change = Change.UPDATED if drift else Change.UNCHANGED
+        return replace(_outcome(step, change=change, drift=drift), notes=step.notes(found, drift))
 
     def _ensured(self, step: Step) -> Outcome:
         before = step.compare(step.found) if step.found else ()
@@ -221,6 +228,15 @@ def _outcome(step: Step, **what: object) -> Outcome:
         notes=found.notes if found else (),
         **what,  # type: ignore[arg-type]
     )
+
+
+def _weakening(drift: Drift) -> str:
+    match drift:
+        case Drift("cors.origins", list() as have, list() as want) if "*" not in have and set(want) - set(have):
+            return f"let browsers call from {', '.join(want)} (now: {', '.join(have) or 'none'})"
+        case Drift("stage.throttle rate" | "stage.throttle burst", have, want) if have is not None and want > have:
+            return f"lift the {drift.field.removeprefix('stage.')} from {have:g} to {want:g}"
+    return ""
 
 
 def _skip(step: Step, needed: Step) -> Callable[[], Outcome]:

@@ -180,6 +180,10 @@ class Step(ABC):
             if have.get(key) != want.get(key)
         ]
 
+    def notes(self, found: Found, drift: tuple[Drift, ...]) -> tuple[str, ...]:  # noqa: ARG002
+        """What else is to be known of it."""
+        return found.notes
+
     def want_tags(self) -> dict[str, str]:
         return self.settings.all_tags
 

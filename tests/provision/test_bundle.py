@@ -8,7 +8,7 @@ import sys
 import tempfile
 import zipfile
 
-from items_api.provision.bundle import HANDLER, bundle, code_sha256, sources
+from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files, sources
 
 
 def test_it_holds_the_handlers_sources_and_nothing_else() -> None:
@@ -48,3 +48,18 @@ def test_the_handler_can_be_imported_from_the_zip_alone() -> None:
             check=True,
             env={"TABLE_NAME": "Items", "AWS_REGION": "us-east-1"},
         )
+
+
+def test_it_tells_which_files_differ_from_another_zip() -> None:
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as archive:
+        for name, content in sources().items():
+            if name != "handler/item.py":
+                archive.writestr(name, content + (b"# altered" if name == "handler/index.py" else b""))
+        archive.writestr("handler/old.py", "")
+    assert differing_files(other.getvalue()) == [
+        "handler/index.py changed",
+        "handler/item.py new",
+        "handler/old.py gone",
+    ]
+    assert differing_files(bundle()) == []

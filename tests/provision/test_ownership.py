@@ -173,3 +173,29 @@ def test_stacks_of_different_names_do_not_meet(aws_world: AwsWorld) -> None:
     down(aws_world)
     assert set(states(aws_world, todo).values()) == {"ok"}
     assert set(states(aws_world).values()) == {"missing"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"cors_origins": ("https://a.example",)}, {}, ["let browsers call from * (now: https://a.example)"]),
+        ({"throttle_rate": 5}, {}, ["lift the throttle rate from 5 to 100"]),
+        ({"throttle_burst": 5}, {}, ["lift the throttle burst from 5 to 200"]),
+        ({}, {"cors_origins": ("https://a.example",), "throttle_rate": 5, "memory": 512}, []),
+    ],
+)
+def test_a_plan_that_opens_something_up_says_what(
+    aws_world: AwsWorld, before: dict[str, Any], after: dict[str, Any], said: list[str]
+) -> None:
+    up(aws_world, settings=Settings(**before))
+    stack = new_process(aws_world, settings=Settings(**after))
+    stack.look()
+    assert stack.weakenings(stack.plan()) == said
+
+
+def test_an_adoption_is_something_to_ask_about(aws_world: AwsWorld) -> None:
+    foreign_table(aws_world)
+    aws_world.rest()
+    stack = new_process(aws_world)
+    stack.look()
+    assert stack.weakenings(stack.plan(adopt=True)) == ["take over what another made: DynamoDB table Items"]
