@@ -1,20 +1,19 @@
-"""Every kind of write that the product makes, each made at least once on the modelled AWS."""
+"""A life of a stack in which the product makes every kind of call that it makes at all."""
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from items_api.provision.aws import Aws
 from items_api.provision.stack import Stack
+from items_api.provision.step import Outcome
 from items_api.settings import Settings
 from tests.aws_model import NO_DELAYS, AwsWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from items_api.provision.step import Outcome
-    from tests.aws_model import ModelSession
+    from collections.abc import Callable, Generator, Mapping
 
 ACCOUNT = "123456789012"
 # Blanks, quotes' neighbours and letters beyond ASCII: what a shell and a parser could stumble over.
@@ -25,83 +24,97 @@ SETTINGS = Settings(
 )
 
 
-def cycle(
-    world: AwsWorld,
-    *,
-    policy: dict[str, Any] | None = None,
-    watch: Callable[[str, str, Mapping[str, Any]], None] | None = None,
-    settings: Settings = SETTINGS,
-) -> list[Outcome]:
-    """`up`, `up` again after everything was disarranged, `down`: every outcome of the three."""
+class Place(Protocol):
+    """Where a stack stands: the modelled AWS or the local one."""
 
-    def run(command: Callable[[Stack], Any]) -> list[Outcome]:
-        stack = open_stack(world, world.session(policy=policy), settings, watch=watch)
+    def boto(self, service: str) -> Any:
+        """A client for the test's own set-ups."""
+
+    def rest(self) -> None:
+        """Let what is under way come to its end."""
+
+
+def cycle(place: Place, open_stack: Callable[[], Stack], settings: Settings = SETTINGS) -> None:
+    """`up`, `status`, `up` again after everything was disarranged, `down`.
+
+    Raises what ended a command, or a group of what its steps failed with.
+    """
+
+    def run(command: Callable[[Stack], Generator[Any]]) -> None:
+        stack = open_stack()
         stack.look()
         with closing(command(stack)) as events:
-            for _ in events:
-                pass
-        stack.leftovers()
-        return [stack.outcomes[step] for step in stack.steps]
+            errors = [event.error for event in events if isinstance(event, Outcome) and event.error]
+        if errors:
+            raise ExceptionGroup("some steps failed", errors)
 
-    outcomes = run(Stack.up)
-    disarrange(world, settings)
-    outcomes += run(Stack.up)
-    stack = open_stack(world, world.session(policy=policy), settings, watch=watch)
-    stack.table.count_items()  # as `down` does before it asks
-    return outcomes + run(Stack.down)
+    run(Stack.up)
+    disarrange(place, settings)
+    run(Stack.up)
+    stack = open_stack()
+    stack._explained("count the items of", stack.table, stack.table.count_items)  # as `down` does before it asks
+    run(Stack.down)
 
 
-def open_stack(world: AwsWorld, session: ModelSession, settings: Settings, *, watch: Any = None) -> Stack:
-    aws = Aws(session, clock=world.clock, watch=watch)  # type: ignore[arg-type]
-    return Stack(settings, aws, aws.send(aws.sts.get_caller_identity)["Account"])
+def stack_on_model(
+    world: AwsWorld, *, policy: dict[str, Any] | None = None, watch: Any = None, settings: Settings = SETTINGS
+) -> Stack:
+    aws = Aws(world.session(policy=policy), clock=world.clock, watch=watch)  # type: ignore[arg-type]
+    return Stack(settings, aws, ACCOUNT)
 
 
 def writes() -> list[tuple[str, str, Mapping[str, Any]]]:
     """(service, operation, parameters) as boto3 names them: what `Aws` tells its watcher of one `cycle`."""
     recorded: list[tuple[str, str, Mapping[str, Any]]] = []
-    cycle(AwsWorld(delays=NO_DELAYS), watch=lambda *call: recorded.append(call))
+    world = AwsWorld(delays=NO_DELAYS)
+    cycle(world, lambda: stack_on_model(world, watch=lambda *call: recorded.append(call)))
     return recorded
 
 
-def disarrange(world: AwsWorld, settings: Settings) -> None:
+def disarrange(place: Place, settings: Settings) -> None:
     """By hand, change whatever `up` puts right; the tags that make it the stack's own stay."""
-    world.rest()
-    _disarrange_table_and_logs(world, settings)
-    _disarrange_role(world, settings)
-    _disarrange_function(world, settings)
-    _disarrange_api(world, settings)
-    world.rest()
+    place.rest()
+    _disarrange_table_and_logs(place, settings)
+    _disarrange_role(place, settings)
+    _disarrange_function(place, settings)
+    _disarrange_api(place, settings)
+    place.rest()
 
 
-def _disarrange_table_and_logs(world: AwsWorld, settings: Settings) -> None:
+def _disarrange_table_and_logs(place: Place, settings: Settings) -> None:
     table = f"arn:aws:dynamodb:{settings.region}:{ACCOUNT}:table/{settings.table_name}"
-    world.boto("dynamodb").untag_resource(ResourceArn=table, TagKeys=["team"])
-    world.rest()
-    world.boto("dynamodb").update_table(
+    place.boto("dynamodb").untag_resource(ResourceArn=table, TagKeys=["team"])
+    place.rest()
+    place.boto("dynamodb").update_table(
         TableName=settings.table_name,
         BillingMode="PROVISIONED",
         ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
     )
     group = f"arn:aws:logs:{settings.region}:{ACCOUNT}:log-group:{settings.log_group_name}"
-    world.boto("logs").untag_resource(resourceArn=group, tagKeys=["team"])
-    world.boto("logs").delete_retention_policy(logGroupName=settings.log_group_name)
+    place.boto("logs").untag_resource(resourceArn=group, tagKeys=["team"])
+    place.boto("logs").delete_retention_policy(logGroupName=settings.log_group_name)
 
 
-def _disarrange_role(world: AwsWorld, settings: Settings) -> None:
-    iam, role = world.boto("iam"), settings.role_name
-    nobody = '{"Version": "2012-10-17", "Statement": []}'
+def _disarrange_role(place: Place, settings: Settings) -> None:
+    iam, role = place.boto("iam"), settings.role_name
+    trust = {"Effect": "Allow", "Principal": {"Service": "stray.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    access = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     iam.untag_role(RoleName=role, TagKeys=["team"])
-    iam.update_assume_role_policy(RoleName=role, PolicyDocument=nobody)
-    iam.put_role_policy(RoleName=role, PolicyName="stray", PolicyDocument=nobody)
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=_document(trust))
+    iam.put_role_policy(RoleName=role, PolicyName="stray", PolicyDocument=_document(access))
     iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
 
 
-def _disarrange_function(world: AwsWorld, settings: Settings) -> None:
-    lambda_, name = world.boto("lambda"), settings.function_name
+def _document(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _disarrange_function(place: Place, settings: Settings) -> None:
+    lambda_, name = place.boto("lambda"), settings.function_name
     arn = f"arn:aws:lambda:{settings.region}:{ACCOUNT}:function:{name}"
     lambda_.untag_resource(Resource=arn, TagKeys=["team"])
     lambda_.update_function_code(FunctionName=name, ZipFile=b"PK\x05\x06" + bytes(18))
-    world.rest()
+    place.rest()
     lambda_.remove_permission(FunctionName=name, StatementId=settings.statement_id)
     lambda_.add_permission(
         FunctionName=name,
@@ -113,13 +126,12 @@ def _disarrange_function(world: AwsWorld, settings: Settings) -> None:
     lambda_.update_function_configuration(
         FunctionName=name,
         MemorySize=3008,
-        Layers=[f"arn:aws:lambda:{settings.region}:{ACCOUNT}:layer:stray:1"],
         LoggingConfig={"LogFormat": "Text", "LogGroup": "/stray"},
     )
 
 
-def _disarrange_api(world: AwsWorld, settings: Settings) -> None:
-    gateway = world.boto("apigatewayv2")
+def _disarrange_api(place: Place, settings: Settings) -> None:
+    gateway = place.boto("apigatewayv2")
     api = gateway.get_apis()["Items"][0]
     here: dict[str, str] = {"ApiId": api["ApiId"]}
     arn = f"arn:aws:apigateway:{settings.region}::/apis/{api['ApiId']}"

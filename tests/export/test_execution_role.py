@@ -1,0 +1,93 @@
+"""What the function may do: each of the table's four actions is needed by a request, and no more is."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+
+from items_api.provision.policies import TABLE_ACTIONS, table_access_policy
+from items_api.provision.session import Account
+from items_api.settings import Arns, Settings
+from tests.export.recording import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from items_api.local import LocalAws
+    from items_api.provision.stack import Stack
+
+SETTINGS = Settings(name="role-test")
+# The request that needs the action. Who writes a function's log lines is Lambda itself on the local AWS, so the two
+# actions of the log group can not be missed there; AWS's own AWSLambdaBasicExecutionRole has them too.
+NEEDS = {
+    "dynamodb:PutItem": ("POST", "/items", {"itemId": "1"}),
+    "dynamodb:GetItem": ("GET", "/items/1", None),
+    "dynamodb:Scan": ("GET", "/items", None),
+    "dynamodb:DeleteItem": ("DELETE", "/items/1", None),
+}
+
+
+@pytest.fixture(scope="module")
+def stack(local_aws: LocalAws) -> Iterator[Stack]:
+    account = Account.on_this_computer(
+        region=SETTINGS.region,
+        endpoint_url=local_aws.endpoint_url,
+        access_key=local_aws.access_key,
+        secret_key=local_aws.secret_key,
+    )
+    stack = account.open(SETTINGS)
+    stack.look()
+    _work_off(stack.up())
+    yield stack
+    stack.look()
+    _work_off(stack.down())
+
+
+def _work_off(events: Any) -> None:
+    with closing(events):
+        for event in events:
+            assert not getattr(event, "error", None)
+
+
+def _status(endpoint: str, method: str, path: str, body: dict[str, str] | None) -> int:
+    data = json.dumps(body).encode() if body else None
+    url = urlsplit(endpoint)
+    # Not every resolver knows *.localhost.
+    headers = {"content-type": "application/json", "host": url.netloc}
+    request = Request(f"http://127.0.0.1:{url.port}{path}", data, headers, method=method)
+    try:
+        with urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+def _allow_all_but(stack: Stack, removed: str) -> None:
+    document = table_access_policy(Arns(SETTINGS, ACCOUNT))
+    for statement in document["Statement"]:
+        statement["Action"] = [action for action in statement["Action"] if action != removed]
+    stack.aws.iam.put_role_policy(
+        RoleName=SETTINGS.role_name, PolicyName=SETTINGS.policy_name, PolicyDocument=json.dumps(document)
+    )
+
+
+@pytest.mark.parametrize("removed", TABLE_ACTIONS)
+def test_without_an_action_the_request_that_needs_it_fails_and_no_other(stack: Stack, removed: str) -> None:
+    _allow_all_but(stack, removed)
+    assert stack.endpoint
+    statuses = {action: _status(stack.endpoint, *request) for action, request in NEEDS.items()}
+    assert {action: status for action, status in statuses.items() if status >= 500} == {removed: 500}
+
+
+def test_with_all_of_them_every_request_succeeds(stack: Stack) -> None:
+    _allow_all_but(stack, "nothing")
+    assert stack.endpoint
+    statuses = [_status(stack.endpoint, *request) for request in NEEDS.values()]
+    assert statuses == [201, 200, 200, 204]
