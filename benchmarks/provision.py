@@ -1,0 +1,102 @@
+"""How close to the fastest possible `up` is, on the modelled AWS of the tests: python benchmarks/provision.py.
+
+The longest chain is what no order of calls can beat: ask who we are, look, make the role, wait until Lambda can assume
+it, make the function, wait until it is Active, permit the API to invoke it. In sequence is what one call after the
+other would take, with the same waits. Times are the model's; they are exact and cost milliseconds.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.aws_model import AwsWorld, Delays, VirtualClock
+from tests.provision.drive import errors, states, up
+
+# What the control planes take from a well-connected computer.
+DELAYS = Delays(
+    latency=0.12,
+    latencies={
+        "lambda.CreateFunction": 0.9,
+        "iam.CreateRole": 0.3,
+        "iam.PutRolePolicy": 0.3,
+        "dynamodb.CreateTable": 0.4,
+    },
+)
+ROUND_TRIPS = 4
+
+
+def world() -> AwsWorld:
+    return AwsWorld(delays=DELAYS, clock=VirtualClock(pauses=60))
+
+
+def longest_chain(delays: Delays) -> float:
+    """Seconds; every call counts its latency, a wait counts from the end of the call that began it.
+
+    A call takes effect at the end of its latency, so the best CreateFunction ends in the moment the role can be assumed.
+    """
+    look = sum(map(delays.of, ("sts.GetCallerIdentity", "apigatewayv2.GetApis", "apigatewayv2.GetRoutes")))
+    policy = delays.role_readable + delays.of("iam.PutRolePolicy")
+    create = max(policy + delays.of("lambda.CreateFunction"), delays.role_assumable)
+    active = delays.function_pending + delays.of("lambda.GetFunction")
+    return look + delays.of("iam.CreateRole") + create + active + delays.of("lambda.AddPermission")
+
+
+def in_sequence(made: AwsWorld) -> float:
+    """Seconds for each call that was needed, polls counted once, and every wait, one after the other."""
+    delays = made.delays
+    polls = {"lambda.GetFunction", "lambda.CreateFunction", "dynamodb.DescribeTable", "iam.PutRolePolicy"}
+    calls = [call.operation for call in made.journal if call.outcome == "ok" and call.operation not in polls]
+    calls += [*polls, "lambda.GetFunction", "dynamodb.DescribeTable"]  # once to look, once to see it done
+    waits = delays.role_assumable + delays.table_creating + delays.function_pending
+    return sum(map(delays.of, calls)) + waits
+
+
+def cpu_of_an_up_that_changes_nothing() -> float:
+    """CPU seconds of a whole `items-api up` process against a local AWS, which answers within a millisecond or two."""
+    command = [sys.executable, "-m", "items_api", "up", "--local", "--quiet"]
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"ITEMS_API_HOME": home, "PATH": "/usr/bin:/bin"}
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        down = [sys.executable, "-m", "items_api", "down", "--local", "--yes", "--quiet"]
+        subprocess.run(down, check=True, env=environment, stdout=subprocess.DEVNULL)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> int:
+    made = world()
+    assert errors(up(made)) == []
+    first = made.journal.seconds()
+    chain, sequence = longest_chain(DELAYS), in_sequence(made)
+    create = made.journal.of("lambda.CreateFunction")[-1]
+    assumable = made.journal.of("iam.CreateRole")[0].end + DELAYS.role_assumable
+    depths = {}
+    for command in (up, states):
+        made.rest()
+        made.journal.clear()
+        command(made)
+        depths[command.__name__] = made.journal.depth()
+    rows = [
+        ("first up / longest chain", first / chain, 1.10),
+        ("first up / in sequence", first / sequence, 0.65),
+        ("function made after the role became assumable, s", create.end - assumable, 0.5),
+        ("round trips of an up that changes nothing", depths["up"], ROUND_TRIPS),
+        ("round trips of status", depths["states"], ROUND_TRIPS),
+        ("CPU of an up that changes nothing, s", cpu_of_an_up_that_changes_nothing(), 1.5),
+    ]
+    print(f"first up {first:.2f} s, longest chain {chain:.2f} s, in sequence {sequence:.2f} s\n")
+    for title, value, bar in rows:
+        print(f"{title:<56}{value:>6.2f}   bar {bar:<5}{'ok' if value <= bar else 'MISSED'}")
+    return any(value > bar for _, value, bar in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
