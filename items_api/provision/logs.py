@@ -65,23 +65,25 @@ class LogGroup(Step):
 
     def create(self) -> Found:
         try:
-            self.aws.send(self.aws.logs.create_log_group, logGroupName=self.name, tags=self.want_tags())
+            self.aws.send(self.aws.logs.create_log_group, **self.create_request())
         except ClientError as error:
             if code(error) != "ResourceAlreadyExistsException":
                 raise
             return self.take_existing()
         return Found(self.arns.log_group, fields={"retention": None}, tags=self.want_tags())
 
+    def create_request(self) -> dict[str, Any]:
+        return {"logGroupName": self.name, "tags": self.want_tags()}
+
+    def retention_request(self) -> dict[str, Any]:
+        return {"logGroupName": self.name, "retentionInDays": self.settings.log_retention}
+
     def update(self, found: Found, parts: Set[str]) -> None:
         del found
         if "tags" in parts:
             self.aws.send(self.aws.logs.tag_resource, resourceArn=self.arns.log_group, tags=self.want_tags())
         if "retention" in parts:
-            self.aws.send(
-                self.aws.logs.put_retention_policy,
-                logGroupName=self.name,
-                retentionInDays=self.settings.log_retention,
-            )
+            self.aws.send(self.aws.logs.put_retention_policy, **self.retention_request())
 
     def delete(self, found: Found) -> None:
         del found

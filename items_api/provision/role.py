@@ -100,18 +100,27 @@ class Role(Step):
 
     def create(self) -> Found:
         try:
-            role = self.aws.send(
-                self.aws.iam.create_role,
-                RoleName=self.name,
-                AssumeRolePolicyDocument=json.dumps(trust_policy()),
-                Tags=self._tag_list(),  # type: ignore[arg-type]
-            )["Role"]
+            role = self.aws.send(self.aws.iam.create_role, **self.create_request())["Role"]
         except ClientError as error:
             if code(error) != "EntityAlreadyExists":
                 raise
             return self.take_existing()
         bare = {**self.want(), self._policy_field: None}
         return Found(self.arns.role, fields=bare, tags=self.want_tags(), ids={"role": role["RoleId"]})
+
+    def create_request(self) -> dict[str, Any]:
+        return {
+            "RoleName": self.name,
+            "AssumeRolePolicyDocument": json.dumps(trust_policy()),
+            "Tags": self._tag_list(),
+        }
+
+    def policy_request(self) -> dict[str, Any]:
+        return {
+            "RoleName": self.name,
+            "PolicyName": self.settings.policy_name,
+            "PolicyDocument": json.dumps(table_access_policy(self.arns)),
+        }
 
     def _tag_list(self) -> list[dict[str, str]]:
         return [{"Key": key, "Value": value} for key, value in self.want_tags().items()]
@@ -127,12 +136,7 @@ class Role(Step):
         if "trust policy" in parts:
             self.aws.send(iam.update_assume_role_policy, RoleName=self.name, PolicyDocument=json.dumps(trust_policy()))
         if self._policy_field in parts:
-            self.aws.send(
-                iam.put_role_policy,
-                RoleName=self.name,
-                PolicyName=self.settings.policy_name,
-                PolicyDocument=json.dumps(table_access_policy(self.arns)),
-            )
+            self.aws.send(iam.put_role_policy, **self.policy_request())
         self._strip(found.fields["other policies"], found.fields["attached policies"])
 
     def _strip(self, inline: list[str], attached: list[str]) -> None:
