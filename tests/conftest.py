@@ -32,12 +32,18 @@ _CONFORMITY = Conformity()
 _CONFORMITY.install()
 
 
+@pytest.fixture
+def conformity() -> Conformity:
+    """For a test that means to send a bad request: `take` what it has found."""
+    return _CONFORMITY
+
+
 @pytest.fixture(autouse=True)
-def _every_request_is_one_that_aws_accepts() -> Iterator[None]:
+def _every_request_is_one_that_aws_accepts(conformity: Conformity) -> Iterator[None]:
     """Fails the test also if the code under test swallowed the error."""
-    _CONFORMITY.take()
+    conformity.take()
     yield
-    if violations := _CONFORMITY.take():
+    if violations := conformity.take():
         pytest.fail("\n".join(violations), pytrace=False)
 
 

@@ -32,6 +32,7 @@ class VirtualClock:
         self._pauses = pauses
         self._now = 0.0
         self._stirs = 0
+        self._wanted = 1
         self._lock = threading.Lock()
         self._turns = itertools.count()
         self._sleepers: list[_Sleeper] = []
@@ -43,6 +44,13 @@ class VirtualClock:
         """Somebody is at work: time stands still for another moment."""
         self._stirs += 1
 
+    def gather(self, sleepers: int) -> None:
+        """Let no time pass before so many sleep at once, so that calls meant to be made at the same moment are.
+
+        Holds once; `gather(1)` ends it.
+        """
+        self._wanted = sleepers
+
     def sleep(self, seconds: float, until: threading.Event) -> None:
         if seconds <= 0 or until.is_set():
             return
@@ -53,7 +61,7 @@ class VirtualClock:
         try:
             while self._now < me.deadline and not until.is_set():
                 if self._sleepers[0] is me:
-                    self._move_on(me)
+                    self._move_on(me, until)
                 else:
                     me.wake.wait(_LONGEST_NAP)
                     me.wake.clear()
@@ -64,7 +72,7 @@ class VirtualClock:
         """Let time pass while nobody is at work."""
         self.sleep(seconds, threading.Event())
 
-    def _move_on(self, first: _Sleeper) -> None:
+    def _move_on(self, first: _Sleeper, until: threading.Event) -> None:
         """The one who wakes next moves the time, unless somebody stirs."""
         before = self._stirs
         for _ in range(self._pauses):
@@ -72,7 +80,9 @@ class VirtualClock:
             if self._stirs != before:
                 return
         with self._lock:
-            if self._stirs == before and self._sleepers[0] is first:
+            asleep = len(self._sleepers) >= self._wanted and self._stirs == before
+            if asleep and self._sleepers[0] is first and not until.is_set():
+                self._wanted = 1
                 self._now = first.deadline
                 for sleeper in self._sleepers:
                     if sleeper.deadline <= self._now:

@@ -105,7 +105,7 @@ class AwsWorld:
     def leftovers(self) -> list[str]:
         """What still exists when all has come to rest, late log lines included."""
         self.rest()
-        return [f"{kind} {name}" for kind, resources in self.snapshot().items() for name in resources]
+        return sorted(f"{kind} {name}" for kind, resources in self.snapshot().items() for name in resources)
 
     def service(self, name: str, region: str) -> Service:
         place_name = partition_of(region) if name in _GLOBAL else region
