@@ -233,7 +233,6 @@ def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
             stderr=log,
             cwd=place.folder,
             env=server_environment(os.environ),
-            start_new_session=True,
             check=False,
         )
     if done.returncode == PORT_TAKEN:

@@ -273,6 +273,7 @@ def main() -> int:
     # The caller waits for this process to end and leaves no zombie; its child, an orphan, is the server.
     if os.fork():
         return 0
+    os.setsid()  # out of reach of the terminal's Ctrl-C, in a process group of its own
     shutil.rmtree(place.scratch, ignore_errors=True)
     place.scratch.mkdir()
     configure(place, port, settings["access_key"], settings["secret_key"])

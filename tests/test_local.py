@@ -208,6 +208,8 @@ def test_a_command_that_has_to_wait_for_another_says_so(home: Path) -> None:
         fcntl.flock(turn, fcntl.LOCK_EX)
         waiting.start()
         eventually(lambda: said)
+        waiting.join(timeout=0.1)
+        assert waiting.is_alive()
     waiting.join()
     assert said == ["Another items-api is starting or stopping the local AWS; waiting for it."]
 

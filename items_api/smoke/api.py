@@ -23,9 +23,10 @@ class Unexpected(Exception):  # noqa: N818 - a finding, not a fault of this prog
 
 @dataclass
 class Api:
-    """The API under test. Remembers the last request and its response, and every id that a request may have written.
+    """The API under test. Remembers the request that a check is about, and every id that a request may have written.
 
-    `send` is for the request that a check is about, `aside` for what prepares or verifies it.
+    `send` is for the request that a check is about, `aside` for what prepares or verifies it. A check that fails
+    before its own request is about what prepared it.
     """
 
     endpoint: str
@@ -35,14 +36,25 @@ class Api:
     written: set[str] = field(default_factory=set)
     request: Request | None = None
     response: Response | None = None
+    _preparing: bool = True
 
     def send(self, method: str, path: str, body: str | None = None, *headers: tuple[str, str]) -> Response:
+        self._preparing = False
         self.request, self.response = Request(method, self.endpoint + path, headers, body), None
         self.response = self.exchange(self.request)
         return self.response
 
     def aside(self, method: str, path: str, body: str | None = None) -> Response:
-        return self.exchange(Request(method, self.endpoint + path, (JSON,) if body else (), body))
+        request = Request(method, self.endpoint + path, (JSON,) if body else (), body)
+        if self._preparing:
+            self.request, self.response = request, None
+        response = self.exchange(request)
+        if self._preparing:
+            self.response = response
+        return response
+
+    def forget_request(self) -> None:
+        self.request, self.response, self._preparing = None, None, True
 
     def new_id(self, suffix: str) -> str:
         """An id nobody else has. It counts as written from now on, for a write's answer may get lost."""

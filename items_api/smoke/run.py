@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from socket import gaierror
 from typing import TYPE_CHECKING
@@ -51,8 +52,16 @@ def smoke(
     Raises InvalidSetting for a base URL that is none. The generator may be closed at any point and cleans up then, too.
     """
     parse_endpoint(endpoint)
-    api = Api(endpoint.rstrip("/"), http or Connection(endpoint), _an_origin(cors_origins))
-    return _run(api, wait, clock, sleep)
+    origin, base = _an_origin(cors_origins), endpoint.rstrip("/")
+    if http:
+        return _run(Api(base, http, origin), wait, clock, sleep)
+    connection = Connection(endpoint)
+    return _then_close(connection, _run(Api(base, connection, origin), wait, clock, sleep))
+
+
+def _then_close(connection: Connection, checks: Iterator[Check]) -> Iterator[Check]:
+    with closing(connection):
+        yield from checks
 
 
 def _an_origin(allowed: Sequence[str]) -> str:
@@ -79,7 +88,8 @@ def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[flo
 
 
 def _judge(name: str, api: Api, check: Callable[[Api], str | None]) -> Check:
-    ok, api.request, api.response = False, None, None
+    ok = False
+    api.forget_request()
     try:
         detail = check(api) or ""
         ok = True
@@ -118,12 +128,14 @@ def _await_answer(api: Api, wait: float, clock: Callable[[], float], sleep: Call
 
 def _probe(api: Api) -> None:
     item_id = api.new_id("probe")
-    want_status(api.send("GET", "/items?limit=1"), 200)
+    listing = api.send("GET", "/items?limit=1")
+    want_status(listing, 200)
+    shown = api.request
     for method, body in (("PUT", compact({"itemId": item_id})), ("GET", None), ("DELETE", None)):
-        response = api.aside(method, path_of(item_id), body)
+        response = api.send(method, path_of(item_id), body)
         if response.status >= 500 or response.status in (403, 429):  # noqa: PLR2004
-            api.response = response
             want_status(response, 200, 201, 204)
+    api.request, api.response = shown, listing
 
 
 def _may_pass(api: Api, finding: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import threading
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from items_api.smoke import smoke
+from items_api.smoke.contract import CLAIMS
 from items_api.smoke.curl import Connection, Request
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class Echo(BaseHTTPRequestHandler):
         self.wfile.write(b"ok")
         self.close_connection = self.path == "/bye"
 
-    do_GET = do_POST = do_OPTIONS = answer  # noqa: N815 - BaseHTTPRequestHandler's names
+    do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - BaseHTTPRequestHandler's names
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
@@ -55,6 +58,9 @@ class EchoServer(ThreadingHTTPServer):
     @property
     def port(self) -> int:
         return self.server_port
+
+    def handle_error(self, *_: object) -> None:
+        """Says nothing: a client that refuses a certificate is what a test is about."""
 
 
 @pytest.fixture
@@ -111,6 +117,17 @@ def test_one_connection_serves_all_requests(server: EchoServer, open_connections
     for _ in range(3):
         send(Request("GET", f"{endpoint}/"))
     assert len(server.peers) == 1
+
+
+def test_a_run_keeps_no_connection_open_when_it_ends_and_when_it_is_closed(server: EchoServer) -> None:
+    """An open one would be a ResourceWarning, and warnings are errors here."""
+    endpoint = f"http://127.0.0.1:{server.port}"
+    assert len(list(smoke(endpoint, wait=0))) == len(CLAIMS) + 2
+    checks = smoke(endpoint, wait=0)
+    next(checks)
+    checks.close()  # type: ignore[attr-defined]
+    del checks
+    gc.collect()
 
 
 def test_a_connection_that_the_server_closed_is_opened_again(

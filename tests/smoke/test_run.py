@@ -6,7 +6,7 @@ import shlex
 import socket
 import ssl
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from items_api.smoke.curl import Request
+    from tests.smoke.conftest import ItemsApi
 
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 FOREIGN = '{"itemId":"1","name":"mine","n":1.50}'
@@ -78,14 +79,14 @@ class NotYet:
     ],
     ids=repr,
 )
-def test_a_fresh_endpoint_is_waited_for(items_api: Any, time: Time, failure: Response | Exception) -> None:
+def test_a_fresh_endpoint_is_waited_for(items_api: ItemsApi, time: Time, failure: Response | Exception) -> None:
     done = run(NotYet(items_api, failure, 3), time)
     assert all(check.ok for check in done)
     assert time.slept == [0.25, 0.5, 1.0]
     assert done[0].detail == "after 1.8 s"
 
 
-def test_policies_that_arrive_after_the_routes_are_waited_for(items_api: Any, time: Time) -> None:
+def test_policies_that_arrive_after_the_routes_are_waited_for(items_api: ItemsApi, time: Time) -> None:
     """Reading works, writing is still denied, so the function fails: no check may be judged before."""
     denials = iter([500, 500])
 
@@ -117,21 +118,21 @@ def test_policies_that_arrive_after_the_routes_are_waited_for(items_api: Any, ti
     ids=["needs a token", "something else", "a typing error"],
 )
 def test_what_waiting_does_not_cure_is_said_at_once(
-    items_api: Any, time: Time, failure: Response | Exception, endpoint: str, detail: str
+    items_api: ItemsApi, time: Time, failure: Response | Exception, endpoint: str, detail: str
 ) -> None:
     [only] = run(NotYet(items_api, failure, 1), time, endpoint=endpoint)
     assert (only.name, only.ok, only.detail) == ("the endpoint answers", False, detail)
     assert time.slept == []
 
 
-def test_an_untrusted_certificate_is_said_at_once(items_api: Any, time: Time) -> None:
+def test_an_untrusted_certificate_is_said_at_once(items_api: ItemsApi, time: Time) -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"
     [only] = run(NotYet(items_api, error, 1), time)
     assert only.detail == ("Its certificate is not trusted: self-signed certificate. Nothing more was checked.")
 
 
-def test_an_endpoint_that_never_answers_fails_one_check_after_the_wait(items_api: Any, time: Time) -> None:
+def test_an_endpoint_that_never_answers_fails_one_check_after_the_wait(items_api: ItemsApi, time: Time) -> None:
     [only] = run(NotYet(items_api, ConnectionRefusedError(111, "Connection refused"), float("inf")), time, wait=10)
     assert only == Check(
         name="the endpoint answers",
@@ -144,7 +145,7 @@ def test_an_endpoint_that_never_answers_fails_one_check_after_the_wait(items_api
     assert 5 < time.now <= 10
 
 
-def test_an_endpoint_that_goes_away_ends_the_run_and_what_is_left_is_said(items_api: Any, time: Time) -> None:
+def test_an_endpoint_that_goes_away_ends_the_run_and_what_is_left_is_said(items_api: ItemsApi, time: Time) -> None:
     gone: list[Request] = []
 
     def cut(request: Request) -> Response:
@@ -162,12 +163,21 @@ def test_an_endpoint_that_goes_away_ends_the_run_and_what_is_left_is_said(items_
     assert end.detail.startswith("could not delete 1, made-")
 
 
-def test_everything_it_wrote_is_removed(items_api: Any, time: Time) -> None:
+def test_a_check_that_fails_while_it_is_prepared_shows_the_request_that_failed(items_api: ItemsApi, time: Time) -> None:
+    full = Response(507, {}, b"", 2.0)
+    items_api.bend = lambda request, ok: full if request.method == "PUT" and "-mismatch" in request.url else ok
+    [failed] = [check for check in run(items_api, time) if not check.ok]
+    assert (failed.name, failed.status, failed.ms) == ("PUT with another itemId is refused", 507, 2.0)
+    assert failed.detail == "expected 200 or 201, got 507 nothing"
+    assert failed.curl.startswith(f"curl -i -X PUT {ENDPOINT}/items/smoke-")
+
+
+def test_everything_it_wrote_is_removed(items_api: ItemsApi, time: Time) -> None:
     run(items_api, time)
     assert items_api.items == {}
 
 
-def test_a_run_that_is_closed_early_removes_what_it_wrote(items_api: Any, time: Time) -> None:
+def test_a_run_that_is_closed_early_removes_what_it_wrote(items_api: ItemsApi, time: Time) -> None:
     checks = smoke(ENDPOINT, http=items_api, clock=time.clock, sleep=time.sleep)
     while next(checks).name != "GET lists in pages":
         pass
@@ -176,7 +186,7 @@ def test_a_run_that_is_closed_early_removes_what_it_wrote(items_api: Any, time: 
     assert items_api.items == {}
 
 
-def test_an_interrupted_run_removes_what_it_wrote(items_api: Any, time: Time) -> None:
+def test_an_interrupted_run_removes_what_it_wrote(items_api: ItemsApi, time: Time) -> None:
     """Ctrl-C comes after the item was written and before the answer was read."""
     pressed: list[Request] = []
 
@@ -192,7 +202,7 @@ def test_an_interrupted_run_removes_what_it_wrote(items_api: Any, time: Time) ->
     assert items_api.items == {}
 
 
-def test_what_can_not_be_removed_is_said(items_api: Any, time: Time) -> None:
+def test_what_can_not_be_removed_is_said(items_api: ItemsApi, time: Time) -> None:
     keep = Response(503, {}, b"", 1.0)
     items_api.bend = lambda request, ok: keep if request.method == "DELETE" and "-page-1" in request.url else ok
     *_, end = run(items_api, time)
@@ -201,7 +211,7 @@ def test_what_can_not_be_removed_is_said(items_api: Any, time: Time) -> None:
     assert end.detail.endswith("-page-1")
 
 
-def test_somebody_elses_item_1_is_left_alone(items_api: Any, time: Time) -> None:
+def test_somebody_elses_item_1_is_left_alone(items_api: ItemsApi, time: Time) -> None:
     items_api.items["1"] = FOREIGN
     done = run(items_api, time)
     assert all(check.ok for check in done)
@@ -210,13 +220,13 @@ def test_somebody_elses_item_1_is_left_alone(items_api: Any, time: Time) -> None
     assert done[1].detail == "item 1 is somebody's own and is left alone: sent with another id"
 
 
-def test_the_tutorials_own_item_1_stays_for_who_followed_the_tutorial(items_api: Any, time: Time) -> None:
+def test_the_tutorials_own_item_1_stays_for_who_followed_the_tutorial(items_api: ItemsApi, time: Time) -> None:
     items_api.items["1"] = '{"itemId":"1","name":"Widget"}'
     assert all(check.ok for check in run(items_api, time))
     assert items_api.items == {"1": '{"itemId":"1","name":"Widget"}'}
 
 
-def test_an_item_1_that_somebody_wrote_meanwhile_is_kept(items_api: Any, time: Time) -> None:
+def test_an_item_1_that_somebody_wrote_meanwhile_is_kept(items_api: ItemsApi, time: Time) -> None:
     def write_meanwhile(request: Request, response: Response) -> Response:
         if "-nobody" in request.url:
             items_api.items["1"] = FOREIGN
@@ -227,7 +237,7 @@ def test_an_item_1_that_somebody_wrote_meanwhile_is_kept(items_api: Any, time: T
     assert items_api.items == {"1": FOREIGN}
 
 
-def test_the_tutorials_lines_are_word_for_word(items_api: Any, time: Time) -> None:
+def test_the_tutorials_lines_are_word_for_word(items_api: ItemsApi, time: Time) -> None:
     _, post, get, *_ = run(items_api, time)
     assert post.curl == f"""curl -X POST {ENDPOINT}/items -d '{{"itemId":"1","name":"Widget"}}'"""
     assert get.curl == f"curl {ENDPOINT}/items/1"
@@ -235,7 +245,7 @@ def test_the_tutorials_lines_are_word_for_word(items_api: Any, time: Time) -> No
     assert get.ms == 1.0
 
 
-def test_every_check_shows_the_request_that_it_judged_as_a_curl_line(items_api: Any, time: Time) -> None:
+def test_every_check_shows_the_request_that_it_judged_as_a_curl_line(items_api: ItemsApi, time: Time) -> None:
     lines = {check.name: check.curl for check in run(items_api, time)}
     assert all(shlex.split(line)[0] == "curl" for line in lines.values())
     name = "If-None-Match: * keeps what is there"
@@ -246,7 +256,7 @@ def test_every_check_shows_the_request_that_it_judged_as_a_curl_line(items_api: 
     assert lines["an id may be any text"].endswith("-gr%C3%BCn%20%E6%9D%B1%E4%BA%AC%20%26%20co")
 
 
-def test_an_endpoint_may_have_a_path(items_api: Any, time: Time) -> None:
+def test_an_endpoint_may_have_a_path(items_api: ItemsApi, time: Time) -> None:
     items_api.prefix = "/prod/v1"
     done = run(items_api, time, endpoint="http://host:8080/prod/v1/")
     assert [check.detail for check in done if not check.ok] == []
@@ -254,10 +264,10 @@ def test_an_endpoint_may_have_a_path(items_api: Any, time: Time) -> None:
 
 
 @pytest.mark.parametrize("link", ["</prod/v1/items?limit=1&next=1>; rel=next", '</items?limit=1&next=1>; rel="next"'])
-def test_a_next_link_may_repeat_the_endpoints_path_or_not(items_api: Any, time: Time, link: str) -> None:
+def test_a_next_link_may_repeat_the_endpoints_path_or_not(items_api: ItemsApi, time: Time, link: str) -> None:
     items_api.prefix = "/prod/v1"
     items_api.bend = lambda _, response: (
-        replace(response, headers=response.headers | {"link": link}) if "link" in response.headers else response
+        replace(response, headers={**response.headers, "link": link}) if "link" in response.headers else response
     )
     done = {check.name: check for check in run(items_api, time, endpoint="http://host:8080/prod/v1")}
     assert done["GET lists in pages"].ok
@@ -268,7 +278,7 @@ def test_a_next_link_may_repeat_the_endpoints_path_or_not(items_api: Any, time: 
     ["api.example", "ftp://api.example", "https://", "https://api.example/?x=1", "https://me@api.example",
      "https://api.example:port", "https://api.exämple", "https://api.example/a b", ""],
 )  # fmt: skip
-def test_what_is_no_base_url_is_refused_before_anything_is_sent(items_api: Any, endpoint: str) -> None:
+def test_what_is_no_base_url_is_refused_before_anything_is_sent(items_api: ItemsApi, endpoint: str) -> None:
     with pytest.raises(InvalidSetting, match=r"^--url '"):
         smoke(endpoint, http=items_api)
     assert items_api.requests == []
