@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 FILE = "items-api.toml"
 
 
-def _option(*names: str, **kwargs: Any) -> Callable[[Any], Any]:
-    long = next(name for name in names if name.startswith("--"))
-    variable = "ITEMS_API_" + long.removeprefix("--").split("/")[0].replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=False, **kwargs)
+def variable_of(option: str) -> str:
+    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`."""
+    return "ITEMS_API_" + option.removeprefix("--").replace("-", "_").upper()
+
+
+def _option(option: str, *names: str, **kwargs: Any) -> Callable[[Any], Any]:
+    return click.option(option, *names, envvar=variable_of(option), **kwargs)
 
 
 TARGET = (
