@@ -36,7 +36,7 @@ class LogGroup:
     page_size: int = 3
     has_ids: bool = True
     has_tokens: bool = True
-    refusals: list[ClientError] = field(default_factory=list)
+    refusals: list[Exception] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     _events: list[dict[str, Any]] = field(default_factory=list)
 

@@ -6,10 +6,11 @@ from itertools import islice
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from items_api.errors import AccessDenied, AwsRefused, Problem
+from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, Problem
 from items_api.observe.logs import FULL_PAGE, LATE_MS, POLL_SECONDS, Tail
 from tests.observe.conftest import GROUP, Clock, LogGroup, aws_with, refusal
 
@@ -150,6 +151,18 @@ def test_throttling_is_waited_out(group: LogGroup) -> None:
     group.refusals = [refusal("ThrottlingException", "Rate exceeded", "FilterLogEvents")] * 3
     group.put(1, "patience")
     assert messages(tail(group)) == ["patience"]
+
+
+def test_a_lost_answer_is_asked_for_again(group: LogGroup) -> None:
+    group.refusals = [EndpointConnectionError(endpoint_url="https://logs.example")] * 2
+    group.put(1, "after all")
+    assert messages(tail(group)) == ["after all"]
+
+
+def test_without_a_network_following_ends_in_a_problem(group: LogGroup) -> None:
+    group.refusals = [EndpointConnectionError(endpoint_url="https://logs.example")] * 9
+    with pytest.raises(AwsUnreachable, match="Could not read the log group"):
+        messages(tail(group))
 
 
 def test_any_other_refusal_tells_what_was_tried(group: LogGroup) -> None:
