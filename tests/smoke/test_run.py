@@ -211,6 +211,21 @@ def test_what_can_not_be_removed_is_said(items_api: ItemsApi, time: Time) -> Non
     assert end.detail.endswith("-page-1")
 
 
+def test_a_probe_that_can_not_be_removed_is_said_too(items_api: ItemsApi, time: Time) -> None:
+    denied = Response(500, {}, b'{"error":"AccessDenied"}', 1.0)
+    items_api.bend = lambda request, ok: denied if request.method == "DELETE" else ok
+    answers, end = run(items_api, time)
+    assert answers.detail == 'expected 200 or 201 or 204, got 500 {"error":"AccessDenied"}'
+    assert answers.curl.startswith("curl -i -X DELETE ")
+    assert end.detail.startswith("could not delete smoke-")
+
+
+def test_nothing_is_written_to_what_is_not_such_an_api(items_api: ItemsApi, time: Time) -> None:
+    items_api.bend = lambda request, _: Response(404, {}, b"<h1>somebody's home page</h1>", 1.0)
+    run(items_api, time)
+    assert {request.method for request in items_api.requests} == {"GET"}
+
+
 def test_somebody_elses_item_1_is_left_alone(items_api: ItemsApi, time: Time) -> None:
     items_api.items["1"] = FOREIGN
     done = run(items_api, time)
