@@ -31,6 +31,22 @@ class Delays:
         return self.latencies.get(operation, self.latency)
 
 
+# Every wait still has to be waited for, with fewer looks: for tests that go through very many cases.
+SHORT = Delays(
+    role_readable=0.2,
+    role_assumable=1.0,
+    role_policies_gone=0.2,
+    table_readable=0.2,
+    table_creating=0.8,
+    table_updating=0.6,
+    table_deleting=0.8,
+    table_tags=0.2,
+    function_pending=0.6,
+    function_updating=0.4,
+    function_lingering=0.3,
+    late_log_line=0.6,
+)
+
 # No waiting for anything, where a test is about something else.
 NO_DELAYS = Delays(**{name.name: 0.0 for name in fields(Delays) if name.name != "latencies"})  # type: ignore[arg-type]
 

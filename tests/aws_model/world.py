@@ -38,7 +38,8 @@ _GLOBAL = ("iam", "sts")
 
 
 class AwsWorld:
-    """
+    """An account, empty at first.
+
     world = AwsWorld()
     session = world.session()
     session.faults.at("iam.CreateRole", 1, Fault.CUT_AFTER)
@@ -46,7 +47,7 @@ class AwsWorld:
     ...
     assert world.journal.writes() == []
     assert world.leftovers() == []
-    """  # noqa: D212, D205, D415 - an example
+    """
 
     def __init__(
         self,
