@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import ipaddress
 import os
+import select
 import socket
 import ssl
 import threading
@@ -98,29 +99,34 @@ def test_a_reply_in_chunks_is_put_together(chunks: list[bytes], trailer: bool) -
     assert (status, received_body) == (200, b"".join(chunks))
 
 
+CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
+LONG = b"b" * (MAX_HEAD_BYTES * 3)
+
+
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "why"),
     [
-        b"",
-        b"HTTP/1.1 200",
-        OK,
-        OK + b"content-length: 5\r\n\r\nhell",
-        OK + b"\r\nno length",
-        OK + b"content-length: five\r\n\r\n",
-        OK + b"content-length: -1\r\n\r\n",
-        OK + b"content-length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1),
-        OK + b"transfer-encoding: chunked\r\n\r\n5\r\nhell",
-        OK + b"transfer-encoding: chunked\r\n\r\nfive\r\nhello",
-        OK + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % (MAX_BODY_BYTES + 1),
-        OK + b"transfer-encoding: chunked\r\n\r\n" + b"0" * (MAX_HEAD_BYTES * 3),
-        OK + b"a: " + b"b" * (MAX_HEAD_BYTES * 3),
-        b"SSH-2.0-OpenSSH_9\r\n\r\n",
-        b"HTTP/1.1 OK\r\ncontent-length: 0\r\n\r\n",
+        (b"", "ended early"),
+        (b"HTTP/1.1 200", "ended early"),
+        (OK, "ended early"),
+        (OK + b"content-length: 5\r\n\r\nhell", "ended early"),
+        (CHUNKED + b"5\r\nhell", "ended early"),
+        (OK + b"\r\nno length", "no usable length"),
+        (OK + b"content-length: five\r\n\r\n", "no usable length"),
+        (CHUNKED + b"five\r\nhello", "no usable length"),
+        (OK + b"content-length: -1\r\n\r\n", "body is too long"),
+        (OK + b"content-length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1), "body is too long"),
+        (CHUNKED + b"%x\r\n" % (MAX_BODY_BYTES + 1), "body is too long"),
+        (CHUNKED + b"1\r\na\r\n%x\r\n" % MAX_BODY_BYTES, "body is too long"),
+        (CHUNKED + LONG, "line or head is too long"),
+        (OK + b"a: " + LONG, "line or head is too long"),
+        (b"SSH-2.0-OpenSSH_9\r\n\r\n", "no HTTP/1.x status line"),
+        (b"HTTP/1.1 OK\r\ncontent-length: 0\r\n\r\n", "no HTTP/1.x status line"),
     ],
 )
-def test_a_reply_that_is_not_whole_is_an_error(reply: bytes) -> None:
+def test_a_reply_that_is_not_whole_is_an_error(reply: bytes, why: str) -> None:
     """Cut short, without a length, too long, or not HTTP at all: never half an answer, never unbounded memory."""
-    with pytest.raises((ReplyError, ConnectionResetError)):
+    with pytest.raises(ReplyError, match=why):
         received(reply)
 
 
@@ -133,26 +139,39 @@ def test_noise_is_an_error_or_a_reply_and_nothing_else(noise: bytes, prefix: byt
 
 
 def test_a_connection_is_kept_until_the_server_says_otherwise() -> None:
+    """The server leaves every connection open; what it says decides."""
     body = b"content-length: 2\r\n\r\nok"
-    with ScriptedServer(
-        [OK + body, OK + b"Connection: close\r\n" + body], [b"HTTP/1.0 200 OK\r\n" + body], []
-    ) as server:
+    first = [OK + body, OK + b"Connection: close\r\n" + body, b""]
+    second = [b"HTTP/1.0 200 OK\r\n" + body, b""]
+    with ScriptedServer(first, second, [b""]) as server:
         connection = Connection(f"http://127.0.0.1:{server.port}")
         kept = []
-        for _ in range(4):
+        for _ in range(3):
             kept.append(connection.open(soon()))
-            if len(kept) < 4:
-                connection.exchange(REQUEST, soon())
+            connection.exchange(REQUEST, soon())
+        kept.append(connection.open(soon()))
         connection.close()
     assert kept == [False, True, False, False]
 
 
 def test_a_connection_with_more_than_the_reply_on_it_is_not_used_again() -> None:
     """A second reply that nobody asked for would answer the next question."""
-    with ScriptedServer([OK + b"content-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n"], []) as server:
+    with ScriptedServer([OK + b"content-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n", b""], [b""]) as server:
         connection = Connection(f"http://127.0.0.1:{server.port}")
         connection.open(soon())
         assert connection.exchange(REQUEST, soon()).body == b"ok"
+        assert connection.open(soon()) is False
+        connection.close()
+
+
+def test_a_connection_that_ended_while_idle_is_noticed_before_it_is_used() -> None:
+    """So a write does not go out on it, and nobody has to wonder whether it arrived."""
+    with ScriptedServer([OK + b"content-length: 2\r\n\r\nok"], [b""]) as server:
+        connection = Connection(f"http://127.0.0.1:{server.port}")
+        connection.open(soon())
+        connection.exchange(REQUEST, soon())
+        assert connection._socket
+        select.select([connection._socket], [], [], 5)  # until the server's end has arrived
         assert connection.open(soon()) is False
         connection.close()
 

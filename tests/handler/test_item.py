@@ -171,6 +171,7 @@ def nested(levels: int, leaf: str = "1") -> str:
         ('{"a":-1e-131}', "a is outside of 1E-130 to 9.99E+125"),
         ('{"a":1e99999999999999999999}', "a is outside of 1E-130 to 9.99E+125"),
         ('{"a":1e-99999999999999999999}', "a is outside of 1E-130 to 9.99E+125"),
+        ('{"a":0.' + "0" * 200 + "1e99999999}", "a is outside of 1E-130 to 9.99E+125"),
         ('{"a":1e' + "9" * 5000 + "}", "a is outside of 1E-130 to 9.99E+125"),
         ('{"a":' + "1" * 39 + "}", "a has 39 significant digits, more than 38"),
         ('{"a":{"b":0.' + "1" * 39 + "}}", "a.b has 39 significant digits, more than 38"),
