@@ -248,8 +248,8 @@ def _require_ministack() -> None:
         raise LocalUnavailable(
             "The local AWS is not installed.",
             "It is the package ministack, an extra of this one.",
-            "Run: pip install 'items-api[local]' (with pipx: pipx inject items-api ministack; with uv: "
-            "uv tool install 'items-api[local]').",
+            "Install it: pip install 'items-api[local]', or pipx inject items-api ministack, or "
+            "uv tool install 'items-api[local]'.",
         )
 
 
