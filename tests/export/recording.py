@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from items_api.provision.aws import Aws
+from items_api.provision.session import Account
 from items_api.provision.stack import Stack
 from items_api.provision.step import Outcome
 from items_api.settings import Settings
 from tests.aws_model import NO_DELAYS, AwsWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    from items_api.local import LocalAws
 
 ACCOUNT = "123456789012"
 # Blanks, quotes' neighbours and letters beyond ASCII: what a shell and a parser could stumble over.
@@ -43,10 +46,7 @@ def cycle(place: Place, open_stack: Callable[[], Stack], settings: Settings = SE
     def run(command: Callable[[Stack], Generator[Any]]) -> None:
         stack = open_stack()
         stack.look()
-        with closing(command(stack)) as events:
-            errors = [event.error for event in events if isinstance(event, Outcome) and event.error]
-        if errors:
-            raise ExceptionGroup("some steps failed", errors)
+        _work_off(command(stack))
 
     run(Stack.up)
     disarrange(place, settings)
@@ -61,6 +61,33 @@ def stack_on_model(
 ) -> Stack:
     aws = Aws(world.session(policy=policy), clock=world.clock, watch=watch)  # type: ignore[arg-type]
     return Stack(settings, aws, ACCOUNT)
+
+
+@contextmanager
+def standing(local_aws: LocalAws, settings: Settings) -> Iterator[Stack]:
+    """A stack that stands on the local AWS for as long as the test works on it."""
+    account = Account.on_this_computer(
+        region=settings.region,
+        endpoint_url=local_aws.endpoint_url,
+        access_key=local_aws.access_key,
+        secret_key=local_aws.secret_key,
+    )
+    stack = account.open(settings)
+    stack.look()
+    _work_off(stack.up())
+    stack.look()
+    try:
+        yield stack
+    finally:
+        stack.look()
+        _work_off(stack.down())
+
+
+def _work_off(events: Generator[Any]) -> None:
+    with closing(events):
+        errors = [event.error for event in events if isinstance(event, Outcome) and event.error]
+    if errors:
+        raise ExceptionGroup("some steps failed", errors)
 
 
 def writes() -> list[tuple[str, str, Mapping[str, Any]]]:

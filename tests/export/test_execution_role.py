@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -12,9 +11,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from items_api.provision.policies import TABLE_ACTIONS, table_access_policy
-from items_api.provision.session import Account
 from items_api.settings import Arns, Settings
-from tests.export.recording import ACCOUNT
+from tests.export.recording import ACCOUNT, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,24 +33,8 @@ NEEDS = {
 
 @pytest.fixture(scope="module")
 def stack(local_aws: LocalAws) -> Iterator[Stack]:
-    account = Account.on_this_computer(
-        region=SETTINGS.region,
-        endpoint_url=local_aws.endpoint_url,
-        access_key=local_aws.access_key,
-        secret_key=local_aws.secret_key,
-    )
-    stack = account.open(SETTINGS)
-    stack.look()
-    _work_off(stack.up())
-    yield stack
-    stack.look()
-    _work_off(stack.down())
-
-
-def _work_off(events: Any) -> None:
-    with closing(events):
-        for event in events:
-            assert not getattr(event, "error", None)
+    with standing(local_aws, SETTINGS) as stack:
+        yield stack
 
 
 def _status(endpoint: str, method: str, path: str, body: dict[str, str] | None) -> int:
