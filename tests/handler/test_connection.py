@@ -39,6 +39,7 @@ class ScriptedServer:
 
     def __init__(self, *connections: list[bytes], tls: ssl.SSLContext | None = None) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(5)  # a test that fails must end
         self.port: int = self._listener.getsockname()[1]
         self._connections = connections
         self._tls = tls
@@ -47,11 +48,11 @@ class ScriptedServer:
 
     def _serve(self) -> None:
         for replies in self._connections:
-            plain, _ = self._listener.accept()
             # A client that refuses the certificate leaves in the middle of the handshake.
-            with plain, contextlib.suppress(OSError):
-                peer = self._tls.wrap_socket(plain, server_side=True) if self._tls else plain
-                with peer:
+            with contextlib.suppress(OSError):
+                plain, _ = self._listener.accept()
+                plain.settimeout(5)
+                with plain, self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as peer:
                     self._converse(peer, replies)
 
     def _converse(self, peer: socket.socket, replies: list[bytes]) -> None:
