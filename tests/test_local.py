@@ -11,18 +11,20 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+import items_api
 from items_api import local
 from items_api.errors import LocalUnavailable
-from items_api.local_server import listen
+from items_api.local.control import server_environment
+from items_api.local.server import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,6 +72,25 @@ def home(tmp_path: Path, port: int) -> Iterator[Path]:
     running = local.find(tmp_path)
     if running:
         kill(tmp_path, running)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """One server for all tests that only ask and change nothing."""
+    home = tmp_path_factory.mktemp("shared")
+    (home / "local-aws").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        (home / "local-aws" / "settings.json").write_text(json.dumps({"port": probe.getsockname()[1]}))
+    running = local.ensure_running(home)
+    yield running
+    kill(home, running)
+
+
+def status(running: LocalAws, method: str, path: str, headers: dict[str, str]) -> int:
+    connection = HTTPConnection("127.0.0.1", running.port)
+    with closing(connection):
+        connection.request(method, path, headers=headers)
+        return connection.getresponse().status
 
 
 def client(service: str, running: LocalAws, access_key: str = "") -> Any:
@@ -297,10 +318,10 @@ def test_the_server_sees_nothing_of_the_users_aws_or_proxy() -> None:
         "HOME": "/home/me",
         "PYTHONPATH": "/mine",
     }
-    assert local.server_environment(user) == {
+    assert server_environment(user) == {
         "PATH": "/bin",
         "HOME": "/home/me",
-        "PYTHONPATH": f"{Path(local.__file__).parent.parent}{os.pathsep}/mine",
+        "PYTHONPATH": f"{Path(items_api.__file__).parent.parent}{os.pathsep}/mine",
     }
 
 
@@ -316,16 +337,49 @@ def test_its_credentials_are_a_secret_of_its_folder(home: Path) -> None:
         client("lambda", running, access_key="AKIAUNKNOWN").list_functions()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0140793a.execute-api.localhost"])
+@pytest.mark.parametrize("query", ["", "?X-Amz-Credential=AKIAUNKNOWN/20260101/us-east-1/s3/aws4_request"])
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/_ministack/reset"), ("POST", "/_ministack/config"), ("GET", "/2015-03-31/functions"), ("OPTIONS", "/")],
+    [("POST", "/_ministack/reset"), ("POST", "/_ministack/config"), ("GET", "/_ministack/lambda-code/items-api")],
 )
-def test_a_web_page_can_not_reach_its_administration(home: Path, method: str, path: str) -> None:
+def test_a_web_page_can_not_reach_its_administration(
+    shared: LocalAws, method: str, path: str, query: str, host: str
+) -> None:
+    """Ministack would answer any of these: it asks for no signature there, and not on which host either."""
+    assert status(shared, method, path + query, {"Host": f"{host}:{shared.port}"}) == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/2015-03-31/functions", {}),
+        ("GET", "/2015-03-31/functions?X-Amz-Credential=test/20260101/us-east-1/lambda/aws4_request", {}),
+        ("GET", "/2015-03-31/functions", {"Authorization": "AWS4-HMAC-SHA256 Credential=123456789012/x/x/lambda/x"}),
+        ("OPTIONS", "/", {"Origin": "https://evil.example"}),
+        ("GET", "/_items-api/empty", {}),
+        ("GET", "/_items-api/empty", {"Authorization": "test"}),
+    ],
+)
+def test_a_web_page_can_not_act_as_its_owner(shared: LocalAws, method: str, path: str, headers: dict[str, str]) -> None:
+    assert status(shared, method, path, headers) == 403
+
+
+def test_whether_it_is_empty_is_told_over_all_regions(home: Path) -> None:
     running = local.ensure_running(home)
-    with pytest.raises(HTTPError) as caught:
-        urlopen(Request(running.endpoint_url + path, method=method))
-    caught.value.close()
-    assert caught.value.code == 403
+    assert local.is_empty(running)
+    far = SESSION.client(
+        "logs",
+        endpoint_url=running.endpoint_url,
+        region_name="eu-central-1",
+        aws_access_key_id=running.access_key,
+        aws_secret_access_key=running.secret_key,
+    )
+    far.create_log_group(logGroupName="far")
+    assert not local.is_empty(running)
+    assert groups(running) == []
+    far.delete_log_group(logGroupName="far")
+    assert local.is_empty(running)
 
 
 def test_the_home_folder_is_the_users_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The local AWS's own process: ministack on one port of 127.0.0.1, with what a background server needs around it.
 
-`local.py` starts it as `python -m items_api.local_server FOLDER` and they meet in that folder (`Place`). This process
+`control` starts it as `python -m items_api.local.server FOLDER` and they meet in that folder (`Place`). This process
 holds a lock on `server.lock` for as long as it lives, so whether it runs is a question to the kernel: no stale
 process id, no reused one and no stranger on the port can pass for it.
 
@@ -14,30 +14,29 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import signal
 import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING
 
-from items_api.local import ACCOUNT, HOST, PORT_TAKEN, READY, STARTING, STOPPING, Place, read_json, write_json
+from items_api.local.guard import Guarded, Saver
+from items_api.local.place import ACCOUNT, HOST, PORT_TAKEN, STARTING, Place, read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-    App = Callable[[Message, Receive, Send], Awaitable[None]]
+    from collections.abc import Iterable
 
 SERVICES = "apigateway,dynamodb,iam,lambda,logs,monitoring,sts,tagging"
-# The two ways to call an HTTP API, exactly as ministack tells them from calls to AWS.
-API_HOST = re.compile(r"[a-f0-9]{8}\.execute-api\.localhost(:\d+)?")
-API_PATH = re.compile(r"/_aws/execute-api/[a-f0-9]{8}/")
+# What a stack is made of: per service, the store in ministack's state that holds it.
+STORES = {
+    "apigateway": "apis",
+    "cloudwatch_logs": "log_groups",
+    "dynamodb": "tables",
+    "iam": "roles",
+    "lambda": "functions",
+}
 USUAL_PORTS = range(4566, 4600)  # 4566 is where AWS emulators live; a fixed range stays clear of outgoing connections
 
 
@@ -71,102 +70,6 @@ def listen(ports: Iterable[int]) -> socket.socket | None:
     return None
 
 
-class Saver:
-    """Runs `save` soon after a request, again and again, and spends at most a twentieth of the time on it."""
-
-    def __init__(self, save: Callable[[], Awaitable[None]]) -> None:
-        self._save = save
-        self._changed = asyncio.Event()
-        self._saving = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Ends between two saves: whoever saves next, writes the same files."""
-        async with self._saving:
-            if self._task:
-                self._task.cancel()
-
-    def changed(self) -> None:
-        self._changed.set()
-
-    async def _run(self) -> None:
-        pause = 1.0
-        while True:
-            await self._changed.wait()
-            await asyncio.sleep(pause)
-            async with self._saving:
-                self._changed.clear()
-                began = time.perf_counter()
-                try:
-                    await self._save()
-                except RuntimeError:
-                    self.changed()  # a function's thread changed what was being copied
-                pause = max(1.0, 20 * (time.perf_counter() - began))
-
-
-class Guarded:
-    """ministack, for its owner alone.
-
-    It checks no signature of its root caller, whose access key may also be "test" or any account id; its
-    administration needs none at all. Whoever reaches the port, any web page included, could create a function and so
-    run code as the user. Here the root access key is a secret of the folder and no other is accepted; sessions and
-    IAM users, whose signatures ministack does verify, pass, and so does whoever calls an HTTP API.
-    """
-
-    def __init__(self, app: App, access_key: str, saver: Saver, announce: Callable[[str], None]) -> None:
-        self._app = app
-        self._access_key = access_key
-        self._saver = saver
-        self._announce = announce
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, self._hear(receive), self._tell(send))
-        elif scope["type"] == "http" and self._welcome(scope):
-            await self._app(scope, receive, send)
-            self._saver.changed()
-        elif scope["type"] == "http":
-            # No body: each AWS protocol would want its own, and every SDK reads a bare 403.
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await send({"type": "websocket.close"})
-
-    def _welcome(self, scope: Message) -> bool:
-        # The key as ministack itself will read it.
-        from ministack.core.router import extract_access_key_id  # type: ignore[import-untyped]  # noqa: PLC0415
-
-        headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        authorization = ", ".join(value for name, value in headers if name == b"authorization")
-        key = extract_access_key_id({"authorization": authorization}, parse_qs(scope["query_string"].decode("latin-1")))
-        if key:
-            return bool(key == self._access_key or key.startswith(("ASIA", "AKIA")))
-        host = next((value for name, value in headers if name == b"host"), "")
-        return bool(API_HOST.fullmatch(host) or API_PATH.match(scope["path"]))
-
-    def _hear(self, receive: Receive) -> Receive:
-        async def hear() -> Message:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                self._announce(STOPPING)
-                await self._saver.stop()
-            return message
-
-        return hear
-
-    def _tell(self, send: Send) -> Send:
-        async def tell(message: Message) -> None:
-            await send(message)
-            if message["type"] == "lifespan.startup.complete":
-                self._saver.start()
-                self._announce(READY)
-
-        return tell
-
-
 def serve(place: Place, listener: socket.socket) -> None:
     """Runs until SIGTERM or SIGINT; ministack saves its state before this returns."""
     # ministack reads its settings from the environment at import.
@@ -183,6 +86,10 @@ def serve(place: Place, listener: socket.socket) -> None:
             state = state_of()  # a copy, so writing it may take its time beside the requests
             if state is not None and place.lock.exists():
                 await asyncio.to_thread(save_state, service, state)
+
+    def is_empty() -> bool:
+        states = ministack._build_persistence_save_dict()  # noqa: SLF001 - no public way
+        return not any(states[service]()[store].to_dict() for service, store in STORES.items() if service in states)
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
@@ -201,7 +108,7 @@ def serve(place: Place, listener: socket.socket) -> None:
     config.loglevel = "WARNING"
 
     async def run() -> None:
-        guarded = Guarded(ministack.app, os.environ["AWS_ACCESS_KEY_ID"], Saver(save), announce)
+        guarded = Guarded(ministack.app, os.environ["AWS_ACCESS_KEY_ID"], Saver(save), announce, is_empty)
         await run_server(guarded, config, shutdown_trigger=until_stopped)  # type: ignore[arg-type]
 
     announce(STARTING)

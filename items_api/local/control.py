@@ -1,18 +1,9 @@
-"""Finds, starts and stops the local AWS: one server per home folder, in the background, on 127.0.0.1.
-
-    ensure_running()   `up`: finds it or starts it
-    resume()           every other command: finds it, starts it again if it has run before, else None
-    find()             looks and never starts
-    stop()             a clean stop, which saves the state
-
-Two commands at the same moment are put in a row by a lock, so there is one server, and nobody sees it half started.
-"""
+"""The commands' side: finds the server, starts it, asks it, stops it."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -22,9 +13,10 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from items_api.errors import LocalUnavailable
+from items_api.local.place import EMPTY_PATH, HOST, PORT_TAKEN, READY, STARTING, Place, read_json, write_json
 
 try:
     import fcntl
@@ -36,13 +28,9 @@ except ModuleNotFoundError:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-ACCOUNT = "123456789012"
-HOST = "127.0.0.1"
 START_SECONDS = 60.0  # a cold disk on a small machine; usually it is well under one
 # What the server needs from the user's environment. Nothing of AWS, no proxy, no setting of ministack's own.
 KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
-STARTING, READY, STOPPING = "starting", "ready", "stopping"
-PORT_TAKEN = 3  # the server's exit code: the port that its endpoints contain belongs to another program now
 
 
 @dataclass(frozen=True)
@@ -55,40 +43,6 @@ class LocalAws:
     pid: int
     port: int
     note: str = ""
-
-
-class Place:
-    """The folder of one local AWS: where its server and the commands meet."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.settings = (
-            folder / "settings.json"
-        )  # {"port": int, "access_key": str, "secret_key": str}; outlives servers
-        self.process = folder / "process.json"  # {"pid": int, "phase": str}; still there without a server, it crashed
-        self.lock = folder / "server.lock"  # held by the server for as long as it lives
-        self.turn = folder / "commands.lock"  # held by a command while it looks, starts or stops
-        self.state = folder / "state"
-        self.scratch = folder / "tmp"
-        self.log = folder / "server.log"
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file, or None where there is none or not a whole one."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replaces the file in one move, readable by its owner alone: it may hold credentials."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file)
-    fresh.replace(path)
 
 
 def home() -> Path:
@@ -120,6 +74,16 @@ def find(home: Path) -> LocalAws | None:
     return _running(place) if place.folder.exists() else None
 
 
+def is_empty(running: LocalAws) -> bool:
+    """Whether nothing that a stack is made of is left on it, in any region."""
+    from http.client import HTTPConnection  # noqa: PLC0415 - as above
+
+    connection = HTTPConnection(HOST, running.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", EMPTY_PATH, headers={"Authorization": running.access_key})
+        return connection.getresponse().status == 204  # noqa: PLR2004 - No Content
+
+
 def stop(home: Path, *, forget: bool = False, patience: float = 30.0) -> None:
     """Stops the server, if one runs, after it has saved its state. `forget`: nothing is worth keeping, port included.
 
@@ -145,7 +109,7 @@ def stop(home: Path, *, forget: bool = False, patience: float = 30.0) -> None:
 
 def server_environment(user: Mapping[str, str]) -> dict[str, str]:
     """What the server inherits: a few variables of the user's, and where this package is."""
-    package_root = str(Path(__file__).resolve().parent.parent)
+    package_root = str(Path(__file__).resolve().parent.parent.parent)
     kept = {name: user[name] for name in KEPT_VARIABLES if name in user}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [package_root, user.get("PYTHONPATH")]))}
 
@@ -227,7 +191,7 @@ def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
     _prepare(place)
     with place.log.open("xb") as log:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "items_api.local_server", str(place.folder)],
+            [sys.executable, "-P", "-m", "items_api.local.server", str(place.folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
