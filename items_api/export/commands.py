@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +14,7 @@ from items_api.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from items_api.run import Run
 
@@ -29,9 +28,8 @@ def output_option(default: str) -> Callable[[Any], Any]:
     """`--output` and `--force`; `default` says where the export goes without."""
 
     def decorate(command: Any) -> Any:
-        path = click.Path(path_type=Path)
         command = click.option("--force", is_flag=True, help="Overwrite what is there.")(command)
-        return click.option("--output", "-o", type=path, metavar="PATH", help=f"Where to. Default: {default}.")(command)
+        return click.option("--output", "-o", metavar="PATH", help=f"Where to. Default: {default}.")(command)
 
     return decorate
 
@@ -42,15 +40,18 @@ to_file = output_option("stdout")
 
 @click.group(cls=Commands)
 def export() -> None:
-    """The stack in other words: scripts, SAM, Terraform, its deployer's rights, OpenAPI."""
+    """The stack in other words, without asking AWS."""
 
 
 @export.command()
 @target_options
 @settings_options
 @to_folder
-def shell(run: Run, settings_in: SettingsIn, *, output: Path | None, force: bool) -> int:
-    """Two POSIX shell scripts, up.sh and down.sh, that need only the AWS CLI."""
+def shell(run: Run, settings_in: SettingsIn, *, output: str | None, force: bool) -> int:
+    """Scripts for the AWS CLI: up.sh and down.sh.
+
+    They need nothing else, and are for reading as much as for running.
+    """
     from items_api.export import shell as scripts  # noqa: PLC0415 - --help loads nothing that it does not show
 
     return _write_folder(run, scripts.files(_settings(run, settings_in)), output, force=force)
@@ -60,8 +61,8 @@ def shell(run: Run, settings_in: SettingsIn, *, output: Path | None, force: bool
 @target_options
 @settings_options
 @to_folder
-def sam(run: Run, settings_in: SettingsIn, *, output: Path | None, force: bool) -> int:
-    """A template.yaml and the source folder for AWS SAM."""
+def sam(run: Run, settings_in: SettingsIn, *, output: str | None, force: bool) -> int:
+    """A template and a source folder for AWS SAM."""
     from items_api.export import sam as template  # noqa: PLC0415
 
     return _write_folder(run, template.files(_settings(run, settings_in)), output, force=force)
@@ -71,8 +72,11 @@ def sam(run: Run, settings_in: SettingsIn, *, output: Path | None, force: bool) 
 @target_options
 @settings_options
 @to_folder
-def terraform(run: Run, settings_in: SettingsIn, *, output: Path | None, force: bool) -> int:
-    """A main.tf and function.zip for Terraform and its hashicorp/aws provider."""
+def terraform(run: Run, settings_in: SettingsIn, *, output: str | None, force: bool) -> int:
+    """A configuration for Terraform.
+
+    imports.sh beside it prints the import blocks of a stack that runs already.
+    """
     from items_api.export import terraform as configuration  # noqa: PLC0415
 
     return _write_folder(run, configuration.files(_settings(run, settings_in)), output, force=force)
@@ -82,14 +86,30 @@ def terraform(run: Run, settings_in: SettingsIn, *, output: Path | None, force: 
 @target_options
 @click.option("--account", default="*", show_default=True, metavar="ID", help="Narrow it to this account.")
 @to_file
-def deployer_policy(run: Run, *, account: str, output: Path | None, force: bool) -> int:
-    """The smallest IAM policy with which up, status, smoke and down of this stack work."""
+def deployer_policy(run: Run, *, account: str, output: str | None, force: bool) -> int:
+    """The rights that up, status and down need.
+
+    The smallest IAM policy with which every command of this stack works.
+    """
     from items_api.export import deployer  # noqa: PLC0415
 
     if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
         raise InvalidSetting(f"--account {account!r} is not an account's id.", todo="It has 12 digits.")
     settings = _settings(run, lambda region: Settings(name=run.target.name, region=region))
     return _write_document(run, deployer.policy(settings, account), output, force=force)
+
+
+@export.command()
+@target_options
+@click.option("--url", metavar="URL", help="The endpoint that the document shall name.")
+@to_file
+def openapi(run: Run, *, url: str | None, output: str | None, force: bool) -> int:
+    """The API as an OpenAPI 3.1 document."""
+    from items_api import __version__  # noqa: PLC0415
+    from items_api.openapi import document  # noqa: PLC0415
+
+    server = url.rstrip("/") if url else None
+    return _write_document(run, document(run.target.name, __version__, server), output, force=force)
 
 
 def _settings(run: Run, settings_in: SettingsIn) -> Settings:
@@ -103,27 +123,35 @@ def _settings(run: Run, settings_in: SettingsIn) -> Settings:
     return settings_in(region)
 
 
-def _write_folder(run: Run, files: Mapping[str, bytes], output: Path | None, *, force: bool) -> int:
+def _write_folder(run: Run, files: Mapping[str, bytes], output: str | None, *, force: bool) -> int:
+    from pathlib import Path  # noqa: PLC0415
+
     from items_api.export.output import write_folder  # noqa: PLC0415
 
-    folder = output or Path(run.target.name)
-    return _report(run, write_folder(folder, files, force=force))
+    return _report(run, write_folder(Path(output or run.target.name), files, force=force))
 
 
-def _write_document(run: Run, document: dict[str, Any], output: Path | None, *, force: bool) -> int:
+def _write_document(run: Run, document: dict[str, Any], output: str | None, *, force: bool) -> int:
+    import json  # noqa: PLC0415
+
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if output is None:
         run.screen.document(text)
         return DONE
+    from pathlib import Path  # noqa: PLC0415
+
     from items_api.export.output import write_file  # noqa: PLC0415
 
-    return _report(run, write_file(output, f"{text}\n".encode(), force=force))
+    return _report(run, write_file(Path(output), f"{text}\n".encode(), force=force))
 
 
 def _report(run: Run, written: list[Path]) -> int:
+    """Without --json a line a file; with it the one document."""
     for path in written:
-        run.screen.line(f"Wrote {path}", essential=True)
+        run.screen.line(f"Wrote {path}")
     if run.target.json:
+        import json  # noqa: PLC0415
+
         report = {"command": run.command, "name": run.target.name, "ok": True, "files": [str(path) for path in written]}
         run.screen.document(json.dumps(report, indent=2, ensure_ascii=False))
     return DONE

@@ -1,0 +1,145 @@
+"""The export commands: where they write, what they refuse, and that none of them asks AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from items_api.cli import cli
+from items_api.export import deployer, sam, shell, terraform
+from items_api.openapi import document
+from items_api.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest import CaptureFixture, MonkeyPatch  # noqa: PT013
+
+    Run = Callable[..., tuple[int, str, str]]
+
+FOLDERS = {"shell": shell.files, "sam": sam.files, "terraform": terraform.files}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: MonkeyPatch, capsys: CaptureFixture[str]) -> Run:
+    """Runs a command in an empty folder: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args: str) -> tuple[int, str, str]:
+        code = cli.main(["export", *args], standalone_mode=False)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return invoke
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_several_documents_go_into_a_folder_named_after_the_stack(run: Run, kind: str) -> None:
+    code, out, err = run(kind, "--name", "team-todo", "--memory", "512")
+    files = FOLDERS[kind](Settings(name="team-todo", memory=512))
+    assert content(Path("team-todo")) == files
+    assert out == "".join(f"Wrote team-todo/{name}\n" for name in files)
+    assert (code, err) == (0, "")
+
+
+def test_scripts_can_be_run(run: Run) -> None:
+    run("shell", "--output", "elsewhere/scripts")
+    assert os.access("elsewhere/scripts/up.sh", os.X_OK)
+    assert os.access("elsewhere/scripts/down.sh", os.X_OK)
+
+
+def test_a_folder_with_files_is_not_written_to(run: Run) -> None:
+    Path("items").mkdir()
+    Path("items/mine.txt").write_text("mine")
+    code, out, err = run("sam")
+    assert (code, out) == (1, "")
+    assert err == (
+        "Error: The folder items has files in it.\n"
+        "  Why:  An export overwrites nothing unasked.\n"
+        "  Next: Name another place with --output, or overwrite with --force.\n"
+    )
+    assert content(Path("items")) == {"mine.txt": b"mine"}
+
+
+def test_force_replaces_the_exports_own_files_and_leaves_the_others(run: Run) -> None:
+    run("sam")
+    Path("items/mine.txt").write_text("mine")
+    code, _, _ = run("sam", "--timeout", "29", "--force")
+    assert code == 0
+    assert content(Path("items")) == {**sam.files(Settings(timeout=29)), "mine.txt": b"mine"}
+
+
+def test_an_empty_folder_is_as_good_as_none(run: Run) -> None:
+    Path("items").mkdir()
+    assert run("terraform")[0] == 0
+
+
+def test_one_document_goes_to_stdout(run: Run) -> None:
+    code, out, err = run("deployer-policy", "--region", "eu-central-1")
+    assert json.loads(out) == deployer.policy(Settings(region="eu-central-1"))
+    assert (code, err) == (0, "")
+
+
+def test_the_policy_is_narrowed_to_an_account(run: Run) -> None:
+    _, out, _ = run("deployer-policy", "--account", "123456789012")
+    assert json.loads(out) == deployer.policy(Settings(), "123456789012")
+
+
+def test_an_account_that_is_none_is_refused(run: Run) -> None:
+    code, out, err = run("deployer-policy", "--account", "12345")
+    assert (code, out) == (2, "")
+    assert err == "Error: --account '12345' is not an account's id.\n  Next: It has 12 digits.\n"
+
+
+def test_one_document_goes_into_a_file_that_is_not_there_yet(run: Run) -> None:
+    assert run("openapi", "--output", "docs/openapi.json", "--url", "https://api.example.com/")[:2] == (
+        0,
+        "Wrote docs/openapi.json\n",
+    )
+    written = json.loads(Path("docs/openapi.json").read_text())
+    assert written["servers"] == [{"url": "https://api.example.com"}]
+    code, _, err = run("openapi", "--output", "docs/openapi.json")
+    assert code == 1
+    assert "The file docs/openapi.json exists." in err
+    assert json.loads(Path("docs/openapi.json").read_text()) == written
+
+
+def test_openapi_is_the_contracts_own_document(run: Run) -> None:
+    out = json.loads(run("openapi", "--name", "team-todo")[1])
+    assert out == document("team-todo", out["info"]["version"])
+
+
+def test_json_is_one_document_and_nothing_else(run: Run) -> None:
+    code, out, err = run("terraform", "--json")
+    report = json.loads(out)
+    assert (code, report["ok"], report["name"]) == (0, True, "items")
+    assert report["files"] == ["items/main.tf", "items/function.zip", "items/imports.sh"]
+    assert err == "".join(f"Wrote {path}\n" for path in report["files"])
+
+
+def test_where_nothing_can_be_written_is_said(run: Run) -> None:
+    Path("items").write_text("a file")
+    assert run("sam")[2].startswith("Error: items is a file.\n")
+    assert run("openapi", "-o", ".")[2].startswith("Error: . is a folder.\n")
+    assert run("sam", "-o", "items/below")[2].startswith("Error: Could not write items/below/template.yaml.\n")
+
+
+def test_a_setting_is_checked_as_everywhere(run: Run) -> None:
+    code, _, err = run("sam", "--memory", "1")
+    assert code == 2
+    assert err.startswith("Error: --memory 1 is out of range.")
+
+
+def test_without_credentials_every_export_works(run: Run, monkeypatch: MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for kind in (*FOLDERS, "deployer-policy", "openapi"):
+        assert run(kind, "--output", f"out/{kind}")[0] == 0
