@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,13 @@ import pytest
 
 from items_api.errors import AccessDenied, Problem
 from items_api.export import deployer
+from items_api.observe.logs import Tail
+from items_api.observe.metrics import read_metrics
 from items_api.provision.aws import Aws
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
 from tests.aws_model import NO_DELAYS, AwsWorld
-from tests.export.recording import ACCOUNT, SETTINGS, cycle, stack_on_model
+from tests.export.recording import ACCOUNT, SETTINGS, cycle, stack_on_model, standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 POLICY = deployer.policy(SETTINGS, ACCOUNT)
 GRANTED = {action for statement in POLICY["Statement"] for action in statement["Action"]}
 
+# What no `up`, `up` again and `down` comes to need: `status` and `logs` do.
+OBSERVING = {"cloudwatch:GetMetricData", "logs:FilterLogEvents"}
 # What neither the model nor the local AWS checks; `Step.rights` names the source of each.
 TAKEN_ON_TRUST = {"lambda:ListTags", "apigateway:TagResource"}
 # The local AWS checks one action a call, so it lets whoever may create also tag and pass the role.
@@ -82,14 +88,14 @@ def test_each_action_is_asked_for_by_name_until_exactly_the_policy_is_granted() 
     def attempt(allowed: set[str]) -> None:
         cycle(world, lambda: stack_on_model(world, policy=allowing(allowed)))
 
-    assert asked_for(attempt) == GRANTED - TAKEN_ON_TRUST
+    assert asked_for(attempt) == GRANTED - OBSERVING - TAKEN_ON_TRUST
     assert world.leftovers() == []
 
 
 def test_every_granted_action_is_used_by_a_call() -> None:
     world = AwsWorld(delays=NO_DELAYS)
     cycle(world, lambda: stack_on_model(world, policy=POLICY))
-    assert world.journal.actions() - {"sts:GetCallerIdentity"} == GRANTED - TAKEN_ON_TRUST
+    assert world.journal.actions() - {"sts:GetCallerIdentity"} == GRANTED - OBSERVING - TAKEN_ON_TRUST
 
 
 def test_another_stack_of_the_account_is_out_of_reach() -> None:
@@ -166,4 +172,24 @@ def test_a_user_with_the_policy_does_the_full_cycle_on_the_local_aws(
         give(allowing(allowed, locally=True))
         cycle(LocalPlace(local_aws), lambda: Stack(SETTINGS, aws, ACCOUNT))
 
-    assert asked_for(attempt) == GRANTED - UNCHECKED_LOCALLY
+    assert asked_for(attempt) == GRANTED - OBSERVING - UNCHECKED_LOCALLY
+
+
+def test_metrics_and_log_lines_may_be_read_by_a_user_with_the_policy_and_by_no_other(
+    local_aws: LocalAws, dev: tuple[Aws, Callable[[Document], None]]
+) -> None:
+    aws, give = dev
+    lines = Tail(aws, SETTINGS.log_group_name, 0)
+    give(allowing(GRANTED - OBSERVING))
+    assert _metrics_note(aws).endswith("your user or role needs cloudwatch:GetMetricData.")
+    with pytest.raises(AccessDenied, match=re.escape("Your user or role needs logs:FilterLogEvents.")):
+        list(lines.read())
+    give(POLICY)
+    assert _metrics_note(aws) == ""
+    with standing(local_aws, SETTINGS):
+        assert list(lines.read()) == []
+
+
+def _metrics_note(aws: Aws) -> str:
+    _, note = read_metrics(aws, SETTINGS, "a1b2c3d4", datetime.now(UTC))
+    return note
