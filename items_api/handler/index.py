@@ -101,12 +101,8 @@ class Api:
         body = f"[{','.join(texts)}]"
         if last is None:
             return _reply(200, body)
-        query = (
-            f"next={_cursor(self._table.name, last)}"
-            if asked is None
-            else (f"limit={limit}&next={_cursor(self._table.name, last)}")
-        )
-        return _reply(200, body, {"link": f'</items?{query}>; rel="next"'})
+        kept = "" if asked is None else f"limit={limit}&"
+        return _reply(200, body, {"link": f'</items?{kept}next={_cursor(self._table.name, last)}>; rel="next"'})
 
     def read(self, request: Request) -> dict[str, Any]:
         """GET /items/{id}."""

@@ -140,5 +140,5 @@ class Store(RuleBasedStateMachine):
 def test_every_reply_is_the_one_the_model_predicts(new_bench: Callable[[], Bench]) -> None:
     machine = type("BenchedStore", (Store,), {"new_bench": staticmethod(new_bench)})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=80, stateful_step_count=40, deadline=None, derandomize=True)
+        machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
     )
