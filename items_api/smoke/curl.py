@@ -74,13 +74,9 @@ class Connection:
         try:
             return self._exchange(request)
         except (RemoteDisconnected, ConnectionError):
-            self.close()
             if not reused:
                 raise
-            return self._exchange(request)  # the server may close a kept connection at any moment
-        except NO_ANSWER:
-            self.close()
-            raise
+        return self._exchange(request)  # the server may close a kept connection at any moment
 
     def close(self) -> None:
         if self._connection is not None:
@@ -88,18 +84,23 @@ class Connection:
             self._connection = None
 
     def _exchange(self, request: Request) -> Response:
-        if self._connection is None:
-            self._connection = self._open()
+        connection = self._connection or self._open()
+        self._connection = None  # kept again once the answer is whole: what Ctrl-C cut short is of no more use
         target = urlsplit(request.url)
         headers = {"Host": target.netloc, "Accept": "*/*", "User-Agent": "items-api-smoke", **dict(request.headers)}
         body = None if request.body is None else request.body.encode()
         if body is not None and not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = FORM
-        began = self._clock()
         path = f"{target.path or '/'}?{target.query}" if target.query else target.path or "/"
-        self._connection.request(request.method, path, body, headers)
-        reply = self._connection.getresponse()
-        content = reply.read()
+        try:
+            began = self._clock()
+            connection.request(request.method, path, body, headers)
+            reply = connection.getresponse()
+            content = reply.read()
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
         found = {name.lower(): value for name, value in reply.getheaders()}
         return Response(reply.status, found, content, 1000 * (self._clock() - began))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import socket
 import ssl
 import threading
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what came; `/bye` closes the connection afterwards without having said so."""
+    """Answers with what came; `/bye` closes the connection afterwards without having said so, `/ctrl-c` presses it."""
 
     protocol_version = "HTTP/1.1"
     server: EchoServer
@@ -36,6 +38,9 @@ class Echo(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.seen.append((self.requestline, dict(self.headers), sent))
         self.server.peers.add(self.client_address)
+        if self.path == "/ctrl-c":
+            os.kill(os.getpid(), signal.SIGINT)
+            self.server.pressed.wait(timeout=5)
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.send_header("X-Two-Words", "a")
@@ -54,6 +59,7 @@ class EchoServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Echo)
         self.seen: list[tuple[str, dict[str, str], bytes]] = []
         self.peers: set[object] = set()
+        self.pressed = threading.Event()
 
     @property
     def port(self) -> int:
@@ -138,6 +144,20 @@ def test_a_connection_that_the_server_closed_is_opened_again(
     for path in ("/bye", "/"):
         assert send(Request("GET", endpoint + path)).status == 200
     assert len(server.peers) == 2
+
+
+def test_a_request_that_ctrl_c_cut_short_does_not_spoil_the_next(
+    server: EchoServer, open_connections: list[Connection]
+) -> None:
+    """Otherwise an interrupted run could not remove its items."""
+    endpoint = f"http://127.0.0.1:{server.port}"
+    send = connect(open_connections, endpoint)
+    send(Request("GET", f"{endpoint}/"))
+    with pytest.raises(KeyboardInterrupt):
+        send(Request("GET", f"{endpoint}/ctrl-c"))
+    server.pressed.set()
+    assert send(Request("DELETE", f"{endpoint}/")).status == 200
+    assert [line.split()[1] for line, _, _ in server.seen] == ["/", "/ctrl-c", "/"]
 
 
 def test_a_server_that_never_answers_is_not_asked_for_ever(open_connections: list[Connection]) -> None:
