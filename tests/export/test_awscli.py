@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from awscli.clidriver import create_clidriver  # type: ignore[import-untyped]
-from botocore import xform_name
 
 from items_api import provision
 from items_api.export.awscli import cli_line
@@ -17,40 +14,11 @@ from items_api.provision.bundle import bundle
 from tests.export.recording import writes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    Requests = Callable[[str], tuple[str, str, dict[str, Any]]]
+    from tests.export.conftest import Requests
 
 READS = ("get_", "list_", "describe_")
-
-
-class _Answered:
-    status_code = 200
-
-
-@pytest.fixture(scope="module")
-def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
-    """What the AWS CLI would send for a command line: (service, operation, parameters) as boto3 names them."""
-    folder = tmp_path_factory.mktemp("shell")
-    (folder / "function.zip").write_bytes(bundle())
-    driver = create_clidriver()
-    sent: list[tuple[str, str, dict[str, Any]]] = []
-
-    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
-        sent.append((model.service_model.service_name, xform_name(model.name), params))
-
-    driver.session.register("before-parameter-build", note)
-    driver.session.register("before-call", lambda **_: (_Answered(), {}))
-
-    def parse(line: str) -> tuple[str, str, dict[str, Any]]:
-        program, *arguments = shlex.split(line)
-        assert program == "aws"
-        assert driver.main(arguments) == 0
-        return sent.pop()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield parse
 
 
 def _described(call: tuple[str, str, Mapping[str, Any]]) -> str:

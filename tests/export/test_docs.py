@@ -1,0 +1,72 @@
+"""docs/permissions.md and docs/leaving.md show what the code does, and commands that their programs take."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from items_api.cli import cli
+from items_api.export import deployer, terraform
+from items_api.handler import ROUTES
+from items_api.provision.policies import LOG_ACTIONS, TABLE_ACTIONS, table_access_policy, trust_policy
+from items_api.settings import Arns, Settings
+
+if TYPE_CHECKING:
+    from tests.export.conftest import Requests
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PERMISSIONS = (DOCS / "permissions.md").read_text()
+LEAVING = (DOCS / "leaving.md").read_text()
+LINES = [
+    line for block in re.findall(r"```sh\n(.*?)```", PERMISSIONS + LEAVING, re.DOTALL) for line in block.splitlines()
+]
+
+
+def test_the_policies_are_the_ones_in_force() -> None:
+    """If not: paste them from `items-api export deployer-policy` and items_api/provision/policies.py."""
+    shown = re.findall(r"```json\n(.*?)\n```", PERMISSIONS, re.DOTALL)
+    documents = trust_policy(), table_access_policy(Arns(Settings(), "123456789012")), deployer.policy(Settings())
+    assert shown == [json.dumps(document, indent=2) for document in documents]
+
+
+def test_each_action_of_the_function_has_its_reason() -> None:
+    table = "\n".join(line for line in PERMISSIONS.splitlines() if line.startswith("| `"))
+    assert re.findall(r"`(dynamodb:\w+|logs:\w+)`", table) == [
+        "dynamodb:PutItem",
+        "dynamodb:GetItem",
+        "dynamodb:Scan",
+        "dynamodb:DeleteItem",
+        *LOG_ACTIONS,
+    ]
+    assert {action for action in TABLE_ACTIONS if f"`{action}`" in table} == set(TABLE_ACTIONS)
+
+
+def test_each_resource_of_main_tf_has_its_import_id() -> None:
+    documented = re.findall(r"^\| `(aws_\w+)` \|", LEAVING, re.MULTILINE)
+    resources = [block.labels[0] for block in terraform.blocks(Settings()) if block.kind == "resource"]
+    assert sorted(documented) == sorted(resources)
+    assert f"`{len(resources) - 1 + len(ROUTES)} to import, 0 to add`" in LEAVING
+
+
+# Not the waiters, which would wait for an AWS that is not there.
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("aws ") and " wait " not in line])
+def test_the_aws_cli_takes_the_line(line: str, request_of: Requests) -> None:
+    service, operation, parameters = request_of(line)
+    program, said_service, said_operation, *_ = shlex.split(line)
+    assert (program, service, operation) == ("aws", said_service, said_operation.replace("-", "_"))
+    assert parameters
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("items-api ")])
+def test_items_api_has_the_command(line: str) -> None:
+    command: click.Command = cli
+    words = shlex.split(line.partition(" > ")[0])[1:]
+    for word in words:
+        assert isinstance(command, click.Group)
+        command = command.commands[word]
