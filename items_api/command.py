@@ -13,8 +13,9 @@ class Command(click.Command):
     """A command whose problems end in one block on stderr and, with --json, in a document too."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run it; what it returns is the exit code."""
         try:
-            return super().invoke(ctx)
+            ctx.exit(super().invoke(ctx))
         except (KeyboardInterrupt, click.Abort):
             problem = ctx.obj.interrupted()
         except Problem as error:
@@ -26,13 +27,13 @@ class Command(click.Command):
                 f"items-api has met a bug: {type(bug).__name__}: {bug}",
                 "Nothing you did should lead here.",
                 "Run it again with --verbose and report what it prints.",
-            )
+            ).with_traceback(bug.__traceback__)
         if ctx.params["verbose"]:
             import traceback  # noqa: PLC0415 - only where it is shown
 
-            traceback.print_exc()
+            traceback.print_exception(problem)
         ctx.obj.fail(problem)
-        return problem.exit_code
+        ctx.exit(problem.exit_code)
 
 
 class Commands(click.Group):

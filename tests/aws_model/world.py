@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.aws_model.actions import partition_of
 from tests.aws_model.clock import VirtualClock
+from tests.aws_model.cloudwatch import CloudWatch
 from tests.aws_model.delays import Delays
 from tests.aws_model.dynamodb import DynamoDB
 from tests.aws_model.functions import Lambda
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _SERVICES: dict[str, type[Service]] = {
     "apigatewayv2": Gateway,
+    "cloudwatch": CloudWatch,
     "dynamodb": DynamoDB,
     "iam": Iam,
     "logs": Logs,
