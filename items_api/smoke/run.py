@@ -81,7 +81,11 @@ def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[flo
             if done.status is None:
                 break
     finally:
-        left += _clean_up(api)
+        try:
+            left += _clean_up(api)
+        except KeyboardInterrupt:
+            _clean_up(api)  # the first Ctrl-C ends the checks, wherever it comes; a second one ends this, too
+            raise
     if answers.ok or left:
         yield _judge("what it wrote is gone again", api, lambda api: _want_gone(api, left))
 
@@ -170,16 +174,15 @@ def _want_gone(api: Api, left: list[str]) -> None:
 
 def _clean_up(api: Api) -> list[str]:
     """Deletes what this run may have written and returns the ids it could not delete."""
-    todo, left = sorted(api.written), []
-    api.written.clear()
-    for position, item_id in enumerate(todo):
+    left = []
+    for item_id in sorted(api.written):
         try:
             # Item 1 is not this run's own name: whoever wrote it since then keeps it.
-            if item_id == "1" and api.now("1") != json.loads(TUTORIAL):
-                continue
-            want_status(api.aside("DELETE", path_of(item_id)), 204)
+            if item_id != "1" or api.now("1") == json.loads(TUTORIAL):
+                want_status(api.aside("DELETE", path_of(item_id)), 204)
         except Unexpected:
             left.append(item_id)
         except NO_ANSWER:
-            return left + todo[position:]
+            return left + sorted(api.written)
+        api.written.remove(item_id)
     return left

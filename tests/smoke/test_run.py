@@ -186,13 +186,14 @@ def test_a_run_that_is_closed_early_removes_what_it_wrote(items_api: ItemsApi, t
     assert items_api.items == {}
 
 
-def test_an_interrupted_run_removes_what_it_wrote(items_api: ItemsApi, time: Time) -> None:
-    """Ctrl-C comes after the item was written and before the answer was read."""
+@pytest.mark.parametrize(("method", "part"), [("PUT", "-replace"), ("DELETE", "-page-1")], ids=["check", "clean-up"])
+def test_an_interrupted_run_removes_what_it_wrote(items_api: ItemsApi, time: Time, method: str, part: str) -> None:
+    """Ctrl-C comes after the request was carried out and before its answer was read."""
     pressed: list[Request] = []
 
     def press(request: Request) -> Response:
         response: Response = items_api(request)
-        if "-replace" in request.url and not pressed:
+        if request.method == method and part in request.url and not pressed:
             pressed.append(request)
             raise KeyboardInterrupt
         return response
