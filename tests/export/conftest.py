@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,24 +22,22 @@ if TYPE_CHECKING:
     Requests = Callable[[str], tuple[str, str, dict[str, Any]]]
 
 
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What `ITEMS_API_HOME` names, with a local AWS running in it."""
-    folder = tmp_path_factory.mktemp("home")
+@contextmanager
+def local_aws_in(folder: Path) -> Iterator[local.LocalAws]:
+    """A local AWS with this folder for its home (`ITEMS_API_HOME`), on a port that is free."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    (folder / "local-aws").mkdir()
+    (folder / "local-aws").mkdir(parents=True)
     (folder / "local-aws" / "settings.json").write_text(json.dumps({"port": port}))
-    local.ensure_running(folder)
-    yield folder
+    yield local.ensure_running(folder)
     local.stop(folder, forget=True)
 
 
 @pytest.fixture(scope="session")
-def local_aws(home: Path) -> local.LocalAws:
-    running = local.find(home)
-    assert running is not None
-    return running
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.LocalAws]:
+    """For all tests that do not run `items-api down`, which ends a local AWS on which nothing is left."""
+    with local_aws_in(tmp_path_factory.mktemp("home")) as running:
+        yield running
 
 
 class _Answered:

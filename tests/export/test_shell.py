@@ -16,9 +16,10 @@ from items_api.export import shell
 from items_api.export.output import write_folder
 from items_api.provision.bundle import bundle
 from items_api.settings import Settings
+from tests.export.conftest import local_aws_in
 
 if TYPE_CHECKING:
-    from items_api.local import LocalAws
+    from collections.abc import Iterator
 
 SETTINGS = Settings(name="shell-test", tags={"cost centre": "R+D = 7"}, memory=512)
 OPTIONS = ["--name", SETTINGS.name, "--tag", "cost centre=R+D = 7", "--memory", "512"]
@@ -26,16 +27,17 @@ PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture
-def environment(home: Path, local_aws: LocalAws) -> dict[str, str]:
-    """The AWS CLI aimed at the local AWS, and this tool at the same one."""
-    return {
-        **os.environ,
-        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
-        "ITEMS_API_HOME": str(home),
-        "AWS_ENDPOINT_URL": local_aws.endpoint_url,
-        "AWS_ACCESS_KEY_ID": local_aws.access_key,
-        "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
-    }
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The AWS CLI aimed at a local AWS, and this tool at the same one."""
+    with local_aws_in(tmp_path / "home") as local_aws:
+        yield {
+            **os.environ,
+            "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+            "ITEMS_API_HOME": str(tmp_path / "home"),
+            "AWS_ENDPOINT_URL": local_aws.endpoint_url,
+            "AWS_ACCESS_KEY_ID": local_aws.access_key,
+            "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
+        }
 
 
 def run(environment: dict[str, str], *command: str, code: int = 0) -> str:
@@ -50,20 +52,20 @@ def items_api(environment: dict[str, str], command: str, *options: str, code: in
 
 
 def test_each_side_takes_the_others_stack_for_its_own(environment: dict[str, str], tmp_path: Path) -> None:
-    """up.sh, then status and smoke; down by the tool, up by the tool, and down.sh leaves nothing of it."""
+    """`up`, then down.sh leaves nothing of it; up.sh, then `status`, `smoke` and `down` work on it."""
     folder = tmp_path / "scripts of mine"
     write_folder(folder, shell.files(SETTINGS), force=False)
+
+    items_api(environment, "up", *OPTIONS, "--yes")
+    run(environment, str(folder / "down.sh"))
+    items_api(environment, "status", *OPTIONS, code=4)
 
     endpoint = run(environment, str(folder / "up.sh")).strip()
     report = json.loads(items_api(environment, "status", *OPTIONS, "--json"))
     assert {resource["state"] for resource in report["resources"]} == {"ok"}
     assert report["endpoint"] == endpoint
     items_api(environment, "smoke", "--name", SETTINGS.name)
-
     items_api(environment, "down", "--name", SETTINGS.name, "--yes")
-    items_api(environment, "up", *OPTIONS, "--yes")
-    run(environment, str(folder / "down.sh"))
-    items_api(environment, "status", "--name", SETTINGS.name, code=4)
 
 
 def test_the_folder_holds_all_that_the_scripts_need() -> None:
