@@ -125,10 +125,10 @@ echo "Account $ACCOUNT, region $AWS_REGION" >&2
 
 _UP = """\
 {head}
-trap '[ $? -eq 0 ] || echo "Not finished: ./down.sh removes what was made." >&2' EXIT
-
 echo 'DynamoDB table' >&2
 {table} > /dev/null
+# Only from here on: a table that was there before is not to be removed for it.
+trap '[ $? -eq 0 ] || echo "Not finished: ./down.sh removes what was made." >&2' EXIT
 
 echo 'IAM role' >&2
 TRUST_POLICY=$(cat <<END

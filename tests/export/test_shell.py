@@ -114,6 +114,27 @@ def test_a_script_stops_at_the_first_error(script: str, tmp_path: Path) -> None:
     assert run({**os.environ, "PATH": path}, str(tmp_path / script), code=254) == ""
 
 
+STOPPING_AWS = """#!/bin/sh
+# Does as it is told until it is asked for what $UNTIL says.
+case $* in
+  *"$UNTIL"*) exit 254 ;;
+  *) echo 123456789012 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(("until", "told"), [("create-table", False), ("create-role", True)])
+def test_up_names_down_once_it_has_made_something(until: str, told: bool, tmp_path: Path) -> None:
+    """Not before: the table that is in its way may hold somebody's data."""
+    write_folder(tmp_path, {**shell.files(SETTINGS), "bin/aws": STOPPING_AWS.encode()}, force=False)
+    (tmp_path / "bin" / "aws").chmod(0o755)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "UNTIL": until}
+    done = subprocess.run([tmp_path / "up.sh"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 254
+    assert ("./down.sh removes" in done.stderr) == told
+
+
 @pytest.mark.parametrize("script", ["up.sh", "down.sh"])
 @pytest.mark.parametrize("interpreter", ["sh", "bash"])
 def test_a_script_is_one_that_the_shell_can_read(interpreter: str, script: str) -> None:
