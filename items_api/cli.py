@@ -5,7 +5,10 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 3 changes wait or drift; 4 absent; 
 
 from __future__ import annotations
 
+import itertools
 import sys
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -18,8 +21,9 @@ from items_api.observe.commands import logs
 from items_api.options import FILE, file_defaults, settings_options, target_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from items_api.observe.details import Details
     from items_api.provision.stack import Stack
     from items_api.run import Run
     from items_api.settings import Settings
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     SettingsIn = Callable[[str], Settings]
 
 DONE, FAILED, DIFFERS, ABSENT = 0, 1, 3, 4
+WATCH_SECONDS = 5.0
+LOOKS_A_METRIC = 12  # metrics cost money to ask for and change by the minute
 
 
 @click.group(
@@ -93,43 +99,62 @@ def status(run: Run, settings_in: SettingsIn, *, watch: bool) -> int:
         run.screen.line(f"There is no stack {run.target.name}: the local AWS holds nothing.")
         run.report([], ok=False)
         return ABSENT
-    if watch:
-        return run.watch(lambda: _show_status(run, stack))
-    return _show_status(run, stack)
+    code, details = _show_status(run, stack, watch=watch)
+    if not watch:
+        return code
+    try:
+        for look in itertools.count(1):
+            time.sleep(WATCH_SECONDS)
+            _, details = _show_status(run, stack, watch=True, known=None if look % LOOKS_A_METRIC == 0 else details)
+    except KeyboardInterrupt:  # the way to end it, not an accident to explain
+        return Interrupted.exit_code
+    raise AssertionError  # there is no last look
 
 
-def _show_status(run: Run, stack: Stack) -> int:
+def _show_status(run: Run, stack: Stack, *, watch: bool, known: Details | None = None) -> tuple[int, Details]:
     from items_api.observe import details as observed  # noqa: PLC0415 - --help loads nothing that it does not show
 
     outcomes = stack.look()
     states = {str(outcome.state) for outcome in outcomes}
     ok = states == {"ok"}
     endpoint = stack.endpoint if stack.owns(stack.api) else None
-    details = observed.details(stack, console=not (run.target.local or run.target.endpoint_url))
+    on_aws = not (run.target.local or run.target.endpoint_url)
+    details = observed.details(stack, console=on_aws, known=known)
+    if watch:
+        click.clear()
     run.show(outcomes)
     run.screen.lines(observed.details_lines(details, encoding=run.screen.encoding))
     run.report(outcomes, ok=ok, endpoint=endpoint, details=observed.details_json(details))
     if endpoint:
         run.show_endpoint(endpoint)
     if ok:
-        return DONE
-    return ABSENT if states <= {"missing", "foreign"} else DIFFERS
+        return DONE, details
+    return ABSENT if states <= {"missing", "foreign"} else DIFFERS, details
 
 
 @cli.command()
 @target_options
 @click.option("--url", metavar="URL", help="Check this deployment, whoever made it.")
-def smoke(run: Run, *, url: str | None) -> int:
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="How long a fresh endpoint may take to answer.",
+)
+def smoke(run: Run, *, url: str | None, wait: float) -> int:
     """Check the API over HTTP; every check shows the curl line that repeats it."""
     from items_api import render  # noqa: PLC0415
     from items_api.smoke import smoke as checks_of  # noqa: PLC0415
 
-    endpoint = url or _endpoint(run)
+    endpoint, origins = (url, ("*",)) if url else _endpoint(run)
     run.screen.line(f"Checking {endpoint}")
     done = []
-    for check in checks_of(endpoint):
-        run.screen.lines(render.check_lines(check))
-        done.append(check)
+    with closing(checks_of(endpoint, wait=wait, cors_origins=origins)) as checks:
+        for check in checks:
+            run.screen.lines(render.check_lines(check))
+            done.append(check)
     failed = sum(not check.ok for check in done)
     run.screen.line(f"{len(done) - failed} of {len(done)} checks passed.", "red" if failed else "green", essential=True)
     if run.target.json:
@@ -137,13 +162,14 @@ def smoke(run: Run, *, url: str | None) -> int:
     return FAILED if failed else DONE
 
 
-def _endpoint(run: Run) -> str:
-    """The stack's endpoint, as AWS tells it."""
+def _endpoint(run: Run) -> tuple[str, Sequence[str]]:
+    """The stack's endpoint and the origins it lets in, as AWS tells them."""
     stack = run.open()
     if stack is not None:
         stack.look_at_api()
-        if stack.endpoint and stack.owns(stack.api):
-            return stack.endpoint
+        if stack.api.found and stack.owns(stack.api):
+            cors = stack.api.found.fields["cors"]
+            return stack.api.found.ids["endpoint"], cors["origins"] if cors else ()
     raise Problem(
         f"There is no stack {run.target.name} to check.",
         "No HTTP API carries its tags.",

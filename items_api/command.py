@@ -15,7 +15,8 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it; what it returns is the exit code."""
         try:
-            ctx.exit(super().invoke(ctx))
+            code = super().invoke(ctx)
+            ctx.exit(ctx.obj.ended(code))
         except (KeyboardInterrupt, click.Abort):
             problem = ctx.obj.interrupted()
         except Problem as error:

@@ -5,7 +5,8 @@
     ├── NoCredentials      nothing to sign requests with
     ├── LocalUnavailable   the local AWS is missing, cannot start or is not running
     ├── AwsRefused         AWS answered with an error that waiting does not cure
-    │   └── AccessDenied   ... because the caller lacks a permission
+    │   ├── AccessDenied   ... because the caller lacks a permission
+    │   └── Vanished       ... because what was there a moment ago is gone: another command is at work
     ├── AwsUnreachable     no usable answer: no network, wrong region, garbage, or silence
     ├── NotOurs            a resource of that name exists and does not carry the stack's tags
     ├── CannotChange       a difference that AWS does not change in place
@@ -55,6 +56,10 @@ class AwsRefused(Problem):
 
 
 class AccessDenied(AwsRefused):
+    pass
+
+
+class Vanished(AwsRefused):
     pass
 
 

@@ -35,7 +35,7 @@ TARGET = (
     _option("--local", is_flag=True, help="Use the local AWS on this computer: no account, no Docker."),
     _option("--json", is_flag=True, help="One JSON document on stdout, all else on stderr."),
     _option("--quiet", "-q", is_flag=True, help="Only results and errors."),
-    _option("--verbose", "-v", is_flag=True, help="Show tracebacks."),
+    _option("--verbose", "-v", is_flag=True, help="Show tracebacks; with logs, Lambda's own lines."),
 )
 SETTINGS = (
     _option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag for every resource; repeatable."),

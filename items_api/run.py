@@ -6,8 +6,8 @@ costs.
 
 from __future__ import annotations
 
+import errno
 import sys
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from items_api.screen import Screen
 
 LOCAL_REGION = "us-east-1"
-WATCH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ class Run:
         self.target = target
         self.screen: Screen = Screen(json=target.json, quiet=target.quiet)
         self.stack: Stack | None = None
+        self._on_local: LocalAws | None = None
 
     def open(
         self, settings_in: Callable[[str], Settings] | None = None, *, start: bool = False, explain: bool = False
@@ -105,10 +105,10 @@ class Run:
         from items_api import local  # noqa: PLC0415
 
         find = local.ensure_running if start else local.resume
-        found = find(local.home(), self.screen.line)
-        if found and found.note:
-            self.screen.line(found.note, "yellow", essential=True)
-        return found
+        self._on_local = find(local.home(), self.screen.line)
+        if self._on_local and self._on_local.note:
+            self.screen.line(self._on_local.note, "yellow", essential=True)
+        return self._on_local
 
     def _explain(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None:
         from items_api.export.awscli import cli_line  # noqa: PLC0415
@@ -144,16 +144,6 @@ class Run:
             self.screen.line("About to change:")
             self.show(changing)
             self.screen.line()
-
-    def watch(self, show: Callable[[], int]) -> int:
-        """Show it again and again until Ctrl-C, which is the way to end it and not an accident to explain."""
-        try:
-            while True:
-                click.clear()
-                show()
-                time.sleep(WATCH_SECONDS)
-        except KeyboardInterrupt:
-            return Interrupted.exit_code
 
     def report(
         self,
@@ -207,6 +197,23 @@ class Run:
 
     def tidy(self) -> None:
         """After a `down`: a local AWS on which nothing is left is stopped."""
+        if self._on_local is None:
+            return
+        from items_api import local  # noqa: PLC0415
+
+        if local.is_empty(self._on_local):
+            local.stop(local.home(), forget=True)
+            self.screen.line("The local AWS holds nothing more and is stopped.")
+
+    def ended(self, code: int) -> int:
+        """The exit code, unless output was lost: a reader that went away (`| head`) wanted no more, a full disk did."""
+        if self.screen.lost is None or self.screen.lost.errno == errno.EPIPE:
+            return code
+        raise Problem(
+            "The work is done, but its output could not be written.",
+            f"{self.screen.lost.strerror}.",
+            f"Run items-api status{self.target.flags} to see what there is.",
+        )
 
     def interrupted(self) -> Problem:
         """What Ctrl-C left behind, as far as it is known."""
@@ -218,7 +225,8 @@ class Run:
         )
         told = [f"{word}: {', '.join(f'{o.title} {o.name}' for o in some)}." for word, some in groups if some]
         again = f"items-api up{self.target.flags} finishes the stack, items-api down{self.target.flags} removes it."
-        return Interrupted("Interrupted.", " ".join(told) or "Nothing was changed.", again if told else "")
+        untouched = "Nothing was changed." if self.command in ("up", "down") else ""
+        return Interrupted("Interrupted.", " ".join(told) or untouched, again if told else "")
 
     def fail(self, problem: Problem) -> None:
         """The block on stderr and, with --json, the document."""
@@ -229,6 +237,13 @@ class Run:
             return
         if self.command == "smoke":
             self.screen.document(render.smoke_json(None, [], problem))
+        elif self.command == "logs":
+            from items_api.observe import lines  # noqa: PLC0415
+
+            account, region = (self.stack.account, self.stack.settings.region) if self.stack else (None, None)
+            self.screen.document(
+                lines.report_json([], name=self.target.name, account=account, region=region, error=problem)
+            )
         else:
             outcomes = list(self.stack.outcomes.values()) if self.stack else []
             self.screen.document(render.report_json(self._report(outcomes, ok=False, error=problem)))

@@ -6,7 +6,6 @@ In a terminal, work in progress is a live table; in a pipe every line is plain a
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Self, TextIO
@@ -69,7 +68,7 @@ class Screen:
         try:
             self.console.print(Text(text, style=style), soft_wrap=True)
         except OSError as error:
-            self._lose(error)
+            self._lose(self._stream, error)
 
     def work(self, steps: Sequence[Step]) -> Lines | Live:
         """A context in which `show` takes what steps at work report."""
@@ -94,18 +93,13 @@ class Screen:
             stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
             stream.flush()
         except OSError as error:
-            self._lose(error)
+            self._lose(stream, error)
 
-    def _lose(self, error: OSError) -> None:
+    def _lose(self, stream: TextIO, error: OSError) -> None:
         self.lost = self.lost or error
         # Python would try again at exit, and complain.
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-
-    @property
-    def lost_silently(self) -> bool:
-        """A reader that went away (`| head`) wanted no more; that is not an error."""
-        return self.lost is not None and self.lost.errno == errno.EPIPE
+        os.dup2(nowhere, stream.fileno())
 
 
 class Lines:

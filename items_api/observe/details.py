@@ -44,18 +44,27 @@ class Details:
     notes: tuple[str, ...] = ()
 
 
-def details(stack: Stack, *, console: bool = True, now: datetime | None = None) -> Details:
+def details(
+    stack: Stack, *, console: bool = True, now: datetime | None = None, known: Details | None = None
+) -> Details:
     """What is known of a stack after its `look`, and its metrics, for which one request is sent.
 
     Args:
         stack: has been looked at.
         console: whether there is an AWS console that shows it: not for a local AWS or another's endpoint.
         now: the moment that the 24 hours end in.
+        known: an earlier answer, whose metrics are taken over: they cost money to ask for and change by the minute.
     """
     table = stack.table.found if stack.owns(stack.table) else None
     function = stack.function.found if stack.owns(stack.function) else None
     api_id = stack.api.api_id if stack.owns(stack.api) else None
-    metrics, note = read_metrics(stack.aws, stack.settings, api_id, now or datetime.now(UTC)) if api_id else (None, "")
+    if known:
+        metrics, notes = known.metrics, known.notes
+    elif api_id:
+        metrics, note = read_metrics(stack.aws, stack.settings, api_id, now or datetime.now(UTC))
+        notes = (note,) if note else ()
+    else:
+        metrics, notes = None, ()
     owned = {step.type for step in stack.steps if stack.owns(step)}
     links = console_links(stack.settings, api_id) if console else {}
     return Details(
@@ -65,7 +74,7 @@ def details(stack: Stack, *, console: bool = True, now: datetime | None = None) 
         memory=function.fields.get("memory") if function else None,
         metrics=metrics,
         links={type_: url for type_, url in links.items() if type_ in owned},
-        notes=(note,) if note else (),
+        notes=notes,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from items_api.errors import AwsRefused, NotOurs, NotSettled
+from items_api.errors import NotOurs, NotSettled, Vanished
 from items_api.handler import ROUTES
 from items_api.provision import api_parts
 from items_api.provision.aws import LOST, code, is_unclear
@@ -178,13 +178,7 @@ class Api(Step):
                 if code(error) not in ("ConflictException", "NotFoundException"):
                     raise
                 refusal = error
-            seen = self.look()
-            if seen is None:
-                raise AwsRefused(
-                    f"The {self.title} {self.name} vanished while it was being configured.",
-                    "Another items-api down is probably running.",
-                    "Run up again when it has ended.",
-                )
+            seen = self._look_again()
             found, parts = seen, {d.part for d in self.compare(seen)}
             if not parts:
                 return
@@ -193,6 +187,21 @@ class Api(Step):
             "Something else keeps changing it.",
             "Find out what, and run up again.",
         )
+
+    def _look_again(self) -> Found:
+        """GetApis may lag behind; an API that stays away for seconds has been deleted."""
+        try:
+            seen = self.settle(
+                self.look, until=lambda seen: seen is not None, waiting="until the HTTP API is listed", seconds=5.0
+            )
+        except NotSettled as gone:
+            raise Vanished(
+                f"The {self.title} {self.name} vanished while it was being configured.",
+                "Another items-api down is probably running.",
+                "Run up again when it has ended.",
+            ) from gone
+        assert seen is not None  # noqa: S101 - what settle was told to wait for
+        return seen
 
     def _mend(self, found: Found, parts: Set[str]) -> None:
         gateway, api_id = self.aws.apigateway, found.ids["api"]

@@ -62,6 +62,7 @@ _CONFIG = Config(
     max_pool_connections=16,
     user_agent_extra=f"items-api/{__version__}",
 )
+_READS = ("describe_", "filter_", "get_", "list_", "scan")
 _LONGEST_PASSING = 120.0  # seconds
 _ATTEMPTS_WITHOUT_ANSWER = 4
 _SERVER_ERROR = 500
@@ -210,7 +211,7 @@ class Aws:
         self, attempt: Callable[[], T], call: Callable[..., T], parameters: Mapping[str, Any], *, unclear_attempts: int
     ) -> T:
         operation = getattr(call, "__name__", "")
-        if self._watch and not operation.startswith(("get_", "list_", "describe_")):
+        if self._watch and not operation.startswith(_READS):
             self._watch(call.__self__.meta.service_model.service_name, operation, parameters)  # type: ignore[attr-defined]
         started = self.now()
         failures = 0

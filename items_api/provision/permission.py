@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from items_api.errors import Vanished
 from items_api.provision.aws import says
 from items_api.provision.step import Found, Right, Step
 
@@ -72,6 +73,13 @@ class Permission(Step):
         try:
             self.aws.send(self.aws.lambda_.add_permission, **self.create_request())
         except ClientError as error:
+            if _ABSENT(error):
+                raise Vanished(
+                    f"The Lambda function {self.settings.function_name} vanished before the API could be permitted to "
+                    "invoke it.",
+                    "It was being deleted when this command began.",
+                    "Run up again.",
+                ) from error
             if not says("ResourceConflictException", text="already exists")(error):
                 raise
             return self.take_existing()

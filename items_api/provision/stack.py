@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from items_api.errors import NotSettled, Problem
+from items_api.errors import NotSettled, Problem, Vanished
 from items_api.provision.api import Api
 from items_api.provision.aws import Stopped
 from items_api.provision.function import Function
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ROUNDS_DOWN = 3
+_UNTIL_GONE_SHOWS = 1.0  # seconds
 
 
 class Stack:
@@ -89,9 +90,22 @@ class Stack:
         return [self._planned(step, adopt=adopt) for step in self.steps]
 
     def up(self) -> Generator[Progress | Outcome]:
-        """Converge from what `look` saw. Yields as things happen; steps that need a failed one are skipped."""
+        """Converge from what `look` saw. Yields as things happen; steps that need a failed one are skipped.
+
+        AWS goes on showing for a moment what has been deleted. Where that turns out to be gone, it is looked at again.
+        """
         graph = {step: set(step.needs) for step in self.steps}
-        yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
+        done: dict[Step, Outcome] = {}
+        for last in (False, False, True):
+            yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
+            done |= {
+                step: o for step, o in self.outcomes.items() if o.change is not Change.UNCHANGED or step not in done
+            }
+            self.outcomes = done
+            if last or not any(isinstance(outcome.error, Vanished) for outcome in done.values()):
+                return
+            self.aws.pause(_UNTIL_GONE_SHOWS)
+            self.look()
 
     def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
         """Delete what `look` saw and is the stack's own, in reverse, and look again in every service.
@@ -165,18 +179,22 @@ class Stack:
         sorter = TopologicalSorter(graph)
         sorter.prepare()
         self.outcomes = {}
+        blocking: set[Step] = set()  # what failed, and what was not tried for that
         with ThreadPoolExecutor(len(self.steps), thread_name_prefix="step") as pool:
             try:
                 while sorter.is_active():
                     for step in sorter.get_ready():
                         verb, act = work(step)
-                        if bad := [need for need in graph[step] if self.outcomes[need].change is Change.FAILED]:
-                            act = _skip(step, bad[0])
+                        if undone := [need for need in graph[step] if need in blocking]:
+                            blocking.add(step)
+                            act = _skip(step, undone[0])
                         pool.submit(self._work, step, verb, act, events)
                     event = events.get()
                     if isinstance(event, BaseException):
                         raise event  # noqa: TRY301 - a worker's bug, raised where the user stands
                     if isinstance(event, Step):
+                        if self.outcomes[event].change is Change.FAILED:
+                            blocking.add(event)
                         sorter.done(event)
                         yield self.outcomes[event]
                     else:

@@ -15,7 +15,7 @@ from items_api.smoke.contract import CLAIMS, TUTORIAL
 from items_api.smoke.curl import NO_ANSWER, Connection, Request, Response, parse_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 # A page that no stack is likely to be called from: an API for '*' allows it like any other.
 ANY_ORIGIN = "https://items-api.example"
@@ -45,7 +45,7 @@ def smoke(
     http: Callable[[Request], Response] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Check]:
+) -> Generator[Check]:
     """Yields the checks of an API, given its base URL, as they are done.
 
     `wait`: the seconds that a fresh endpoint has to begin answering. `cors_origins`: what the API should allow.
@@ -59,7 +59,7 @@ def smoke(
     return _then_close(connection, _run(Api(base, connection, origin), wait, clock, sleep))
 
 
-def _then_close(connection: Connection, checks: Iterator[Check]) -> Iterator[Check]:
+def _then_close(connection: Connection, checks: Iterator[Check]) -> Generator[Check]:
     with closing(connection):
         yield from checks
 
@@ -70,7 +70,7 @@ def _an_origin(allowed: Sequence[str]) -> str:
     return ANY_ORIGIN if first == "*" else first.replace("*.", "smoke.", 1)
 
 
-def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[Check]:
+def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Generator[Check]:
     left: list[str] = []
     try:
         answers = _judge("the endpoint answers", api, lambda api: _await_answer(api, wait, clock, sleep))

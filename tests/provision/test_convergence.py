@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from items_api.settings import Settings
-from tests.aws_model import AwsWorld, VirtualClock
+from tests.aws_model import AwsWorld, Fault, VirtualClock
 from tests.provision.drive import ACCOUNT, changes, down, errors, new_process, states, up
 
 if TYPE_CHECKING:
@@ -333,3 +333,19 @@ def test_no_log_group_comes_back_after_down(standing: AwsWorld) -> None:
     """A late log line would make the group again if the role allowed it."""
     down(standing)
     assert standing.leftovers() == []
+
+
+def test_what_needs_a_failed_step_is_not_tried_nor_what_needs_that(aws_world: AwsWorld) -> None:
+    session = aws_world.session()
+    session.faults.at("iam.CreateRole", 1, Fault.DENIED)
+    outcomes = up(aws_world, session)
+    assert [outcomes[title].change for title in ("IAM role", "Lambda function", "invoke permission")] == [
+        "failed",
+        "skipped",
+        "skipped",
+    ]
+    assert {outcomes[title].change for title in ("DynamoDB table", "log group", "HTTP API")} == {"created"}
+    assert not {call.operation for call in aws_world.journal.writes()} & {
+        "lambda.CreateFunction",
+        "lambda.AddPermission",
+    }

@@ -9,7 +9,7 @@ import pytest
 
 from items_api.errors import Problem
 from items_api.settings import Settings
-from tests.aws_model import NO_DELAYS, AwsWorld, Delays, Fault, ProcessKilled
+from tests.aws_model import NO_DELAYS, SHORT, AwsWorld, Fault, ProcessKilled
 from tests.provision.drive import changes, down, errors, up
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def prepared(command: str) -> AwsWorld:
     if command != "up":
         up(world)
     world.rest()
-    world.delays = Delays()
+    world.delays = SHORT
     return world
 
 
@@ -81,7 +81,7 @@ def points(command: str) -> list[tuple[str, int]]:
 @cache
 def configured(command: str) -> object:
     """What stands after the command's `up` when nothing goes wrong."""
-    world = AwsWorld()
+    world = AwsWorld(delays=NO_DELAYS)
     assert errors(up(world, settings=SETTINGS[command])) == []
     world.rest()
     return world.snapshot()
