@@ -138,6 +138,12 @@ def test_a_setting_is_checked_as_everywhere(run: Run) -> None:
     assert err.startswith("Error: --memory 1 is out of range.")
 
 
+def test_the_settings_of_items_api_toml_count(run: Run) -> None:
+    Path("items-api.toml").write_text('name = "team-todo"\nmemory = 512\n')
+    run("sam")
+    assert content(Path("team-todo")) == sam.files(Settings(name="team-todo", memory=512))
+
+
 def test_without_credentials_every_export_works(run: Run, monkeypatch: MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
