@@ -16,8 +16,9 @@ demo: $(VENV)/.local
 	@echo "  items-api up --local --memory 512"
 	@echo "  items-api down --local"
 
+# More workers than cores: a third of the tests wait for processes of their own.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
