@@ -41,7 +41,8 @@ def command_help(*path: str) -> str:
     command: click.Command = cli
     context = click.Context(cli, info_name="items-api", terminal_width=80, help_option_names=["-h", "--help"])
     for name in path:
-        command = cli.commands[name]
+        assert isinstance(command, click.Group)  # noqa: S101
+        command = command.commands[name]
         context = click.Context(command, info_name=name, parent=context, terminal_width=80)
     return _fenced("text", command.get_help(context))
 

@@ -207,7 +207,7 @@ def down(run: Run, *, keep_table: bool, explain: bool, yes: bool) -> int:
 def _question(stack: Stack, *, keep_table: bool) -> str:
     if keep_table or not stack.owns(stack.table):
         return f"Delete the stack {stack.settings.name}?"
-    count, more = stack.table.count_items()
+    count, more = stack.count_items()
     items = f"more than {count} items" if more else f"{count} item{'' if count == 1 else 's'}"
     return f"Delete the stack {stack.settings.name}, with the table {stack.table.name} and its {items}?"
 

@@ -27,9 +27,39 @@ def _option(option: str, *names: str, **kwargs: Any) -> Callable[[Any], Any]:
     return click.option(option, *names, envvar=variable_of(option), **kwargs)
 
 
+def _complete_regions(_context: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    from items_api.provision.session import regions  # noqa: PLC0415 - costs what completion may cost, not --help
+
+    return [region for region in regions() if region.startswith(begun)]
+
+
+def _complete_names(context: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    """The stacks there are, where they are asked for. A shell that completes wants names or silence, never an error."""
+    from contextlib import suppress  # noqa: PLC0415
+
+    from items_api.provision.session import stack_names  # noqa: PLC0415
+
+    with suppress(Exception):
+        typed: dict[str, Any] = {field.name: context.params.get(field.name) for field in fields(Target)}
+        target = Target(**typed)
+        account = Run("completion", target).account(start=False)
+        return [name for name in stack_names(account) if name.startswith(begun)] if account else []
+    return []
+
+
 TARGET = (
-    _option("--name", default="items", show_default=True, help="The stack's name; every AWS name is derived from it."),
-    _option("--region", help="AWS region. Default: your AWS configuration's; with --local us-east-1."),
+    _option(
+        "--name",
+        default="items",
+        show_default=True,
+        shell_complete=_complete_names,
+        help="The stack's name; every AWS name is derived from it.",
+    ),
+    _option(
+        "--region",
+        shell_complete=_complete_regions,
+        help="AWS region. Default: your AWS configuration's; with --local us-east-1.",
+    ),
     _option("--profile", help="Profile of your AWS configuration."),
     _option("--endpoint-url", metavar="URL", help="Another AWS endpoint, such as an emulator's."),
     _option("--local", is_flag=True, help="Use the local AWS on this computer: no account, no Docker."),
@@ -98,7 +128,8 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(**values: Any) -> Any:
         target = Target(**{field.name: values.pop(field.name) for field in fields(Target)})
         context = click.get_current_context()
-        context.obj = Run(str(context.info_name), target)
+        # "up", "export sam": the command's path without the program's name.
+        context.obj = Run(context.command_path.partition(" ")[2], target)
         return command(run=context.obj, **values)
 
     return _with_options(wrapper, TARGET)

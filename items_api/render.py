@@ -80,6 +80,18 @@ def smoke_json(endpoint: str | None, checks: Sequence[Check], error: Problem | N
     )
 
 
+def export_json(command: str, name: str, files: Sequence[str], error: Problem | None = None) -> str:
+    return _json(
+        {
+            "command": command,
+            "name": name,
+            "ok": error is None,
+            "files": list(files),
+            "error": error.as_json() if error else None,
+        }
+    )
+
+
 def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 

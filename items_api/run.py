@@ -7,6 +7,7 @@ costs.
 from __future__ import annotations
 
 import errno
+import shlex
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -77,15 +78,18 @@ class Run:
         """
         make = settings_in or (lambda region: Settings(name=self.target.name, region=region))
         make(self.target.region or LOCAL_REGION)
-        account = self._account(start=start)
+        account = self.account(start=start)
         if account is None:
             return None
         self.stack = account.open(make(account.region), self._explain if explain else None)
+        if explain:
+            self._explain_target(account)
         where = "the local AWS, account" if self.target.local else "account"
         self.screen.line(f"Stack {self.target.name} in {where} {self.stack.account}, region {account.region}")
         return self.stack
 
-    def _account(self, *, start: bool) -> Account | None:
+    def account(self, *, start: bool) -> Account | None:
+        """Where the target's stack is, or would be; None on a local AWS that holds nothing and is not to be started."""
         from items_api.provision.session import Account  # noqa: PLC0415
 
         target = self.target
@@ -109,6 +113,12 @@ class Run:
         if self._on_local and self._on_local.note:
             self.screen.line(self._on_local.note, "yellow", essential=True)
         return self._on_local
+
+    def _explain_target(self, account: Account) -> None:
+        """What the `aws` lines leave out, so that they can be pasted."""
+        self.screen.line(f"$ export AWS_DEFAULT_REGION={account.region}", "cyan", essential=True)
+        if account.endpoint_url:
+            self.screen.line(f"$ export AWS_ENDPOINT_URL={shlex.quote(account.endpoint_url)}", "cyan", essential=True)
 
     def _explain(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None:
         from items_api.export.awscli import cli_line  # noqa: PLC0415
@@ -237,6 +247,8 @@ class Run:
             return
         if self.command == "smoke":
             self.screen.document(render.smoke_json(None, [], problem))
+        elif self.command.startswith("export "):
+            self.screen.document(render.export_json(self.command, self.target.name, [], problem))
         elif self.command == "logs":
             from items_api.observe import lines  # noqa: PLC0415
 

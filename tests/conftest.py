@@ -75,3 +75,11 @@ def _is_loopback(host: str) -> bool:
 def aws_world() -> AwsWorld:
     """An empty account with AWS's usual delays."""
     return AwsWorld()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many cases the matrix of faults ran, all workers together."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    cases = [count for report in reports for name, count in report.user_properties if name == "matrix cases"]
+    if cases:
+        terminalreporter.write_line(f"matrix of faults: {sum(cases)} cases, each a fault, an up and a down")

@@ -7,7 +7,6 @@ import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
 
@@ -48,14 +47,11 @@ def session(world: AwsWorld) -> ModelSession:
 @pytest.fixture
 def run(world: AwsWorld, session: ModelSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """`items-api` in an empty folder; its output is a pipe."""
-    real = boto3.Session()
 
     def new_session(*, region_name: str | None = None, **_: Any) -> ModelSession:
         session.region_name = region_name or "us-east-1"
         return session
 
-    for name in ("get_available_partitions", "get_available_regions"):
-        monkeypatch.setattr(type(session), name, staticmethod(getattr(real, name)), raising=False)
     monkeypatch.setattr("items_api.provision.session.boto3", SimpleNamespace(Session=new_session))
     monkeypatch.chdir(tmp_path)
     return lambda *args, **kwargs: CliRunner().invoke(cli, args, **kwargs)
@@ -129,9 +125,22 @@ def test_quiet_leaves_the_endpoint(run: Run) -> None:
 def test_explain_shows_each_write_and_no_read(run: Run) -> None:
     lines = [line for line in run("up", "--explain").stdout.splitlines() if line.startswith("$ ")]
     assert any(line.startswith("$ aws dynamodb create-table --table-name Items") for line in lines)
-    assert len(lines) == 15
+    assert lines[0] == "$ export AWS_DEFAULT_REGION=us-east-1"
+    assert len(lines) == 1 + 15
     assert not any(verb in line for line in lines for verb in (" get-", " list-", " describe-"))
     assert "$ aws" not in run("up", "--explain").stdout
+
+
+def test_names_and_regions_complete(run: Run) -> None:
+    def completed(*words: str) -> list[str]:
+        line = {"COMP_WORDS": " ".join(("items-api", *words)), "COMP_CWORD": str(len(words))}
+        output = run(env={"_ITEMS_API_COMPLETE": "bash_complete", **line}, prog_name="items-api").stdout
+        return [entry.split(",")[1] for entry in output.split()]
+
+    run("up", "--name", "team-todo", "--region", "eu-west-1")
+    assert completed("up", "--region", "eu-west-") == ["eu-west-1", "eu-west-2", "eu-west-3"]
+    assert completed("status", "--region", "eu-west-1", "--name", "t") == ["team-todo"]
+    assert completed("st") == ["status"]
 
 
 def test_down_without_a_terminal_needs_yes(run: Run, world: AwsWorld) -> None:

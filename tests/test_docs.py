@@ -13,6 +13,7 @@ import pytest
 
 from items_api import errors
 from items_api.cli import cli
+from items_api.export.commands import export
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -39,7 +40,10 @@ def test_generated_parts_are_current(path: Path) -> None:
     assert generate.current(path.read_text()) == path.read_text()
 
 
-@pytest.mark.parametrize("command", cli.commands)
+COMMANDS = [*cli.commands, *(f"export {name}" for name in export.commands)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_documented_with_its_help(command: str) -> None:
     assert f"<!-- generated: help {command} -->" in (DOCS / "commands.md").read_text()
 

@@ -153,8 +153,7 @@ def _report(run: Run, written: list[Path]) -> int:
     for path in written:
         run.screen.line(f"Wrote {path}")
     if run.target.json:
-        import json  # noqa: PLC0415
+        from items_api import render  # noqa: PLC0415
 
-        report = {"command": run.command, "name": run.target.name, "ok": True, "files": [str(path) for path in written]}
-        run.screen.document(json.dumps(report, indent=2, ensure_ascii=False))
+        run.screen.document(render.export_json(run.command, run.target.name, [str(path) for path in written]))
     return DONE

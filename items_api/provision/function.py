@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from items_api.errors import AwsRefused
+from items_api.errors import AccessDenied, AwsRefused
 from items_api.provision.aws import code, message, says
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
 from items_api.provision.step import Drift, Found, Right, Step
@@ -97,6 +97,14 @@ class Function(Step):
             if _ABSENT(error):
                 return None
             raise
+        refusal: dict[str, Any] = {**answer.get("TagsError", {})}
+        if refusal:
+            # Without its tags the stack's own function would pass for somebody else's.
+            raise AccessDenied(
+                f"Could not read the tags of the {self.title} {self.name}.",
+                f"{refusal['ErrorCode']}: {refusal['Message']}",
+                "Your user or role needs lambda:ListTags.",
+            )
         configuration = answer["Configuration"]
         return Found(
             arn=configuration["FunctionArn"],

@@ -50,7 +50,7 @@ class Account:
                 "Add one: --region us-east-1. Or add --local: it runs on this computer and needs no account.",
             )
         if not endpoint_url:
-            _check_known(session, chosen)
+            _check_known(chosen)
         return cls(session, chosen, endpoint_url)
 
     @classmethod
@@ -87,13 +87,26 @@ def open_stack(aws: Aws, settings: Settings) -> Stack:
     return Stack(settings, aws, account)
 
 
-def _check_known(session: boto3.Session, region: str) -> None:
-    """A misspelt region would end in a name that does not resolve, after many seconds."""
-    known = [
-        name
-        for partition in session.get_available_partitions()
-        for name in session.get_available_regions(_NARROWEST, partition)
+def stack_names(account: Account) -> list[str]:
+    """The names of the stacks in an account and region, by the tags of their APIs."""
+    aws = Aws(account.session, endpoint_url=account.endpoint_url, config=account.config)
+    tags = [api.get("Tags", {}) for api in aws.every(aws.apigateway.get_apis, "Items")]
+    return sorted({t["items-api:stack"] for t in tags if t.get("managed-by") == "items-api" and "items-api:stack" in t})
+
+
+def regions() -> list[str]:
+    """Every region with HTTP APIs that this boto3 knows, in all partitions."""
+    known = botocore.session.Session()
+    return [
+        region
+        for partition in known.get_available_partitions()
+        for region in known.get_available_regions(_NARROWEST, partition)
     ]
+
+
+def _check_known(region: str) -> None:
+    """A misspelt region would end in a name that does not resolve, after many seconds."""
+    known = regions()
     if region not in known:
         near = difflib.get_close_matches(region, known, n=3, cutoff=0.5)
         raise InvalidSetting(

@@ -80,6 +80,10 @@ class Stack:
     def look_at_api(self) -> None:
         self._explained("read", self.api, self.api.look)
 
+    def count_items(self) -> tuple[int, bool]:
+        """See `Table.count_items`."""
+        return self._explained("count the items of", self.table, self.table.count_items)
+
     def look(self) -> list[Outcome]:
         """Read everything, side by side, and tell the state and drift of each resource. Writes nothing."""
         self.aws.together(*(lambda step=step: self._explained("read", step, step.look) for step in self.steps))

@@ -131,7 +131,7 @@ def test_a_run_keeps_no_connection_open_when_it_ends_and_when_it_is_closed(serve
     assert len(list(smoke(endpoint, wait=0))) == len(CLAIMS) + 2
     checks = smoke(endpoint, wait=0)
     next(checks)
-    checks.close()  # type: ignore[attr-defined]
+    checks.close()
     del checks
     gc.collect()
 

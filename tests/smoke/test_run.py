@@ -182,7 +182,7 @@ def test_a_run_that_is_closed_early_removes_what_it_wrote(items_api: ItemsApi, t
     while next(checks).name != "GET lists in pages":
         pass
     assert items_api.items
-    checks.close()  # type: ignore[attr-defined]
+    checks.close()
     assert items_api.items == {}
 
 
