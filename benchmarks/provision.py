@@ -38,7 +38,7 @@ def world() -> AwsWorld:
 def longest_chain(delays: Delays) -> float:
     """Seconds; every call counts its latency, a wait counts from the end of the call that began it.
 
-    A call takes effect at the end of its latency, so the best CreateFunction ends in the moment the role can be assumed.
+    A call takes effect at the end of its latency: the best CreateFunction ends as soon as the role can be assumed.
     """
     look = sum(map(delays.of, ("sts.GetCallerIdentity", "apigatewayv2.GetApis", "apigatewayv2.GetRoutes")))
     policy = delays.role_readable + delays.of("iam.PutRolePolicy")
