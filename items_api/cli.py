@@ -148,6 +148,7 @@ def smoke(run: Run, *, url: str | None, wait: float) -> int:
     from items_api import render  # noqa: PLC0415
     from items_api.smoke import smoke as checks_of  # noqa: PLC0415
 
+    run.failure = lambda problem: render.smoke_json(url, [], problem)
     endpoint, origins = (url, ("*",)) if url else _endpoint(run)
     run.screen.line(f"Checking {endpoint}")
     done = []

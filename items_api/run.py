@@ -66,6 +66,8 @@ class Run:
         self.target = target
         self.screen: Screen = Screen(json=target.json, quiet=target.quiet)
         self.stack: Stack | None = None
+        # What --json prints for a problem; a command whose document has another shape puts its own here.
+        self.failure: Callable[[Problem], str] = self._failed_report
         self._on_local: LocalAws | None = None
 
     def open(
@@ -121,7 +123,7 @@ class Run:
             self.screen.line(f"$ export AWS_ENDPOINT_URL={shlex.quote(account.endpoint_url)}", "cyan", essential=True)
 
     def _explain(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None:
-        from items_api.export.awscli import cli_line  # noqa: PLC0415
+        from items_api.awscli import cli_line  # noqa: PLC0415
 
         self.screen.line(f"$ {cli_line(service, operation, parameters)}", "cyan", essential=True)
 
@@ -240,22 +242,12 @@ class Run:
 
     def fail(self, problem: Problem) -> None:
         """The block on stderr and, with --json, the document."""
+        self.screen.problem(problem)
+        if self.target.json:
+            self.screen.document(self.failure(problem))
+
+    def _failed_report(self, problem: Problem) -> str:
         from items_api import render  # noqa: PLC0415
 
-        self.screen.problem(problem)
-        if not self.target.json:
-            return
-        if self.command == "smoke":
-            self.screen.document(render.smoke_json(None, [], problem))
-        elif self.command.startswith("export "):
-            self.screen.document(render.export_json(self.command, self.target.name, [], problem))
-        elif self.command == "logs":
-            from items_api.observe import lines  # noqa: PLC0415
-
-            account, region = (self.stack.account, self.stack.settings.region) if self.stack else (None, None)
-            self.screen.document(
-                lines.report_json([], name=self.target.name, account=account, region=region, error=problem)
-            )
-        else:
-            outcomes = list(self.stack.outcomes.values()) if self.stack else []
-            self.screen.document(render.report_json(self._report(outcomes, ok=False, error=problem)))
+        outcomes = list(self.stack.outcomes.values()) if self.stack else []
+        return render.report_json(self._report(outcomes, ok=False, error=problem))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from items_api.errors import Problem
     from items_api.run import Run
 
     SettingsIn = Callable[[str], Settings]
@@ -117,6 +118,7 @@ def openapi(run: Run, *, url: str | None, output: str | None, force: bool) -> in
 
 def _settings(run: Run, settings_in: SettingsIn) -> Settings:
     """In the region that `up` would take, which the user's AWS configuration may name."""
+    run.failure = lambda problem: _document(run, [], problem)
     target = run.target
     region = target.region or (LOCAL_REGION if target.local else None)
     if region is None:
@@ -153,7 +155,11 @@ def _report(run: Run, written: list[Path]) -> int:
     for path in written:
         run.screen.line(f"Wrote {path}")
     if run.target.json:
-        from items_api import render  # noqa: PLC0415
-
-        run.screen.document(render.export_json(run.command, run.target.name, [str(path) for path in written]))
+        run.screen.document(_document(run, written))
     return DONE
+
+
+def _document(run: Run, written: list[Path], problem: Problem | None = None) -> str:
+    from items_api import render  # noqa: PLC0415
+
+    return render.export_json(run.command, run.target.name, [str(path) for path in written], problem)

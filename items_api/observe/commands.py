@@ -65,14 +65,16 @@ def logs(run: Run, *, since: int, follow: bool, text: str | None, errors: bool) 
     """Show the function's log, one line a request."""
     from items_api.observe import lines  # noqa: PLC0415
 
+    def report(events: list[Event], problem: Problem | None = None) -> str:
+        stack = run.stack
+        account, region = (stack.account, stack.settings.region) if stack else (None, None)
+        return lines.report_json(events, name=run.target.name, account=account, region=region, error=problem)
+
+    run.failure = lambda problem: report([], problem)
     events = _events(run, since, follow=follow)
     chosen = (event for event in events if lines.matches(event.message, text=text, errors=errors))
     if run.target.json and not follow:
-        found = list(chosen)
-        assert run.stack is not None  # noqa: S101 - _events opened it
-        run.screen.document(
-            lines.report_json(found, name=run.target.name, account=run.stack.account, region=run.stack.settings.region)
-        )
+        run.screen.document(report(list(chosen)))
         return DONE
     if not (run.target.json or run.target.verbose or text):
         # A request is one line; Lambda's own lines about it are for those who ask.

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from items_api.errors import Problem
-from items_api.provision.aws import code
+from items_api.provision.answers import code
 from items_api.provision.refusals import problem_from
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from items_api.errors import NotOurs, NotSettled, Vanished
 from items_api.handler import ROUTES
 from items_api.provision import api_parts
-from items_api.provision.aws import LOST, code, is_unclear
+from items_api.provision.answers import LOST, code, is_unclear
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The one door to AWS: clients, sending with retries, waiting for conditions, and what its errors mean.
+"""The one door to AWS: clients, sending with retries, waiting for conditions.
 
 No other module knows of retries, back-off or clocks. botocore's own retries are switched off: they send a create again
 blindly after a lost answer, and they take a hard quota for throttling.
@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError, SSLError
-from botocore.exceptions import ConnectionError as NotConnected
+from botocore.exceptions import ClientError
 
 from items_api import __version__
-from items_api.errors import AwsUnreachable, NotSettled
+from items_api.errors import NotSettled
+from items_api.provision.answers import LOST, is_passing, is_unclear, strict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,27 +34,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-THROTTLED = frozenset(
-    {
-        "RequestLimitExceeded",
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottled",
-        "TooManyRequestsException",
-    }
-)
-# Codes that pass by themselves, but only with this in their message: the same codes also tell of what never will.
-_PASSING = (
-    ("ConflictException", "concurrent modification"),  # API Gateway: another write on the same API
-    ("ResourceConflictException", "An update is in progress for resource"),
-    ("ResourceConflictException", "currently in the following state: Pending"),
-    ("ResourceConflictException", "concurrent update operation"),
-    ("OperationAbortedException", "conflicting operation is currently in progress"),  # CloudWatch Logs
-    ("ConcurrentModification", ""),  # IAM
-    ("LimitExceededException", "simultaneously"),  # DynamoDB: too many tables in creation at once
-)
-LOST = (HTTPClientError, NotConnected)  # what botocore raises when no answer came
 _CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     connect_timeout=5,
@@ -65,7 +44,6 @@ _CONFIG = Config(
 _READS = ("describe_", "filter_", "get_", "list_", "scan")
 _LONGEST_PASSING = 120.0  # seconds
 _ATTEMPTS_WITHOUT_ANSWER = 4
-_SERVER_ERROR = 500
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
@@ -218,7 +196,7 @@ class Aws:
         while True:
             self._stop_here()
             try:
-                return cast("T", _strict(attempt(), operation))
+                return cast("T", strict(attempt(), operation))
             except (ClientError, *LOST) as error:
                 failures += 1
                 worth = failures < unclear_attempts if is_unclear(error) else is_passing(error)
@@ -272,54 +250,3 @@ class Aws:
     def _stop_here(self) -> None:
         if self._stop.is_set():
             raise Stopped
-
-
-def code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def message(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", ""))
-
-
-def says(*codes: str, text: str = "") -> Callable[[ClientError], bool]:
-    """A predicate: the error has one of these codes, and the text in its message."""
-    return lambda error: code(error) in codes and text in message(error)
-
-
-def is_passing(error: ClientError | HTTPClientError | NotConnected) -> bool:
-    """AWS refused, without effect, and will not refuse for ever."""
-    if not isinstance(error, ClientError):
-        return False
-    return code(error) in THROTTLED or any(code(error) == c and text in message(error) for c, text in _PASSING)
-
-
-def is_unclear(error: ClientError | HTTPClientError | NotConnected) -> bool:
-    """The request may have taken effect or not: a server error, or no answer at all."""
-    if not isinstance(error, ClientError):
-        return not isinstance(error, SSLError)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= _SERVER_ERROR and code(error) not in THROTTLED
-
-
-class _Answer(dict[str, Any]):
-    """A response in which a missing field is AWS's fault and says so."""
-
-    operation = ""
-
-    def __missing__(self, key: str) -> Any:
-        raise AwsUnreachable(
-            f"The answer to {self.operation} has no {key}.",
-            "Whatever answered does not speak as AWS does.",
-            "Check --endpoint-url and any proxy between here and AWS.",
-        )
-
-
-def _strict(value: Any, operation: str) -> Any:
-    if isinstance(value, dict):
-        answer = _Answer({key: _strict(inner, operation) for key, inner in value.items()})
-        answer.operation = operation
-        return answer
-    if isinstance(value, list):
-        return [_strict(inner, operation) for inner in value]
-    return value

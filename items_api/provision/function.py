@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.errors import AccessDenied, AwsRefused
-from items_api.provision.aws import code, message, says
+from items_api.provision.answers import code, message, says
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
 from items_api.provision.step import Drift, Found, Right, Step
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from items_api.errors import Vanished
-from items_api.provision.aws import says
+from items_api.provision.answers import says
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:

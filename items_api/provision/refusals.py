@@ -9,7 +9,7 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, NoCredentials, Problem
-from items_api.provision.aws import THROTTLED, code, message
+from items_api.provision.answers import THROTTLED, code, message
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from items_api.provision.aws import code, says
+from items_api.provision.answers import code, says
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, NoCredentials, NotSettled, Problem
-from items_api.provision.aws import Aws, Stopped, says
+from items_api.provision.answers import says
+from items_api.provision.aws import Aws, Stopped
 from items_api.provision.refusals import problem_from
 
 if TYPE_CHECKING:
