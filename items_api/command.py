@@ -18,6 +18,7 @@ class Command(click.Command):
             code = super().invoke(ctx)
             ctx.exit(ctx.obj.ended(code))
         except (KeyboardInterrupt, click.Abort):
+            click.echo(err=True)  # the terminal's line holds a question or ^C
             problem = ctx.obj.interrupted()
         except Problem as error:
             problem = error

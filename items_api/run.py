@@ -7,7 +7,6 @@ costs.
 from __future__ import annotations
 
 import errno
-import shlex
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -118,6 +117,8 @@ class Run:
 
     def _explain_target(self, account: Account) -> None:
         """What the `aws` lines leave out, so that they can be pasted."""
+        import shlex  # noqa: PLC0415
+
         self.screen.line(f"$ export AWS_DEFAULT_REGION={account.region}", "cyan", essential=True)
         if account.endpoint_url:
             self.screen.line(f"$ export AWS_ENDPOINT_URL={shlex.quote(account.endpoint_url)}", "cyan", essential=True)
