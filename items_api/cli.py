@@ -6,9 +6,10 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 3 changes wait or drift; 4 absent; 
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -75,6 +76,10 @@ def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain
     if (weakenings := stack.weakenings(plan)) and not yes:
         run.confirm(f"This would {'; and '.join(weakenings)}. Go on?")
         stack.look()  # time has passed since the question
+        if set(stack.weakenings(stack.plan(adopt=adopt))) - set(weakenings):
+            raise Problem(
+                "Nothing was changed.", "What would open up is no longer what you were asked about.", "Run it again."
+            )
     outcomes = run.work(stack, stack.up())
     ok = not any(outcome.error for outcome in outcomes)
     run.report(outcomes, ok=ok, endpoint=stack.endpoint)
@@ -92,8 +97,8 @@ def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain
 @click.option("--watch", is_flag=True, help="Look again every few seconds, until Ctrl-C.")
 def status(run: Run, settings_in: SettingsIn, *, watch: bool) -> int:
     """Compare the stack with the settings. Exit 3 if it differs, 4 if nothing of it is there."""
-    if watch and not run.screen.is_terminal:
-        raise click.UsageError("--watch redraws a terminal, and this is none: leave it out.")
+    if watch and (run.target.json or not run.screen.is_terminal):
+        raise click.UsageError("--watch redraws a terminal: leave it out in a pipe and with --json.")
     stack = run.open(settings_in)
     if stack is None:
         run.screen.line(f"There is no stack {run.target.name}: the local AWS holds nothing.")
@@ -193,23 +198,28 @@ def down(run: Run, *, keep_table: bool, explain: bool, yes: bool) -> int:
     stack.look()
     if not yes and any(stack.owns(step) for step in stack.steps):
         run.confirm(_question(stack, keep_table=keep_table))
+        stack.look()  # time has passed since the question
     outcomes = run.work(stack, stack.down(keep_table=keep_table))
     ok = not stack.left and not any(outcome.error for outcome in outcomes)
-    run.report(outcomes, ok=ok)
     for outcome in stack.left:
         run.screen.line(f"Still there: {outcome.title} {outcome.name} ({outcome.arn})", "red", essential=True)
     if ok:
         kept = keep_table and stack.owns(stack.table)
         run.screen.line(f"Nothing is left but the table {stack.table.name}." if kept else "Nothing is left.", "green")
         run.tidy()
+    run.report(outcomes, ok=ok)
     return DONE if ok else FAILED
 
 
 def _question(stack: Stack, *, keep_table: bool) -> str:
     if keep_table or not stack.owns(stack.table):
         return f"Delete the stack {stack.settings.name}?"
-    count, more = stack.count_items()
-    items = f"more than {count} items" if more else f"{count} item{'' if count == 1 else 's'}"
+    counted = stack.count_items()
+    if counted is None:
+        items = "items (it can not be read now, so they were not counted)"
+    else:
+        count, more = counted
+        items = f"more than {count} items" if more else f"{count} item{'' if count == 1 else 's'}"
     return f"Delete the stack {stack.settings.name}, with the table {stack.table.name} and its {items}?"
 
 
@@ -227,4 +237,10 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         code = Interrupted.exit_code
+    if code == Interrupted.exit_code:
+        # Reads that are still under way have nobody left to tell; a normal exit would wait for them.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
     sys.exit(code)

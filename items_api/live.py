@@ -46,7 +46,7 @@ class Live:
             if isinstance(row.event, Outcome):
                 # What differed was shown before the work began.
                 for line, style in render.outcome_lines(replace(row.event, drift=())):
-                    self._console.print(Text(line, style=style), soft_wrap=True)
+                    self._console.print(Text(render.printable(line), style=style), soft_wrap=True)
 
     def show(self, event: Progress | Outcome) -> None:
         row = self._rows[event.title]

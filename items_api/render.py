@@ -154,6 +154,12 @@ def _pretty(value: Any) -> list[str]:
     return [] if value is None else json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
 
 
+def printable(text: str) -> str:
+    r"""The text with all that could steer a terminal (escape sequences, bidirectional marks) written as `\x1b`."""
+    spaced = text.replace("\t", "  ")
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in spaced)
+
+
 def problem_lines(problem: Problem) -> Iterator[str]:
     yield problem.what
     if problem.why:

@@ -7,6 +7,7 @@ costs.
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from items_api.screen import Screen
 
 LOCAL_REGION = "us-east-1"
+_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,24 @@ class Target:
         if self.local and (self.profile or self.endpoint_url):
             other = "--profile" if self.profile else "--endpoint-url"
             raise click.UsageError(f"--local has an account and an endpoint of its own: leave out {other}.")
+        if self.endpoint_url and not _URL.fullmatch(self.endpoint_url):
+            raise click.UsageError(
+                f"--endpoint-url {self.endpoint_url!r} is no URL: write it like http://127.0.0.1:4566."
+            )
 
     @property
     def flags(self) -> str:
         """What a command line needs to aim at the same stack again."""
-        named = "" if self.name == "items" else f" --name {self.name}"
-        return named + (" --local" if self.local else "")
+        import shlex  # noqa: PLC0415 - rarely needed
+
+        given = {
+            "--name": None if self.name == "items" else self.name,
+            "--region": self.region,
+            "--profile": self.profile,
+            "--endpoint-url": self.endpoint_url,
+        }
+        words = [word for option, value in given.items() if value for word in (option, value)]
+        return "".join(f" {shlex.quote(word)}" for word in [*words, *(["--local"] if self.local else [])])
 
 
 class Run:
@@ -130,7 +144,7 @@ class Run:
 
     def confirm(self, question: str) -> None:
         """Ask; without a terminal never ask. Raises `Problem` unless the answer is yes."""
-        if not (sys.stdin.isatty() and self.screen.is_terminal):
+        if not (sys.stdin and sys.stdin.isatty() and self.screen.is_terminal):
             raise Problem(
                 "Nothing was changed.", f"{question} There is no terminal to ask at.", "Add --yes if that is meant."
             )
@@ -148,7 +162,7 @@ class Run:
         from items_api import render  # noqa: PLC0415
 
         for outcome in outcomes:
-            self.screen.lines(render.outcome_lines(outcome))
+            self.screen.lines(render.outcome_lines(outcome), essential=True)
 
     def preview(self, plan: Sequence[Outcome]) -> None:
         """In a terminal, what is about to change; in a pipe the results tell it."""
@@ -214,9 +228,12 @@ class Run:
             return
         from items_api import local  # noqa: PLC0415
 
-        if local.is_empty(self._on_local):
-            local.stop(local.home(), forget=True)
-            self.screen.line("The local AWS holds nothing more and is stopped.")
+        try:
+            if local.is_empty(self._on_local):
+                local.stop(local.home(), forget=True)
+                self.screen.line("The local AWS holds nothing more and is stopped.")
+        except (OSError, Problem) as error:
+            self.screen.line(f"The local AWS was not stopped: {error}", "yellow", essential=True)
 
     def ended(self, code: int) -> int:
         """The exit code, unless output was lost: a reader that went away (`| head`) wanted no more, a full disk did."""

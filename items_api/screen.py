@@ -29,6 +29,8 @@ class Screen:
         self._json = json
         self._quiet = quiet
         self._stream = sys.stderr if json else sys.stdout
+        if self._stream is None:  # started with it closed
+            self._stream = sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the whole run
         self.lost: OSError | None = None
         self._console: Console | None = None
 
@@ -43,20 +45,21 @@ class Screen:
     def line(self, text: str = "", style: str = "", *, essential: bool = False) -> None:
         if self._quiet and not essential:
             return
+        text = render.printable(text)  # what AWS told may have been written by anybody
         if style and self.is_terminal:
             self._styled(text, style)
         else:
             self._write(self._stream, text)
 
-    def lines(self, lines: Iterable[tuple[str, str]]) -> None:
+    def lines(self, lines: Iterable[tuple[str, str]], *, essential: bool = False) -> None:
         for text, style in lines:
-            self.line(text, style)
+            self.line(text, style, essential=essential)
 
     def problem(self, problem: Problem) -> None:
         """One short block on stderr, whatever else is quiet or JSON."""
         first, *rest = render.problem_lines(problem)
         for text in (f"Error: {first}", *(f"  {line}" for line in rest)):
-            self._write(sys.stderr, text)
+            self._write(sys.stderr, render.printable(text))
 
     def document(self, text: str) -> None:
         """The one JSON document on stdout."""
@@ -115,4 +118,5 @@ class Lines:
         pass
 
     def show(self, event: Progress | Outcome) -> None:
-        self._screen.lines(render.event_lines(event))
+        failed = getattr(event, "error", None) is not None
+        self._screen.lines(render.event_lines(event), essential=failed)

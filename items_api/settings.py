@@ -26,7 +26,7 @@ MAX_TAGS = 50  # on any AWS resource
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
-_TAG = re.compile(r"[\w\s.:/=+\-@]*")
+_TAG = re.compile(r"[\w .:/=+\-@]*")
 _ORIGIN_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
 
 
@@ -205,9 +205,14 @@ def _check_tags(tags: Mapping[str, str]) -> None:
         raise InvalidSetting(
             f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} and up to 4 are this tool's own."
         )
+    if len({key.lower() for key in tags}) < len(tags):
+        raise InvalidSetting(
+            f"--tag keys differ only in case: {', '.join(tags)}.", "IAM takes them for the same.", "Keep one of them."
+        )
     for key, value in tags.items():
         shown = f"--tag {key}={value}"
-        if key == "managed-by" or key.startswith("items-api:"):
+        # IAM tells keys apart without regard to case, and the strictest service sets the rule for all.
+        if key.lower() == "managed-by" or key.lower().startswith("items-api:"):
             raise InvalidSetting(
                 f"{shown} is not yours to set.", "That key tells whose a resource is.", "Use another key."
             )

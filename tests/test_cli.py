@@ -224,6 +224,9 @@ def test_a_bug_is_called_one_and_has_a_traceback_only_when_asked(run: Run, monke
         ("up", "--name", "Capital"),
         ("up", "--region", "us-esat-1"),
         ("up", "--tag", "x"),
+        ("up", "--endpoint-url", "foo"),
+        ("up", "--region", "eusc-de-east-1"),
+        ("status", "--watch", "--json"),
         ("up", "--local", "--profile", "x"),
         ("status", "--watch"),
         ("frobnicate",),
@@ -269,3 +272,34 @@ def test_help_lists_the_commands_in_the_order_of_use(run: Run) -> None:
     assert list(cli.commands) == ["up", "status", "smoke", "down", "logs", "export"]
     assert run("--help").exit_code == 0
     assert run("--version").stdout.startswith("items-api, version ")
+
+
+def test_quiet_does_not_hide_an_error(run: Run, session: ModelSession) -> None:
+    session.faults.at("iam.PutRolePolicy", 1, Fault.DENIED)
+    result = run("up", "--quiet")
+    assert result.exit_code == 1
+    assert "needs iam:PutRolePolicy" in result.stdout
+
+
+def test_what_aws_tells_can_not_steer_the_terminal(run: Run, world: AwsWorld) -> None:
+    run("up")
+    world.boto("lambda").update_function_configuration(
+        FunctionName="items-api", Environment={"Variables": {"TABLE_NAME": "\x1b[2J\x1b]0;owned\x07"}}
+    )
+    output = run("status").stdout
+    assert "\\x1b[2J" in output
+    assert "\x1b" not in output
+
+
+def test_the_way_out_names_the_same_stack(run: Run, session: ModelSession) -> None:
+    session.faults.at("iam.PutRolePolicy", 1, Fault.DENIED)
+    output = run("up", "--name", "team-todo", "--region", "eu-west-1", "--profile", "my team").stdout
+    assert "items-api up --name team-todo --region eu-west-1 --profile 'my team' again" in output
+
+
+def test_down_asks_without_a_count_where_the_table_can_not_be_read(run: Run, session: ModelSession) -> None:
+    run("up")
+    session.faults.at(
+        "dynamodb.Scan", 1, Refusal("ResourceNotFoundException", "Requested resource not found", 400), times=9
+    )
+    assert "they were not counted" in document(run("down", "--json"))["error"]["why"]

@@ -10,6 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from items_api.render import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import tzinfo
@@ -106,12 +108,6 @@ def local_time(milliseconds: int, zone: tzinfo | None = None) -> str:
     """`2026-11-23 10:24:53.627`, in a time zone or, if None, in this computer's."""
     moment = (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(zone)
     return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
-
-
-def printable(text: str) -> str:
-    r"""The text with all that could steer a terminal (escape sequences, bidirectional marks) written as `\x1b`."""
-    spaced = text.replace("\t", "  ")
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in spaced)
 
 
 def event_json(event: Event) -> str:

@@ -32,6 +32,7 @@ class Api(Step):
 
     type = "AWS::ApiGatewayV2::Api"
     title = "HTTP API"
+    _made: str | None = None  # the id that CreateApi gave this command
 
     @property
     def name(self) -> str:
@@ -92,7 +93,7 @@ class Api(Step):
         owner = self.settings.owner_tags.items()
         ours: list[ApiTypeDef] = []
         strangers: list[ApiTypeDef] = []
-        for api in sorted(self.aws.every(self.aws.apigateway.get_apis, "Items"), key=_age):
+        for api in sorted(self._listed(), key=_age):
             if owner <= api.get("Tags", {}).items():
                 ours.append(api)
             elif api["Name"] == self.name:
@@ -100,6 +101,18 @@ class Api(Step):
                 tagged = owner <= self._tags(self.arns.api(api["ApiId"])).items()
                 (ours if tagged else strangers).append(api)
         return ours, strangers
+
+    def _listed(self) -> list[ApiTypeDef]:
+        """Every API; GetApis may lag behind CreateApi, so the one that this command made is asked for by its id."""
+        apis: list[ApiTypeDef] = self.aws.every(self.aws.apigateway.get_apis, "Items")
+        if self._made and all(api["ApiId"] != self._made for api in apis):
+            try:
+                made: Any = self.aws.send(self.aws.apigateway.get_api, ApiId=self._made)
+                apis.append(made)
+            except ClientError as error:
+                if code(error) != "NotFoundException":
+                    raise
+        return apis
 
     def _tags(self, arn: str) -> dict[str, str]:
         try:
@@ -162,6 +175,7 @@ class Api(Step):
         return None
 
     def _bare(self, api: Mapping[str, Any]) -> Found:
+        self._made = api["ApiId"]
         inside = api_parts.Parts.of(self.arns.function, [], [], [], [], stage_tags={})
         fields = {**self.want(), **inside.fields(ROUTES, self.want_tags())}
         ids = {"api": api["ApiId"], "endpoint": api["ApiEndpoint"], "parts": inside}
@@ -178,7 +192,13 @@ class Api(Step):
                 if code(error) not in ("ConflictException", "NotFoundException"):
                     raise
                 refusal = error
-            seen = self._look_again()
+            seen = self.look()
+            if seen is None:
+                raise Vanished(
+                    f"The {self.title} {self.name} vanished while it was being configured.",
+                    "Another items-api down is probably running.",
+                    "Run up again when it has ended.",
+                )
             found, parts = seen, {d.part for d in self.compare(seen)}
             if not parts:
                 return
@@ -187,21 +207,6 @@ class Api(Step):
             "Something else keeps changing it.",
             "Find out what, and run up again.",
         )
-
-    def _look_again(self) -> Found:
-        """GetApis may lag behind; an API that stays away for seconds has been deleted."""
-        try:
-            seen = self.settle(
-                self.look, until=lambda seen: seen is not None, waiting="until the HTTP API is listed", seconds=5.0
-            )
-        except NotSettled as gone:
-            raise Vanished(
-                f"The {self.title} {self.name} vanished while it was being configured.",
-                "Another items-api down is probably running.",
-                "Run up again when it has ended.",
-            ) from gone
-        assert seen is not None  # noqa: S101 - what settle was told to wait for
-        return seen
 
     def _mend(self, found: Found, parts: Set[str]) -> None:
         gateway, api_id = self.aws.apigateway, found.ids["api"]
@@ -274,6 +279,12 @@ class Api(Step):
     def check_adoptable(self, found: Found) -> None:
         if found.fields["duplicates"]:
             raise self.foreign(found)
+        if found.ids["parts"].quick_created:
+            raise NotOurs(
+                f"The {self.title} {self.name} ({found.ids['api']}) was made by quick create (--target).",
+                "API Gateway manages its route, integration and stage itself and lets nobody change them.",
+                "Delete it and run up, which makes one in its place; or choose another --name.",
+            )
 
     def foreign(self, found: Found) -> NotOurs:
         others = found.fields["duplicates"]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from items_api.settings import Settings
 
 STAGE = "$default"
+_EXTRAS = ("RequestParameters", "ResponseParameters", "CredentialsArn", "ConnectionId", "TlsConfig")
 
 
 def cors_configuration(settings: Settings) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def stage_request(settings: Settings) -> dict[str, Any]:
         "DefaultRouteSettings": {
             "ThrottlingRateLimit": float(settings.throttle_rate),
             "ThrottlingBurstLimit": settings.throttle_burst,
+            "DetailedMetricsEnabled": False,  # they cost money, and the plain ones tell enough
         },
     }
 
@@ -81,6 +83,7 @@ def stage_fields(stage: Mapping[str, Any], have: Mapping[str, str], want: Mappin
         "auto deploy": stage.get("AutoDeploy", False),
         "throttle rate": throttle.get("ThrottlingRateLimit"),
         "throttle burst": throttle.get("ThrottlingBurstLimit"),
+        "detailed metrics": throttle.get("DetailedMetricsEnabled", False),
         # A route's own settings go before the stage's, and so could lift the throttle.
         "route settings": sorted(stage.get("RouteSettings", {})),
         "tags": {key: have[key] for key in want if key in have},
@@ -109,16 +112,23 @@ class Parts:
         *,
         stage_tags: Mapping[str, str],
     ) -> Parts:
-        # Any two `up` must choose the same one: first those that fit, then by id.
-        ranked = sorted(integrations, key=lambda i: (i.get("IntegrationUri") != function_arn, i["IntegrationId"]))
+        # Any two `up` must choose the same one: first those that fit, then by id. One that rewrites requests or signs
+        # them can not be cleared of that, so it goes and another takes its place.
+        plain = [i for i in integrations if not any(i.get(extra) for extra in _EXTRAS)]
+        ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != function_arn, i["IntegrationId"]))
         return cls(
             integration=ranked[0] if ranked else None,
-            other_integrations=ranked[1:],
+            other_integrations=[i for i in integrations if i not in ranked[:1]],
             routes={route["RouteKey"]: route for route in routes},
             stages={stage["StageName"]: stage for stage in stages},
             authorizers=authorizers,
             stage_tags=stage_tags,
         )
+
+    @property
+    def quick_created(self) -> bool:
+        everything = (*self.routes.values(), *self.stages.values(), *self.other_integrations, self.integration or {})
+        return any(part.get("ApiGatewayManaged") for part in everything)
 
     def fields(self, routes: Sequence[str], tags: Mapping[str, str]) -> dict[str, Any]:
         stage = self.stages.get(STAGE)

@@ -146,7 +146,11 @@ class Aws:
     def together(self, *calls: Callable[[], Any]) -> list[Any]:
         """Run independent reads side by side; results in the order given, the first exception raised."""
         futures = [self._readers.submit(call) for call in calls]
-        return [future.result() for future in futures]
+        try:
+            return [future.result() for future in futures]
+        except KeyboardInterrupt:
+            self.stop()
+            raise
 
     def send(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call AWS; throttling, conflicts that pass, server errors and lost answers are tried again.
@@ -178,12 +182,16 @@ class Aws:
 
         Raises `OSError` without a usable answer, `ValueError` for a URL that is not HTTPS or on this computer.
         """
-        import urllib.request  # noqa: PLC0415 - rarely needed
+        import http.client  # noqa: PLC0415 - rarely needed
+        import urllib.request  # noqa: PLC0415
 
         if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
             raise ValueError(url)
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the scheme is checked above
-            return cast("bytes", answer.read(limit))
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the scheme is checked above
+                return cast("bytes", answer.read(limit))
+        except http.client.HTTPException as error:
+            raise OSError(str(error)) from error
 
     def _send(
         self, attempt: Callable[[], T], call: Callable[..., T], parameters: Mapping[str, Any], *, unclear_attempts: int
@@ -192,19 +200,23 @@ class Aws:
         if self._watch and not operation.startswith(_READS):
             self._watch(call.__self__.meta.service_model.service_name, operation, parameters)  # type: ignore[attr-defined]
         started = self.now()
-        failures = 0
+        refused = unclear = 0
         while True:
             self._stop_here()
             try:
                 return cast("T", strict(attempt(), operation))
             except (ClientError, *LOST) as error:
-                failures += 1
-                worth = failures < unclear_attempts if is_unclear(error) else is_passing(error)
+                if is_unclear(error):
+                    unclear += 1
+                    worth = unclear < unclear_attempts
+                else:
+                    refused += 1
+                    worth = is_passing(error)
                 if not worth or self.now() - started > _LONGEST_PASSING:
                     raise
                 # Full jitter, so that parallel steps do not come back as one:
                 # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-                self.pause(random.uniform(0.05, min(5.0, 0.2 * 2**failures)))  # noqa: S311 - no secret
+                self.pause(random.uniform(0.05, min(5.0, 0.2 * 2 ** (refused + unclear))))  # noqa: S311 - no secret
 
     def settle(
         self,

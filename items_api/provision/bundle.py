@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import zipfile
+import zlib
 from functools import cache
 from pathlib import Path
 
@@ -41,9 +42,15 @@ def code_sha256() -> str:
 
 
 def differing_files(other: bytes) -> list[str]:
-    """How another zip differs from this one, a line a file: "handler/index.py changed". Raises `zipfile.BadZipFile`."""
-    with zipfile.ZipFile(io.BytesIO(other)) as archive:
-        have = {name: archive.read(name) for name in archive.namelist()}
+    """How another zip differs from this one, a line a file: "handler/index.py changed".
+
+    Raises `ValueError` if it is none.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(other)) as archive:
+            have = {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+        raise ValueError("not a zip that can be read") from error
     want = sources()
     return [
         f"{name} {'new' if name not in have else 'gone' if name not in want else 'changed'}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from items_api.errors import AccessDenied, AwsRefused
+from items_api.errors import AccessDenied, AwsRefused, NotSettled, Vanished
 from items_api.provision.answers import code, message, says
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
 from items_api.provision.step import Drift, Found, Right, Step
@@ -123,7 +122,7 @@ class Function(Step):
             return found.notes
         try:
             files = differing_files(self.aws.download(found.ids["location"], MAX_CODE))
-        except (OSError, ValueError, zipfile.BadZipFile):
+        except (OSError, ValueError):
             return found.notes
         return (*found.notes, *(f"code: {file}" for file in files))
 
@@ -200,9 +199,23 @@ class Function(Step):
         )
 
     def _wait_until_active(self) -> Found:
-        found = self.settle(self.read, until=_has_settled, waiting="until the function is Active")
-        assert found is not None  # noqa: S101 - what settle was told to wait for
+        try:
+            self.settle(self.read, until=bool, waiting="until the function shows up", seconds=10)
+        except NotSettled as gone:
+            raise self._vanished() from gone
+        found = self.settle(
+            self.read, until=lambda seen: seen is None or _has_settled(seen), waiting="until the function is Active"
+        )
+        if found is None:
+            raise self._vanished()
         return found
+
+    def _vanished(self) -> Vanished:
+        return Vanished(
+            f"The {self.title} {self.name} vanished before it was Active.",
+            "Another items-api down is probably running.",
+            "Run up again when it has ended.",
+        )
 
     def delete(self, found: Found) -> None:
         del found
@@ -214,8 +227,8 @@ class Function(Step):
         self.settle(self.read, until=lambda seen: seen is None, waiting="until the function is gone")
 
 
-def _has_settled(found: Found | None) -> bool:
-    return found is not None and found.fields["state"] != "Pending" and found.fields["last update"] != "InProgress"
+def _has_settled(found: Found) -> bool:
+    return bool(found.fields["state"] != "Pending" and found.fields["last update"] != "InProgress")
 
 
 def _has_failed(found: Found) -> bool:
@@ -233,7 +246,11 @@ def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict
         "role": configuration["Role"],
         "memory": configuration["MemorySize"],
         "timeout": configuration["Timeout"],
-        "environment": configuration.get("Environment", {}).get("Variables", {}),
+        # What others put there may be secret: that it is there is told, and what it is is not.
+        "environment": {
+            name: value if name == "TABLE_NAME" else "(set)"
+            for name, value in configuration.get("Environment", {}).get("Variables", {}).items()
+        },
         "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
         # Emulators and older answers leave it out, and then it is the default one.
         "log group": configuration.get("LoggingConfig", {}).get("LogGroup", log_group),

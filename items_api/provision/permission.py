@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from items_api.errors import Vanished
+from items_api.errors import NotOurs, Vanished
 from items_api.provision.answers import says
 from items_api.provision.step import Found, Right, Step
 
@@ -67,6 +67,13 @@ class Permission(Step):
         del found
         function = self._function.found
         return function is None or self._function.is_ours(function)
+
+    def foreign(self, found: Found) -> NotOurs:
+        return NotOurs(
+            f"The {self.title} {self.name} stands on a function that is not this stack's ({found.arn}).",
+            "A permission is whose its function is.",
+            "Choose another --name, delete the function yourself, or take it over with --adopt.",
+        )
 
     def create(self) -> Found:
         want = self.want()

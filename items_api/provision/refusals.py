@@ -86,7 +86,7 @@ _NO_ANSWER: tuple[tuple[tuple[type[Exception], ...], type[Problem], str, str], .
         f"Run aws configure, or set AWS_PROFILE or --profile. {_LOCAL}",
     ),
     (
-        (boto.SSOError, boto.TokenRetrievalError, boto.LoginError),
+        (boto.SSOError, boto.TokenRetrievalError),
         NoCredentials,
         "you are signed out",
         f"Run aws sso login (with your --profile). {_LOCAL}",

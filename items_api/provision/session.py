@@ -21,6 +21,7 @@ from items_api.provision.stack import Stack
 if TYPE_CHECKING:
     from items_api.settings import Settings
 
+PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 # The service with the fewest regions of those in use.
 _NARROWEST = "apigatewayv2"
 
@@ -95,13 +96,9 @@ def stack_names(account: Account) -> list[str]:
 
 
 def regions() -> list[str]:
-    """Every region with HTTP APIs that this boto3 knows, in all partitions."""
+    """Every region with HTTP APIs that this boto3 knows, in the partitions that this tool knows."""
     known = botocore.session.Session()
-    return [
-        region
-        for partition in known.get_available_partitions()
-        for region in known.get_available_regions(_NARROWEST, partition)
-    ]
+    return [region for partition in PARTITIONS for region in known.get_available_regions(_NARROWEST, partition)]
 
 
 def _check_known(region: str) -> None:

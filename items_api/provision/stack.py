@@ -55,6 +55,7 @@ class Stack:
         self.api = Api(settings, arns, aws)
         self.permission = Permission(settings, arns, aws, self.function, self.api)
         self.steps: tuple[Step, ...] = (self.table, self.role, self.logs, self.function, self.api, self.permission)
+        self._adopt = False
         # What became of each step in the last `up` or `down`, also when that was cut short.
         self.outcomes: dict[Step, Outcome] = {}
         # What was still there when the last `down` looked again.
@@ -80,7 +81,7 @@ class Stack:
     def look_at_api(self) -> None:
         self._explained("read", self.api, self.api.look)
 
-    def count_items(self) -> tuple[int, bool]:
+    def count_items(self) -> tuple[int, bool] | None:
         """See `Table.count_items`."""
         return self._explained("count the items of", self.table, self.table.count_items)
 
@@ -90,7 +91,11 @@ class Stack:
         return [self._state(step) for step in self.steps]
 
     def plan(self, *, adopt: bool = False) -> list[Outcome]:
-        """What `up` would do, from what `look` saw. Raises `NotOurs` or `CannotChange` where it would have to stop."""
+        """What `up` would do, from what `look` saw. Raises `NotOurs` or `CannotChange` where it would have to stop.
+
+        With `adopt`, what is not the stack's own is to be taken over, here and by the `up` that follows.
+        """
+        self._adopt = adopt
         return [self._planned(step, adopt=adopt) for step in self.steps]
 
     def up(self) -> Generator[Progress | Outcome]:
@@ -102,9 +107,10 @@ class Stack:
         done: dict[Step, Outcome] = {}
         for last in (False, False, True):
             yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
-            done |= {
-                step: o for step, o in self.outcomes.items() if o.change is not Change.UNCHANGED or step not in done
-            }
+            # What an earlier round made is unchanged in a later one, and was made all the same.
+            made = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
+            unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
+            done = {**self.outcomes, **{step: o for step, o in made.items() if step in unchanged}}
             self.outcomes = done
             if last or not any(isinstance(outcome.error, Vanished) for outcome in done.values()):
                 return
@@ -157,6 +163,8 @@ class Stack:
         return replace(_outcome(step, change=change, drift=drift), notes=step.notes(found, drift))
 
     def _ensured(self, step: Step) -> Outcome:
+        if step.found and not (step.found.leaving or self._adopt or step.is_ours(step.found)):
+            raise step.foreign(step.found)
         before = step.compare(step.found) if step.found else ()
         change = step.ensure()
         return _outcome(step, change=change, drift=before if change is Change.UPDATED else ())
@@ -253,12 +261,24 @@ def _outcome(step: Step, **what: object) -> Outcome:
 
 
 def _weakening(drift: Drift) -> str:
+    """What a difference, once mended, lets in that was kept out; empty if nothing."""
+    text = ""
     match drift:
+        case Drift("cors", None, _):
+            text = "let browsers of other origins call"
         case Drift("cors.origins", list() as have, list() as want) if "*" not in have and set(want) - set(have):
-            return f"let browsers call from {', '.join(want)} (now: {', '.join(have) or 'none'})"
+            text = f"let browsers call from {', '.join(want)} (now: {', '.join(have) or 'none'})"
+        case Drift("cors.methods" | "cors.headers", list() as have, list() as want) if set(want) - set(have):
+            text = (
+                f"let browsers use the {drift.field.removeprefix('cors.')} {', '.join(sorted(set(want) - set(have)))}"
+            )
         case Drift("stage.throttle rate" | "stage.throttle burst", have, want) if have is not None and want > have:
-            return f"lift the {drift.field.removeprefix('stage.')} from {have:g} to {want:g}"
-    return ""
+            text = f"lift the {drift.field.removeprefix('stage.')} from {have:g} to {want:g}"
+        case Drift("endpoint disabled", True, _):
+            text = "open the API's endpoint, which is switched off"
+        case Drift(field, have, "NONE") if field.endswith(".authorization") and have:
+            text = f"let anybody call {drift.part.removeprefix('route ')}, which asks for {have}"
+    return text
 
 
 def _skip(step: Step, needed: Step) -> Callable[[], Outcome]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from items_api.errors import CannotChange, NotOurs, Problem
+from items_api.errors import CannotChange, NotOurs, NotSettled, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
@@ -213,11 +213,21 @@ class Step(ABC):
         return change
 
     def take_existing(self) -> Found:
-        """AWS says that it exists though `look` did not see it: wait until it shows, and see whose it is."""
-        found = self.settle(self.read, until=lambda seen: seen is not None, waiting=f"until the {self.title} shows up")
+        """AWS says that it exists though `look` did not see it: wait until it shows, and see whose it is.
+
+        Tags may show later than what they are on.
+        """
+        waiting = f"until the {self.title} shows up"
+        try:
+            found = self.settle(
+                self.read, until=lambda seen: seen is not None and self.is_ours(seen), waiting=waiting, seconds=10
+            )
+        except NotSettled:
+            found = self.read()
+            if found is None:
+                raise
+            raise self.foreign(found) from None
         assert found is not None  # noqa: S101 - what settle was told to wait for
-        if not self.is_ours(found):
-            raise self.foreign(found)
         return found
 
     def settle(
@@ -247,15 +257,17 @@ class Step(ABC):
 
     def foreign(self, found: Found) -> NotOurs:
         tags = found.tags or {}
-        if tags.get("managed-by") == "items-api" and tags.get("items-api:stack") == self.settings.name:
+        if tags.get("managed-by") == "items-api" and "items-api:stack" in tags:
+            stack, region = tags["items-api:stack"], tags.get("items-api:region", "?")
             return NotOurs(
-                f"The {self.title} {self.name} belongs to the stack {self.settings.name} of region "
-                f"{tags.get('items-api:region')}.",
-                "Its name is one for all regions.",
-                "Choose another --name for this region.",
+                f"The {self.title} {self.name} belongs to the stack {stack} of region {region}.",
+                "Its name is one for all regions."
+                if stack == self.settings.name
+                else "The names of both stacks lead to this one.",
+                "Choose another --name here.",
             )
         return NotOurs(
-            f"A {self.title} {self.name} exists that is not this stack's ({found.arn}).",
+            f"The {self.title} {self.name} exists already and is not this stack's ({found.arn}).",
             "It does not carry the tags " + ", ".join(f"{k}={v}" for k, v in self.settings.owner_tags.items()) + ".",
             "Choose another --name, delete it yourself, or take it over with --adopt.",
         )

@@ -48,13 +48,14 @@ class Table(Step):
             if code(error) == "ResourceNotFoundException":
                 return None
             raise
-        types = {a["AttributeName"]: a["AttributeType"] for a in description["AttributeDefinitions"]}
+        # A table on its way out is described without them.
+        types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
         return Found(
             arn=description["TableArn"],
             fields={
                 "key": {
                     f"{k['AttributeName']} ({types[k['AttributeName']]})": k["KeyType"]
-                    for k in description["KeySchema"]
+                    for k in description.get("KeySchema", [])
                 },
                 # A table that was always provisioned has no summary.
                 "billing": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
@@ -72,12 +73,17 @@ class Table(Step):
         tags = self.aws.every(self.aws.dynamodb.list_tags_of_resource, "Tags", ResourceArn=self.arns.table)
         return {tag["Key"]: tag["Value"] for tag in tags}
 
-    def count_items(self) -> tuple[int, bool]:
-        """Items on the first megabyte of the table, counted now, and whether there are more.
+    def count_items(self) -> tuple[int, bool] | None:
+        """Items on the first megabyte of the table, counted now, and whether there are more; None if it is not ACTIVE.
 
         DescribeTable's own count is up to six hours old, which is no basis for a decision to delete.
         """
-        page = self.aws.send(self.aws.dynamodb.scan, TableName=self.name, Select="COUNT")
+        try:
+            page = self.aws.send(self.aws.dynamodb.scan, TableName=self.name, Select="COUNT")
+        except ClientError as error:
+            if code(error) == "ResourceNotFoundException":
+                return None
+            raise
         return page["Count"], "LastEvaluatedKey" in page
 
     def create(self) -> Found:

@@ -18,11 +18,11 @@ from items_api.observe.lines import (
     is_error,
     is_platform,
     matches,
-    printable,
     report_json,
     request_of,
 )
 from items_api.observe.logs import Event
+from items_api.render import printable
 
 MOMENT = 1_795_429_493_627
 REQUEST_ID = "825843b5-09fb-4ff1-8c5d-b91cb27cd3fe"

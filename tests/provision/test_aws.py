@@ -143,6 +143,11 @@ def test_a_lost_answer_is_asked_for_a_few_times(aws: Aws, error: Exception) -> N
     assert never.calls == 4
 
 
+def test_throttling_does_not_use_up_the_attempts_for_lost_answers(aws: Aws) -> None:
+    throttled, failed = PASSING[0], refusal("InternalFailure", "", 500)
+    assert aws.send(Script(throttled, throttled, throttled, throttled, failed, {"ok": True})) == {"ok": True}
+
+
 def test_a_create_that_must_not_happen_twice_is_not_sent_again_after_a_lost_answer(aws: Aws) -> None:
     call = Script(CUT, {"ok": True})
     with pytest.raises(boto.ConnectionClosedError):

@@ -12,7 +12,7 @@ import pytest
 from items_api.errors import CannotChange, NotOurs
 from items_api.provision.policies import trust_policy
 from items_api.settings import Settings
-from tests.provision.drive import down, errors, new_process, states, up
+from tests.provision.drive import ACCOUNT, down, errors, new_process, states, up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ each_kind = pytest.mark.parametrize("kind", FOREIGN)
 def test_up_stops_before_its_first_write_at_what_is_not_ours(aws_world: AwsWorld, kind: str) -> None:
     FOREIGN[kind](aws_world)
     aws_world.rest()
-    with pytest.raises(NotOurs, match=f"A {kind} .* exists that is not this stack's") as refusal:
+    with pytest.raises(NotOurs, match=f"The {kind} .* exists already and is not this stack's") as refusal:
         up(aws_world)
     assert "--adopt" in refusal.value.todo
     assert aws_world.journal.writes() == []
@@ -199,3 +199,103 @@ def test_an_adoption_is_something_to_ask_about(aws_world: AwsWorld) -> None:
     stack = new_process(aws_world)
     stack.look()
     assert stack.weakenings(stack.plan(adopt=True)) == ["take over what another made: DynamoDB table Items"]
+
+
+def test_what_turns_foreign_between_the_plan_and_a_second_look_is_not_taken(aws_world: AwsWorld) -> None:
+    """As while a question stands on the screen."""
+    up(aws_world)
+    stack = new_process(aws_world, settings=Settings(log_retention=30))
+    stack.look()
+    stack.plan()
+    logs = aws_world.boto("logs")
+    logs.delete_log_group(logGroupName="/aws/lambda/items-api")
+    logs.create_log_group(logGroupName="/aws/lambda/items-api", tags={"owner": "bob"})
+    stack.look()
+    for _ in stack.up():
+        pass
+    assert isinstance(stack.outcomes[stack.logs].error, NotOurs)
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/items-api"
+    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"owner": "bob"}
+
+
+def add_authorizer(world: AwsWorld) -> None:
+    gateway = world.boto("apigatewayv2")
+    api = gateway.get_apis()["Items"][0]["ApiId"]
+    authorizer = gateway.create_authorizer(
+        ApiId=api,
+        Name="gate",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]},
+    )["AuthorizerId"]
+    route = next(r for r in gateway.get_routes(ApiId=api)["Items"] if r["RouteKey"] == "GET /items")
+    gateway.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="JWT", AuthorizerId=authorizer)
+
+
+def disable_endpoint(world: AwsWorld) -> None:
+    gateway = world.boto("apigatewayv2")
+    gateway.update_api(ApiId=gateway.get_apis()["Items"][0]["ApiId"], DisableExecuteApiEndpoint=True)
+
+
+def remove_cors(world: AwsWorld) -> None:
+    gateway = world.boto("apigatewayv2")
+    gateway.delete_cors_configuration(ApiId=gateway.get_apis()["Items"][0]["ApiId"])
+
+
+def narrow_methods(world: AwsWorld) -> None:
+    gateway = world.boto("apigatewayv2")
+    cors = {**gateway.get_apis()["Items"][0]["CorsConfiguration"], "AllowMethods": ["GET"]}
+    gateway.update_api(ApiId=gateway.get_apis()["Items"][0]["ApiId"], CorsConfiguration=cors)
+
+
+@pytest.mark.parametrize(
+    ("close", "said"),
+    [
+        (add_authorizer, "let anybody call GET /items, which asks for JWT"),
+        (disable_endpoint, "open the API's endpoint, which is switched off"),
+        (remove_cors, "let browsers of other origins call"),
+        (narrow_methods, "let browsers use the methods DELETE, POST, PUT"),
+    ],
+)
+def test_a_repair_that_takes_away_someones_protection_is_asked_about(
+    aws_world: AwsWorld, close: Callable[[AwsWorld], None], said: str
+) -> None:
+    up(aws_world)
+    close(aws_world)
+    stack = new_process(aws_world)
+    stack.look()
+    assert stack.weakenings(stack.plan()) == [said]
+
+
+def test_what_others_put_into_the_environment_is_not_shown(aws_world: AwsWorld) -> None:
+    up(aws_world)
+    aws_world.rest()
+    aws_world.boto("lambda").update_function_configuration(
+        FunctionName="items-api", Environment={"Variables": {"TABLE_NAME": "Items", "DB_PASSWORD": "hunter2"}}
+    )
+    aws_world.rest()
+    drift = [d for outcome in new_process(aws_world).look() for d in outcome.drift]
+    assert [(d.field, d.have, d.want) for d in drift] == [("environment.DB_PASSWORD", "(set)", None)]
+
+
+def test_an_integration_that_signs_or_rewrites_requests_is_replaced(aws_world: AwsWorld) -> None:
+    up(aws_world)
+    gateway = aws_world.boto("apigatewayv2")
+    api = gateway.get_apis()["Items"][0]["ApiId"]
+    [integration] = gateway.get_integrations(ApiId=api)["Items"]
+    gateway.update_integration(
+        ApiId=api,
+        IntegrationId=integration["IntegrationId"],
+        CredentialsArn=f"arn:aws:iam::{ACCOUNT}:role/somebody",
+    )
+    assert errors(up(aws_world)) == []
+    [left] = gateway.get_integrations(ApiId=api)["Items"]
+    assert "CredentialsArn" not in left
+    assert set(states(aws_world).values()) == {"ok"}
+
+
+def test_two_names_that_lead_to_one_table_are_told_whose_it_is(aws_world: AwsWorld) -> None:
+    up(aws_world, settings=Settings(name="pr-12"))
+    aws_world.rest()
+    with pytest.raises(NotOurs, match="belongs to the stack pr-12 of region us-east-1"):
+        up(aws_world, settings=Settings(name="pr12"))

@@ -169,3 +169,32 @@ def test_ctrl_c_ends_waits_at_once_and_says_what_is_half_way(aws_world: AwsWorld
     assert by_title["IAM role"].change == "created"
     assert "Interrupted before the Lambda function" in str(by_title["Lambda function"].error)
     assert "invoke permission" not in by_title
+
+
+def test_an_api_that_is_long_in_being_listed_is_known_by_its_id() -> None:
+    world = AwsWorld(delays=Delays(apis_listed=9.0))
+    outcomes = up(world)
+    assert (errors(outcomes), len(world.journal.of("apigatewayv2.CreateApi"))) == ([], 1)
+    world.rest()
+    assert set(states(world).values()) == {"ok"}
+
+
+def test_a_table_whose_answer_was_lost_is_ours_though_its_tags_lag() -> None:
+    world = AwsWorld(delays=Delays(table_tags=2.0))
+    session = world.session()
+    session.faults.at("dynamodb.CreateTable", 1, Fault.CUT_AFTER)
+    assert errors(up(world, session)) == []
+
+
+def test_a_function_deleted_while_it_is_waited_for_is_said_to_be_gone(aws_world: AwsWorld) -> None:
+    session = aws_world.session("first")
+    aws_world.schedule.after(
+        "lambda.CreateFunction",
+        lambda call: aws_world.boto("lambda").delete_function(FunctionName="items-api") if call.outcome == "ok" else 0,
+        process="first",
+        nth=None,
+    )
+    before = aws_world.clock.now()
+    said = errors(up(aws_world, session))
+    assert any("vanished before it was Active" in text for text in said)
+    assert aws_world.clock.now() - before < 120
