@@ -70,11 +70,13 @@ class Answer(dict[str, Any]):
     operation = ""
 
     def __missing__(self, key: str) -> Any:
-        raise AwsUnreachable(
-            f"The answer to {self.operation} has no {key}.",
-            "Whatever answered does not speak as AWS does.",
-            "Check --endpoint-url and any proxy between here and AWS.",
-        )
+        raise not_aws(self.operation, f"It has no {key}.")
+
+
+def not_aws(operation: str, why: str) -> AwsUnreachable:
+    return AwsUnreachable(
+        f"The answer to {operation} is not AWS's.", why, "Check --endpoint-url and any proxy between here and AWS."
+    )
 
 
 def strict(value: Any, operation: str) -> Any:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from items_api import __version__
 from items_api.errors import NotSettled
-from items_api.provision.answers import LOST, is_passing, is_unclear, strict
+from items_api.provision.answers import LOST, is_passing, is_unclear, not_aws, strict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -205,6 +205,9 @@ class Aws:
             self._stop_here()
             try:
                 return cast("T", strict(attempt(), operation))
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                # What botocore's parsers raise on their way through an answer that is not AWS's.
+                raise not_aws(operation, f"{type(error).__name__}: {error}") from error
             except (ClientError, *LOST) as error:
                 if is_unclear(error):
                     unclear += 1

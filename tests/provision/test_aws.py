@@ -205,7 +205,7 @@ def test_a_missing_field_is_said_to_be_the_answers_fault(aws: Aws) -> None:
     answer = aws.send(Script({"Things": [{"Inner": {"A": 1}}]}))
     assert answer["Things"][0]["Inner"]["A"] == 1
     for missing in (answer, answer["Things"][0]["Inner"]):
-        with pytest.raises(AwsUnreachable, match="The answer to create_thing has no Role"):
+        with pytest.raises(AwsUnreachable, match=r"The answer to create_thing is not AWS's\. It has no Role"):
             missing["Role"]
     assert answer.get("Role") is None
 
