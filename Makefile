@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Every install is the same: versions from constraints.txt, nothing newer.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint constraints clean
 
 demo: $(VENV)/.local
 	$(BIN)/items-api up --local --yes
@@ -36,11 +36,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) '.[dev]'
 	@touch $@
 
-# The exact versions of everything, for every Python and platform the package supports.
-constraints.txt: pyproject.toml
-	@echo "pyproject.toml changed: refresh with" \
-	  "'uv pip compile --universal --python-version 3.11 --extra local --extra dev --no-annotate --no-header pyproject.toml -o constraints.txt'"
-	@touch $@
+# The exact versions of everything, for every Python and platform the package supports; after a change in pyproject.toml.
+constraints:
+	uv pip compile --quiet --universal --python-version 3.11 --extra local --extra dev --no-annotate --no-header \
+	  pyproject.toml --output-file constraints.txt
 
 clean:
 	rm -rf $(VENV)

@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT))
 
 from items_api import render  # noqa: E402
 from items_api.cli import cli  # noqa: E402
-from items_api.options import variable_of  # noqa: E402
+from items_api.command import variable_of  # noqa: E402
+from items_api.observe.details import details, details_json  # noqa: E402
 from items_api.smoke import Check  # noqa: E402
 from tests.aws_model import NO_DELAYS, AwsWorld  # noqa: E402
 from tests.provision.drive import new_process  # noqa: E402
@@ -48,15 +49,12 @@ def command_help(*path: str) -> str:
 
 
 def option_variables() -> str:
-    """Each shared option and setting with its environment variable and its key in items-api.toml."""
-    rows = {
-        (param.opts[0], variable_of(param.opts[0]))
-        for command in cli.commands.values()
-        for param in command.params
-        if isinstance(param, click.Option) and param.envvar
-    }
-    lines = [f"| `{flag}` | `{variable}` | `{flag.removeprefix('--')}` |" for flag, variable in sorted(rows)]
-    return "\n".join(["| option | variable | key |", "|---|---|---|", *lines]) + "\n"
+    """Options with their environment variables and their keys in items-api.toml; all follow the one pattern."""
+    rows = [
+        f"| `{option}` | `{variable_of(option)}` | `{option.removeprefix('--')}` |"
+        for option in ("--name", "--cors-origin", "--yes")
+    ]
+    return "\n".join(["| option | variable | key |", "|---|---|---|", *rows]) + "\n"
 
 
 def json_sample(command: str) -> str:
@@ -72,6 +70,8 @@ def json_sample(command: str) -> str:
     outcomes = looked if command == "status" else [stack.outcomes[step] for step in stack.steps]
     report = render.Report(command, "items", stack.account, "us-east-1", ENDPOINT, ok=command == "up")
     document = json.loads(render.report_json(report))
+    if command == "status":
+        document["details"] = details_json(details(stack))
     shown = json.loads(render.report_json(render.Report(command, "items", resources=outcomes)))["resources"][0]
     return _fenced("json", json.dumps({**document, "resources": [{**shown, "seconds": 0.0}]}, indent=2))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 import time
 from contextlib import closing, suppress
@@ -16,7 +17,7 @@ import click
 
 from items_api import __version__
 from items_api.command import Commands
-from items_api.errors import Interrupted, Problem
+from items_api.errors import Interrupted, InvalidSetting, NoStack, Problem, Unanswered
 from items_api.export.commands import export
 from items_api.observe.commands import logs
 from items_api.options import FILE, file_defaults, settings_options, target_options
@@ -70,6 +71,8 @@ def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain
     plan = stack.plan(adopt=adopt)
     if dry_run:
         run.show(plan)
+        changing = sum(outcome.change != "unchanged" for outcome in plan)
+        run.screen.line(f"Dry run: {changing} of {len(plan)} would change. Nothing was written.")
         run.report(plan, ok=True, endpoint=stack.endpoint)
         return DIFFERS if any(outcome.change != "unchanged" for outcome in plan) else DONE
     run.preview(plan)
@@ -77,7 +80,7 @@ def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain
         run.confirm(f"This would {'; and '.join(weakenings)}. Go on?")
         stack.look()  # time has passed since the question
         if set(stack.weakenings(stack.plan(adopt=adopt))) - set(weakenings):
-            raise Problem(
+            raise Unanswered(
                 "Nothing was changed.", "What would open up is no longer what you were asked about.", "Run it again."
             )
     outcomes = run.work(stack, stack.up())
@@ -127,10 +130,17 @@ def _show_status(run: Run, stack: Stack, *, watch: bool, known: Details | None =
     details = observed.details(stack, console=on_aws, known=known)
     if watch:
         click.clear()
+        now = time.strftime("%H:%M:%S")
+        run.screen.line(f"Stack {run.target.name} at {now}, every {WATCH_SECONDS:.0f} s until Ctrl-C")
     run.show(outcomes)
     run.screen.lines(observed.details_lines(details, encoding=run.screen.encoding))
+    if "drifted" in states or ("missing" in states and "ok" in states):
+        run.screen.line(
+            "A difference is shown as: what is there → what is configured. "
+            f"items-api up{run.target.flags} makes it so; to keep what is there, put it into items-api.toml."
+        )
     run.report(outcomes, ok=ok, endpoint=endpoint, details=observed.details_json(details))
-    if endpoint:
+    if endpoint and not watch:
         run.show_endpoint(endpoint)
     if ok:
         return DONE, details
@@ -176,7 +186,7 @@ def _endpoint(run: Run) -> tuple[str, Sequence[str]]:
         if stack.api.found and stack.owns(stack.api):
             cors = stack.api.found.fields["cors"]
             return stack.api.found.ids["endpoint"], cors["origins"] if cors else ()
-    raise Problem(
+    raise NoStack(
         f"There is no stack {run.target.name} to check.",
         "No HTTP API carries its tags.",
         f"Run items-api up{run.target.flags} first, or aim elsewhere with --url.",
@@ -204,8 +214,10 @@ def down(run: Run, *, keep_table: bool, explain: bool, yes: bool) -> int:
     for outcome in stack.left:
         run.screen.line(f"Still there: {outcome.title} {outcome.name} ({outcome.arn})", "red", essential=True)
     if ok:
-        kept = keep_table and stack.owns(stack.table)
-        run.screen.line(f"Nothing is left but the table {stack.table.name}." if kept else "Nothing is left.", "green")
+        kept = f" but the table {stack.table.name}" if keep_table and stack.owns(stack.table) else ""
+        strange = [step for step in stack.steps if step.found and not stack.owns(step)]
+        own = " of this stack" if strange else ""
+        run.screen.line(f"Nothing{own} is left{kept}.", "green")
         run.tidy()
     run.report(outcomes, ok=ok)
     return DONE if ok else FAILED
@@ -229,14 +241,23 @@ cli.add_command(export)
 
 def main() -> None:
     """The program: every way out of `cli` turned into an exit code."""
+    # Who ends a job in CI means what Ctrl-C means.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli.main(prog_name="items-api", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+        if "--json" in sys.argv:
+            _print_usage_error(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         code = Interrupted.exit_code
+    except OSError as error:  # --help or --version into a full disk
+        code = FAILED
+        with suppress(OSError):
+            click.echo(f"Error: the output could not be written: {error.strerror}.", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if code == Interrupted.exit_code:
         # Reads that are still under way have nobody left to tell; a normal exit would wait for them.
         for stream in (sys.stdout, sys.stderr):
@@ -244,3 +265,12 @@ def main() -> None:
                 stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _print_usage_error(error: click.ClickException) -> None:
+    from items_api import render  # noqa: PLC0415
+
+    context = getattr(error, "ctx", None)
+    command = context.command_path.partition(" ")[2] if context else ""
+    problem = InvalidSetting(error.format_message(), todo=f"See items-api {command} --help.".replace("  ", " "))
+    click.echo(render.report_json(render.Report(command, "", error=problem)))

@@ -9,8 +9,19 @@ import click
 from items_api.errors import Bug, Problem
 
 
+def variable_of(option: str) -> str:
+    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`."""
+    return "ITEMS_API_" + option.removeprefix("--").replace("-", "_").upper()
+
+
 class Command(click.Command):
-    """A command whose problems end in one block on stderr and, with --json, in a document too."""
+    """A command whose options read variables, and whose problems end in one block and, with --json, in a document."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for param in self.params:
+            if isinstance(param, click.Option):
+                param.envvar = variable_of(next(name for name in param.opts if name.startswith("--")))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it; what it returns is the exit code."""

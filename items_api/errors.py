@@ -10,6 +10,9 @@
     ├── AwsUnreachable     no usable answer: no network, wrong region, garbage, or silence
     ├── NotOurs            a resource of that name exists and does not carry the stack's tags
     ├── CannotChange       a difference that AWS does not change in place
+    ├── NoStack            there is nothing of that name to work on
+    ├── Unanswered         a question with nobody to answer it, or the answer was no
+    ├── Unwritten          the output had nowhere to go
     ├── NotSettled         a condition of AWS did not come true in time
     ├── Interrupted        Ctrl-C; what exists is said
     └── Bug                anything else that was raised: this tool's fault
@@ -72,6 +75,18 @@ class NotOurs(Problem):
 
 
 class CannotChange(Problem):
+    pass
+
+
+class NoStack(Problem):
+    pass
+
+
+class Unanswered(Problem):
+    pass
+
+
+class Unwritten(Problem):
     pass
 
 

@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 FILE = "items-api.toml"
 
 
-def variable_of(option: str) -> str:
-    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`."""
-    return "ITEMS_API_" + option.removeprefix("--").replace("-", "_").upper()
-
-
-def _option(option: str, *names: str, **kwargs: Any) -> Callable[[Any], Any]:
-    return click.option(option, *names, envvar=variable_of(option), **kwargs)
-
-
 def _complete_regions(_context: click.Context, _param: click.Parameter, begun: str) -> list[str]:
     from items_api.provision.session import regions  # noqa: PLC0415 - costs what completion may cost, not --help
 
@@ -48,28 +39,28 @@ def _complete_names(context: click.Context, _param: click.Parameter, begun: str)
 
 
 TARGET = (
-    _option(
+    click.option(
         "--name",
         default="items",
         show_default=True,
         shell_complete=_complete_names,
         help="The stack's name; every AWS name is derived from it.",
     ),
-    _option(
+    click.option(
         "--region",
         shell_complete=_complete_regions,
         help="AWS region. Default: your AWS configuration's; with --local us-east-1.",
     ),
-    _option("--profile", help="Profile of your AWS configuration."),
-    _option("--endpoint-url", metavar="URL", help="Another AWS endpoint, such as an emulator's."),
-    _option("--local", is_flag=True, help="Use the local AWS on this computer: no account, no Docker."),
-    _option("--json", is_flag=True, help="One JSON document on stdout, all else on stderr."),
-    _option("--quiet", "-q", is_flag=True, help="Only results and errors."),
-    _option("--verbose", "-v", is_flag=True, help="Show tracebacks; with logs, Lambda's own lines."),
+    click.option("--profile", help="Profile of your AWS configuration."),
+    click.option("--endpoint-url", metavar="URL", help="Another AWS endpoint, such as an emulator's."),
+    click.option("--local", is_flag=True, help="Use the local AWS on this computer: no account, no Docker."),
+    click.option("--json", is_flag=True, help="One JSON document on stdout, all else on stderr."),
+    click.option("--quiet", "-q", is_flag=True, help="Only results and errors."),
+    click.option("--verbose", "-v", is_flag=True, help="Show tracebacks; with logs, Lambda's own lines."),
 )
 SETTINGS = (
-    _option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag for every resource; repeatable."),
-    _option(
+    click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag for every resource; repeatable."),
+    click.option(
         "--cors-origin",
         "cors_origins",
         multiple=True,
@@ -78,13 +69,17 @@ SETTINGS = (
         metavar="ORIGIN",
         help="Origin that browsers may call from; repeatable.",
     ),
-    _option("--memory", type=int, default=256, show_default=True, metavar="MB", help="The function's memory."),
-    _option("--timeout", type=int, default=10, show_default=True, metavar="S", help="The function's timeout."),
-    _option("--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="How long logs are kept."),
-    _option(
+    click.option("--memory", type=int, default=256, show_default=True, metavar="MB", help="The function's memory."),
+    click.option("--timeout", type=int, default=10, show_default=True, metavar="S", help="The function's timeout."),
+    click.option(
+        "--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="How long logs are kept."
+    ),
+    click.option(
         "--throttle-rate", type=int, default=100, show_default=True, metavar="N", help="Requests per second let in."
     ),
-    _option("--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Requests let in at once."),
+    click.option(
+        "--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Requests let in at once."
+    ),
 )
 
 
@@ -102,23 +97,44 @@ def file_defaults(group: click.Group, path: str) -> dict[str, dict[str, Any]]:
         return {}
     except (OSError, ValueError) as error:
         raise InvalidSetting(f"{path} can not be read.", f"{error}.", "It holds lines like: memory = 512") from None
-    options = {
-        option.removeprefix("--"): param
-        for command in group.commands.values()
-        for param in command.params
-        for option in param.opts
-        if option.startswith("--")
-    }
+    options = _options_of(group)
     if unknown := sorted(content.keys() - options.keys()):
         raise InvalidSetting(
             f"{path} has unknown keys: {', '.join(unknown)}.", todo=f"Known are: {', '.join(sorted(options))}."
         )
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        param = options[key]
-        many = getattr(param, "multiple", False)
-        values[param.name or key] = [value] if many and not isinstance(value, list) else value
-    return dict.fromkeys(group.commands, values)
+    values = {str(options[key].name): _checked(path, key, value, options[key]) for key, value in content.items()}
+    return _for_all_commands(group, values)
+
+
+def _options_of(group: click.Group) -> dict[str, click.Option]:
+    """Every option of every command below, by its long name without the dashes."""
+    found: dict[str, click.Option] = {}
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            found |= _options_of(command)
+        for param in command.params:
+            if isinstance(param, click.Option):
+                found |= {name.removeprefix("--"): param for name in param.opts if name.startswith("--")}
+    return found
+
+
+def _checked(path: str, key: str, value: Any, option: click.Option) -> Any:
+    """A value of the type that its option takes. Raises `InvalidSetting`."""
+    kinds = (
+        (bool,) if option.is_flag else {"integer": (int,), "float range": (int, float)}.get(option.type.name, (str,))
+    )
+    values = value if option.multiple and isinstance(value, list) else [value]
+    if any(not isinstance(one, kinds) or (isinstance(one, bool) and bool not in kinds) for one in values):
+        wanted = {bool: "true or false", int: "a whole number", str: "a string in quotes"}[kinds[0]]
+        raise InvalidSetting(f"{path}: {key} is {value!r}.", todo=f"Make it {wanted}.")
+    return values if option.multiple else value
+
+
+def _for_all_commands(group: click.Group, values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _for_all_commands(command, values) if isinstance(command, click.Group) else values
+        for name, command in group.commands.items()
+    }
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -74,7 +74,7 @@ def smoke_json(endpoint: str | None, checks: Sequence[Check], error: Problem | N
             "command": "smoke",
             "endpoint": endpoint,
             "ok": error is None and all(check.ok for check in checks),
-            "checks": [asdict(check) for check in checks],
+            "checks": [{**asdict(check), "ms": round(check.ms, 1)} for check in checks],
             "error": error.as_json() if error else None,
         }
     )
@@ -147,7 +147,11 @@ def drift_lines(drift: Drift) -> Iterator[str]:
 def _inline(value: Any) -> str:
     if value is None:
         return "none"
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return (
+        value
+        if value and isinstance(value, str)
+        else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    )
 
 
 def _pretty(value: Any) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from items_api.errors import Interrupted, Problem
+from items_api.errors import AwsUnreachable, Interrupted, LocalUnavailable, Problem, Unanswered, Unwritten
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Target:
         if self.local and (self.profile or self.endpoint_url):
             other = "--profile" if self.profile else "--endpoint-url"
             raise click.UsageError(f"--local has an account and an endpoint of its own: leave out {other}.")
-        if self.endpoint_url and not _URL.fullmatch(self.endpoint_url):
+        if self.endpoint_url and not _is_url(self.endpoint_url):
             raise click.UsageError(
                 f"--endpoint-url {self.endpoint_url!r} is no URL: write it like http://127.0.0.1:4566."
             )
@@ -67,6 +67,15 @@ class Target:
         }
         words = [word for option, value in given.items() if value for word in (option, value)]
         return "".join(f" {shlex.quote(word)}" for word in [*words, *(["--local"] if self.local else [])])
+
+
+def _is_url(text: str) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - only where an endpoint is given
+
+    try:
+        return bool(_URL.fullmatch(text)) and urlsplit(text).port != 0
+    except ValueError:
+        return False
 
 
 class Run:
@@ -145,11 +154,11 @@ class Run:
     def confirm(self, question: str) -> None:
         """Ask; without a terminal never ask. Raises `Problem` unless the answer is yes."""
         if not (sys.stdin and sys.stdin.isatty() and self.screen.is_terminal):
-            raise Problem(
+            raise Unanswered(
                 "Nothing was changed.", f"{question} There is no terminal to ask at.", "Add --yes if that is meant."
             )
         if not click.confirm(question, err=True):
-            raise Problem("Nothing was changed.", "The answer was no.")
+            raise Unanswered("Nothing was changed.", "The answer was no.")
 
     def work(self, stack: Stack, events: Generator[Progress | Outcome]) -> list[Outcome]:
         """Show steps at work; what became of them, in the tutorial's order."""
@@ -239,10 +248,10 @@ class Run:
         """The exit code, unless output was lost: a reader that went away (`| head`) wanted no more, a full disk did."""
         if self.screen.lost is None or self.screen.lost.errno == errno.EPIPE:
             return code
-        raise Problem(
-            "The work is done, but its output could not be written.",
+        raise Unwritten(
+            "The output could not be written.",
             f"{self.screen.lost.strerror}.",
-            f"Run items-api status{self.target.flags} to see what there is.",
+            f"Nothing else went wrong; items-api status{self.target.flags} shows what there is.",
         )
 
     def interrupted(self) -> Problem:
@@ -260,6 +269,9 @@ class Run:
 
     def fail(self, problem: Problem) -> None:
         """The block on stderr and, with --json, the document."""
+        if self.target.local and isinstance(problem, AwsUnreachable):
+            again = f"Run items-api {self.command}{self.target.flags} again, which starts it."
+            problem = LocalUnavailable("The local AWS has stopped answering.", f"{problem.what} {problem.why}", again)
         self.screen.problem(problem)
         if self.target.json:
             self.screen.document(self.failure(problem))

@@ -59,7 +59,8 @@ class Screen:
         """One short block on stderr, whatever else is quiet or JSON."""
         first, *rest = render.problem_lines(problem)
         for text in (f"Error: {first}", *(f"  {line}" for line in rest)):
-            self._write(sys.stderr, render.printable(text))
+            for line in _wrapped(render.printable(text), sys.stderr):
+                self._write(sys.stderr, line)
 
     def document(self, text: str) -> None:
         """The one JSON document on stdout."""
@@ -103,6 +104,20 @@ class Screen:
         # Python would try again at exit, and complain.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
+
+
+def _wrapped(text: str, stream: TextIO) -> list[str]:
+    """In a terminal, by words, so that prose reads well and no id, ARN or URL is broken."""
+    if not (stream and stream.isatty()):
+        return [text]
+    import shutil  # noqa: PLC0415
+    import textwrap  # noqa: PLC0415
+
+    width = max(40, shutil.get_terminal_size().columns)
+    indent = "        " if text.startswith("  ") else ""
+    return textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
 
 
 class Lines:

@@ -259,7 +259,19 @@ def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(
     assert (api["CorsConfiguration"]["AllowOrigins"], api["Tags"]["team"]) == (["https://a.example"], "web")
 
 
-@pytest.mark.parametrize(("content", "said"), [("memroy = 1", "memroy"), ("memory = ", "can not be read")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("memroy = 1", "memroy"),
+        ("memory = ", "can not be read"),
+        ("memory = 512.5", "memory is 512.5"),
+        ("memory = true", "memory is True"),
+        ("memory = [512]", "a whole number"),
+        ("local = 1", "true or false"),
+        ("name = 5", "a string in quotes"),
+        ("tag = [1]", "a string in quotes"),
+    ],
+)
 def test_a_file_that_is_wrong_is_named(run: Run, tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "items-api.toml").write_text(content)
     result = run("status")
@@ -303,3 +315,26 @@ def test_down_asks_without_a_count_where_the_table_can_not_be_read(run: Run, ses
         "dynamodb.Scan", 1, Refusal("ResourceNotFoundException", "Requested resource not found", 400), times=9
     )
     assert "they were not counted" in document(run("down", "--json"))["error"]["why"]
+
+
+def test_every_option_reads_a_variable_and_a_key(run: Run, tmp_path: Path) -> None:
+    run("up")
+    assert run("down", env={"ITEMS_API_YES": "1"}).exit_code == 0
+    run("up")
+    (tmp_path / "items-api.toml").write_text("yes = true\n")
+    assert run("down").exit_code == 0
+    assert run("logs", env={"ITEMS_API_SINCE": "yesterday-ish"}).exit_code == 2
+
+
+def test_down_says_whose_the_role_is_and_that_it_looked_for_its_own_only(run: Run) -> None:
+    run("up", "--region", "eu-west-1")
+    output = run("down", "--yes").stdout
+    assert "left alone: The IAM role items-api-role belongs to the stack items of region eu-west-1." in output
+    assert "Nothing of this stack is left." in output
+
+
+def test_a_dry_run_and_status_end_with_what_to_make_of_them(run: Run) -> None:
+    run("up")
+    assert "Dry run: 1 of 6 would change. Nothing was written." in run("up", "--dry-run", "--memory", "512").stdout
+    assert "what is there → what is configured" in run("status", "--memory", "512").stdout
+    assert "→" not in run("status").stdout

@@ -40,11 +40,8 @@ to_file = output_option("stdout")
 
 
 @click.group(cls=Commands)
-@click.pass_context
-def export(ctx: click.Context) -> None:
+def export() -> None:
     """The stack in other words, without asking AWS."""
-    # What items-api.toml says counts for every command, and click hands it down by the commands' names.
-    ctx.default_map = dict.fromkeys(export.commands, ctx.default_map)
 
 
 @export.command()

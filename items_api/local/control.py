@@ -188,6 +188,7 @@ def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
     _require_ministack()
     note = _crash_note(place)
     say("Starting the local AWS.")
+    crashed = read_json(place.process) if note else None
     _prepare(place)
     with place.log.open("xb") as log:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
@@ -199,11 +200,11 @@ def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
             env=server_environment(os.environ),
             check=False,
         )
-    if done.returncode == PORT_TAKEN:
-        raise _port_taken(place)
     running = _running(place, note) if done.returncode == 0 else None
     if running is None:
-        raise _died(place)
+        if crashed:  # who starts it at last shall still be told
+            write_json(place.process, crashed)
+        raise _port_taken(place) if done.returncode == PORT_TAKEN else _died(place)
     return running
 
 
@@ -222,6 +223,11 @@ def _prepare(place: Place) -> None:
     import secrets  # noqa: PLC0415 - costs 10 ms, which only a start shall pay
 
     settings = read_json(place.settings) or {}
+    port = settings.get("port")
+    if port is not None and not (type(port) is int and 0 < port < 65536):  # noqa: PLR2004 - TCP's ports
+        raise LocalUnavailable(
+            f"{place.settings} names a port that is none: {port!r}.", todo="Make it a number from 1 to 65535."
+        )
     settings.setdefault("access_key", f"LOCAL{secrets.token_hex(16).upper()}")
     settings.setdefault("secret_key", secrets.token_hex(20))
     write_json(place.settings, settings)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from items_api.command import Command
-from items_api.errors import Interrupted, Problem
+from items_api.errors import Interrupted, NoStack
 from items_api.options import target_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from items_api.errors import Problem
     from items_api.observe.logs import Event
     from items_api.run import Run
 
@@ -60,7 +61,7 @@ def start_of(text: str, now: float) -> int:
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes in, until Ctrl-C. With --json: a stream.")
 @click.option("--filter", "text", metavar="TEXT", help="Only lines that contain this text, as they stand in the log.")
-@click.option("--errors", is_flag=True, help="Only 5xx replies and what Lambda says of failures.")
+@click.option("--errors", is_flag=True, help="Only lines that tell of a failure: 5xx, causes, Lambda's own.")
 def logs(run: Run, *, since: int, follow: bool, text: str | None, errors: bool) -> int:
     """Show the function's log, one line a request."""
     from items_api.observe import lines  # noqa: PLC0415
@@ -88,7 +89,7 @@ def _events(run: Run, since: int, *, follow: bool) -> Iterator[Event]:
     todo = f"Run items-api up{run.target.flags} first."
     stack = run.open()
     if stack is None:
-        raise Problem(f"There is no stack {run.target.name} to read logs of.", "The local AWS holds nothing.", todo)
+        raise NoStack(f"There is no stack {run.target.name} to read logs of.", "The local AWS holds nothing.", todo)
     tail = Tail(stack.aws, stack.settings.log_group_name, since, todo=todo)
     return tail.follow() if follow else tail.read()
 
@@ -112,5 +113,5 @@ def _show(run: Run, events: Iterator[Event], since: int, *, follow: bool) -> int
             return Interrupted.exit_code
         raise
     if not shown:
-        run.screen.line(f"Nothing of that since {lines.local_time(since)}. A line comes in seconds after its request.")
+        run.screen.line(f"Nothing since {lines.local_time(since)}. A line comes in seconds after its request.")
     return DONE

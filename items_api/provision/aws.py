@@ -44,6 +44,7 @@ _CONFIG = Config(
 _READS = ("describe_", "filter_", "get_", "list_", "scan")
 _LONGEST_PASSING = 120.0  # seconds
 _ATTEMPTS_WITHOUT_ANSWER = 4
+_LONGEST_SILENCE = 45.0  # seconds: of what does not answer at all, two timeouts are enough
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
@@ -211,7 +212,7 @@ class Aws:
             except (ClientError, *LOST) as error:
                 if is_unclear(error):
                     unclear += 1
-                    worth = unclear < unclear_attempts
+                    worth = unclear < unclear_attempts and self.now() - started < _LONGEST_SILENCE
                 else:
                     refused += 1
                     worth = is_passing(error)

@@ -174,8 +174,8 @@ class Stack:
         if found is None:
             return _outcome(step, change=Change.ABSENT)
         if not step.is_ours(found):
-            left = f"left alone: this {step.title} does not carry the stack's tags"
-            return replace(_outcome(step, change=Change.SKIPPED), notes=(left,))
+            left = step.foreign(found)
+            return replace(_outcome(step, change=Change.SKIPPED), notes=(f"left alone: {left.what}",))
         if kept:
             return replace(_outcome(step, change=Change.SKIPPED), notes=("kept, with its data, as asked",))
         step.delete(found)

@@ -174,11 +174,8 @@ class Step(ABC):
             return []
         if name in self.documents or not (isinstance(have, dict) and isinstance(want, dict)):
             return [Drift(name, have, want)]
-        return [
-            Drift(f"{name}.{key}", have.get(key), want.get(key))
-            for key in {**want, **have}
-            if have.get(key) != want.get(key)
-        ]
+        both = {**want, **have}
+        return [d for key in both for d in self._differences(f"{name}.{key}", have.get(key), want.get(key))]
 
     def notes(self, found: Found, drift: tuple[Drift, ...]) -> tuple[str, ...]:  # noqa: ARG002
         """What else is to be known of it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from socket import gaierror
 from typing import TYPE_CHECKING
 
-from items_api.smoke.api import Api, Unexpected, compact, path_of, want_status
+from items_api.smoke.api import Api, Unexpected, compact, parsed, path_of, want_status
 from items_api.smoke.contract import CLAIMS, TUTORIAL
 from items_api.smoke.curl import NO_ANSWER, Connection, Request, Response, parse_endpoint
 
@@ -132,6 +132,8 @@ def _await_answer(api: Api, wait: float, clock: Callable[[], float], sleep: Call
 def _probe(api: Api) -> None:
     listing = api.send("GET", "/items?limit=1")
     want_status(listing, 200)
+    if not isinstance(parsed(listing), list):
+        raise Unexpected("This is no items API: GET /items answers with no JSON array. Nothing more was checked.")
     shown = api.request
     item_id = api.new_id("probe")
     for method, body in (("PUT", compact({"itemId": item_id})), ("GET", None), ("DELETE", None)):

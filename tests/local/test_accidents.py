@@ -63,13 +63,14 @@ def test_up_killed_at_any_moment_is_finished_by_up_and_removed_by_down(cli: Cli)
     assert {resource["state"] for resource in cli.json("status")["resources"]} == {"missing"}
 
 
-def test_ctrl_c_says_what_there_is_and_what_to_do(cli: Cli) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_what_there_is_and_what_to_do(cli: Cli, ending: signal.Signals) -> None:
     cli.ok("up", "--name", "other")
     process = begin(cli, "up")
     assert process.stdout
     for line in process.stdout:
         if "created" in line:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(ending)
             break
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -141,3 +142,43 @@ def test_an_endpoint_that_is_not_aws_ends_in_one_block(body: bytes, tmp_path: Pa
     assert "--endpoint-url" in done.stderr
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
+
+
+def test_wrong_usage_is_a_document_too_where_one_is_asked_for(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "items_api", "up", "--json", "--memory", "abc"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["command"], document["error"]["type"]) == (2, "up", "InvalidSetting")
+    assert "abc" in document["error"]["what"]
+
+
+def test_help_into_a_full_disk_is_no_traceback(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "items_api", "--help"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: the output could not be written: No space left on device.\n",
+    )
+
+
+def test_a_local_aws_that_dies_under_a_command_is_named(cli: Cli) -> None:
+    cli.ok("up")
+    process = begin(cli, "logs", "--follow")
+    time.sleep(1.5)
+    cli.kill()
+    _, errors = process.communicate(timeout=90)
+    assert (process.returncode, "The local AWS has stopped answering" in errors) == (1, True)

@@ -78,7 +78,7 @@ def test_errors_leaves_out_what_went_well(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.usefixtures("written")
 def test_nothing_found_is_said_and_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--since", "30s") == 0
-    assert capsys.readouterr().out.splitlines()[1].startswith("Nothing of that since ")
+    assert capsys.readouterr().out.splitlines()[1].startswith("Nothing since ")
 
 
 @pytest.mark.usefixtures("written")

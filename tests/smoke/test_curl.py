@@ -45,7 +45,7 @@ class Echo(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.send_header("X-Two-Words", "a")
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(b"[]")
         self.close_connection = self.path == "/bye"
 
     do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - BaseHTTPRequestHandler's names
@@ -103,7 +103,7 @@ def test_the_tutorials_post_is_sent_as_plain_curl_sends_it(
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert headers["Accept"] == "*/*"
     assert body == b'{"itemId":"1","name":"Widget"}'
-    assert (response.status, response.headers["x-two-words"], response.body) == (200, "a", b"ok")
+    assert (response.status, response.headers["x-two-words"], response.body) == (200, "a", b"[]")
     assert request.curl() == f"""curl -X POST {endpoint}/items -d '{{"itemId":"1","name":"Widget"}}'"""
 
 
