@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import sys
 import time
 from contextlib import closing, suppress
@@ -37,9 +36,17 @@ WATCH_SECONDS = 5.0
 LOOKS_A_METRIC = 12  # metrics cost money to ask for and change by the minute
 
 
+def _terminal_width() -> int:
+    """Columns for help texts, 100 at most. click would ask shutil, whose import is a twentieth of what --help takes."""
+    try:
+        return min(100, int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size().columns or 80)
+    except (OSError, ValueError):
+        return 80
+
+
 @click.group(
     cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _terminal_width()},
     epilog="Every option also reads ITEMS_API_<OPTION> and items-api.toml in this folder. "
     "Start with: items-api up --local",
 )
@@ -241,8 +248,6 @@ cli.add_command(export)
 
 def main() -> None:
     """The program: every way out of `cli` turned into an exit code."""
-    # Who ends a job in CI means what Ctrl-C means.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli.main(prog_name="items-api", standalone_mode=False)
     except click.ClickException as error:

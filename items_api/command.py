@@ -25,6 +25,12 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it; what it returns is the exit code."""
+        import signal  # noqa: PLC0415 - nothing that --help needs
+        import threading  # noqa: PLC0415
+
+        if threading.current_thread() is threading.main_thread():
+            # Who ends a job in CI means what Ctrl-C means.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             code = super().invoke(ctx)
             ctx.exit(ctx.obj.ended(code))

@@ -10,10 +10,11 @@ import click
 
 from items_api.errors import InvalidSetting
 from items_api.run import Run, Target
-from items_api.settings import Settings, parse_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from items_api.settings import Settings
 
 FILE = "items-api.toml"
 
@@ -153,10 +154,12 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the stack's settings, as a function of the region, in its `settings_in` parameter."""
-    names = [f.name for f in fields(Settings) if f.name not in ("name", "region")]
 
     @wraps(command)
     def wrapper(run: Run, **values: Any) -> Any:
+        from items_api.settings import Settings, parse_tags  # noqa: PLC0415 - a twentieth of what --help takes
+
+        names = [f.name for f in fields(Settings) if f.name not in ("name", "region")]
         chosen = {name: values.pop(name) for name in names}
         chosen["tags"] = parse_tags(chosen["tags"])
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from items_api.errors import AwsUnreachable, Interrupted, LocalUnavailable, Problem, Unanswered, Unwritten
-from items_api.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -27,9 +26,10 @@ if TYPE_CHECKING:
     from items_api.provision.stack import Stack
     from items_api.provision.step import Outcome, Progress
     from items_api.screen import Screen
+    from items_api.settings import Settings
 
 LOCAL_REGION = "us-east-1"
-_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+_URL = r"https?://[^\s/?#]+(/[^\s?#]*)?"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _is_url(text: str) -> bool:
     from urllib.parse import urlsplit  # noqa: PLC0415 - only where an endpoint is given
 
     try:
-        return bool(_URL.fullmatch(text)) and urlsplit(text).port != 0
+        return bool(re.fullmatch(_URL, text)) and urlsplit(text).port != 0
     except ValueError:
         return False
 
@@ -100,6 +100,8 @@ class Run:
         `settings_in` makes the settings of a region. They are checked before anything is started or asked. With
         `explain` every write is shown as the `aws` line that does the same.
         """
+        from items_api.settings import Settings  # noqa: PLC0415
+
         make = settings_in or (lambda region: Settings(name=self.target.name, region=region))
         make(self.target.region or LOCAL_REGION)
         account = self.account(start=start)

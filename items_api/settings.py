@@ -24,10 +24,11 @@ THROTTLE_RATE = (1, 10_000)
 THROTTLE_BURST = (1, 5_000)
 MAX_TAGS = 50  # on any AWS resource
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
-_TAG = re.compile(r"[\w .:/=+\-@]*")
-_ORIGIN_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
+# Patterns, compiled when first used: four of them would be a tenth of what --help takes.
+_NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"
+_TAG = r"[\w .:/=+\-@]*"
+_ORIGIN_HOST = r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]"
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Arns:
 
 
 def check_name(name: str) -> None:
-    if not _NAME.fullmatch(name) or len(name) > 40:  # noqa: PLR2004 - stated in the message
+    if not re.fullmatch(_NAME, name) or len(name) > 40:  # noqa: PLR2004 - stated in the message
         raise InvalidSetting(
             f"--name {name!r} can not name a stack.",
             "Every AWS name is derived from it.",
@@ -159,7 +160,7 @@ def check_name(name: str) -> None:
 
 
 def check_region(region: str) -> None:
-    if not _REGION.fullmatch(region):
+    if not re.fullmatch(_REGION, region):
         raise InvalidSetting(
             f"--region {region!r} is not the name of an AWS region.", todo="Use one like us-east-1 or eu-central-1."
         )
@@ -182,7 +183,7 @@ def _suggest_name(name: str) -> str:
     # A boundary between a small and a capital letter is a word's end: TeamTodo -> team-todo.
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", name).lower())
     candidate = "-".join(words)[:40].strip("-")
-    return candidate if _NAME.fullmatch(candidate) else "team-todo"
+    return candidate if re.fullmatch(_NAME, candidate) else "team-todo"
 
 
 def _check_range(option: str, value: int, bounds: tuple[int, int], unit: str) -> None:
@@ -220,7 +221,7 @@ def _check_tags(tags: Mapping[str, str]) -> None:
             raise InvalidSetting(f"{shown} is refused by AWS.", "Keys that start with aws: are its own.", "Rename it.")
         # The strictest service sets the rule, so that one tag set fits all:
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-        if not 1 <= len(key) <= 128 or len(value) > 256 or not _TAG.fullmatch(key) or not _TAG.fullmatch(value):  # noqa: PLR2004
+        if not 1 <= len(key) <= 128 or len(value) > 256 or not re.fullmatch(_TAG, key) or not re.fullmatch(_TAG, value):  # noqa: PLR2004
             raise InvalidSetting(
                 f"{shown} is not a tag that every AWS service takes.",
                 todo="Use letters, digits, spaces and _ . : / = + - @; a key of 1 to 128, a value of up to 256.",
@@ -263,7 +264,7 @@ def _check_origin(origin: str) -> None:
     if "@" in parts.netloc:
         raise refuse("An origin has no user name.")
     host = parts.netloc.removesuffix(f":{port}") if port else parts.netloc
-    if not _ORIGIN_HOST.fullmatch(host):
+    if not re.fullmatch(_ORIGIN_HOST, host):
         raise refuse("The host is not written as a browser sends it: lower-case letters, digits, dots and hyphens.")
     if port == {"http": 80, "https": 443}[parts.scheme]:
         raise refuse("A browser leaves the default port out, so this would never match.")

@@ -10,7 +10,6 @@ from items_api.command import Commands
 from items_api.errors import InvalidSetting
 from items_api.options import settings_options, target_options
 from items_api.run import LOCAL_REGION
-from items_api.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from items_api.errors import Problem
     from items_api.run import Run
+    from items_api.settings import Settings
 
     SettingsIn = Callable[[str], Settings]
 
@@ -96,6 +96,8 @@ def deployer_policy(run: Run, *, account: str, output: str | None, force: bool) 
 
     if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
         raise InvalidSetting(f"--account {account!r} is not an account's id.", todo="It has 12 digits.")
+    from items_api.settings import Settings  # noqa: PLC0415
+
     settings = _settings(run, lambda region: Settings(name=run.target.name, region=region))
     return _write_document(run, deployer.policy(settings, account), output, force=force)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from items_api.run import Run
 
 DONE = 0
-_AGE = re.compile(r"(\d{1,9})([smhd])")
+_AGE = r"(\d{1,9})([smhd])"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -35,7 +35,7 @@ def start_of(text: str, now: float) -> int:
     Raises:
         click.BadParameter: it is neither, or lies in the future.
     """
-    if age := _AGE.fullmatch(text):
+    if age := re.fullmatch(_AGE, text):
         return max(0, int(1000 * (now - int(age[1]) * _SECONDS[age[2]])))
     try:
         moment = datetime.fromisoformat(text).timestamp()
