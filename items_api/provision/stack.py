@@ -211,7 +211,7 @@ class Stack:
                         yield self.outcomes[event]
                     else:
                         yield event
-            except BaseException:
+            except BaseException:  # Ctrl-C, or the caller closed the generator: nobody waits for the workers any more
                 self.aws.stop()
                 raise
 

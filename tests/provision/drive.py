@@ -59,3 +59,18 @@ def changes(outcomes: dict[str, Outcome]) -> set[Change | None]:
 
 def errors(outcomes: dict[str, Outcome]) -> list[str]:
     return [str(outcome.error) for outcome in outcomes.values() if outcome.error]
+
+
+def protect(world: AwsWorld, route_key: str) -> None:
+    """By hand: a JWT authorizer on one route of the stack's API."""
+    gateway = world.boto("apigatewayv2")
+    api = gateway.get_apis()["Items"][0]["ApiId"]
+    authorizer = gateway.create_authorizer(
+        ApiId=api,
+        Name="gate",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]},
+    )["AuthorizerId"]
+    route = next(r for r in gateway.get_routes(ApiId=api)["Items"] if r["RouteKey"] == route_key)
+    gateway.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="JWT", AuthorizerId=authorizer)

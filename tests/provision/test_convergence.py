@@ -11,7 +11,7 @@ import pytest
 
 from items_api.settings import Settings
 from tests.aws_model import AwsWorld, Fault, VirtualClock
-from tests.provision.drive import ACCOUNT, changes, down, errors, new_process, states, up
+from tests.provision.drive import ACCOUNT, changes, down, errors, new_process, protect, states, up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,15 +180,7 @@ def add_route_integration_stage_authorizer(world: AwsWorld) -> None:
     )["IntegrationId"]
     gateway.create_route(ApiId=api, RouteKey="ANY /admin", Target=f"integrations/{integration}")
     gateway.create_stage(ApiId=api, StageName="test")
-    authorizer = gateway.create_authorizer(
-        ApiId=api,
-        Name="gate",
-        AuthorizerType="JWT",
-        IdentitySource=["$request.header.Authorization"],
-        JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]},
-    )["AuthorizerId"]
-    route = next(r for r in gateway.get_routes(ApiId=api)["Items"] if r["RouteKey"] == "POST /items")
-    gateway.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="JWT", AuthorizerId=authorizer)
+    protect(world, "POST /items")
 
 
 def lift_throttle(world: AwsWorld) -> None:

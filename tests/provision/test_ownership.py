@@ -12,7 +12,7 @@ import pytest
 from items_api.errors import CannotChange, NotOurs
 from items_api.provision.policies import trust_policy
 from items_api.settings import Settings
-from tests.provision.drive import ACCOUNT, down, errors, new_process, states, up
+from tests.provision.drive import ACCOUNT, down, errors, new_process, protect, states, up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,20 +218,6 @@ def test_what_turns_foreign_between_the_plan_and_a_second_look_is_not_taken(aws_
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"owner": "bob"}
 
 
-def add_authorizer(world: AwsWorld) -> None:
-    gateway = world.boto("apigatewayv2")
-    api = gateway.get_apis()["Items"][0]["ApiId"]
-    authorizer = gateway.create_authorizer(
-        ApiId=api,
-        Name="gate",
-        AuthorizerType="JWT",
-        IdentitySource=["$request.header.Authorization"],
-        JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]},
-    )["AuthorizerId"]
-    route = next(r for r in gateway.get_routes(ApiId=api)["Items"] if r["RouteKey"] == "GET /items")
-    gateway.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="JWT", AuthorizerId=authorizer)
-
-
 def disable_endpoint(world: AwsWorld) -> None:
     gateway = world.boto("apigatewayv2")
     gateway.update_api(ApiId=gateway.get_apis()["Items"][0]["ApiId"], DisableExecuteApiEndpoint=True)
@@ -251,7 +237,7 @@ def narrow_methods(world: AwsWorld) -> None:
 @pytest.mark.parametrize(
     ("close", "said"),
     [
-        (add_authorizer, "let anybody call GET /items, which asks for JWT"),
+        (lambda world: protect(world, "GET /items"), "let anybody call GET /items, which asks for JWT"),
         (disable_endpoint, "open the API's endpoint, which is switched off"),
         (remove_cors, "let browsers of other origins call"),
         (narrow_methods, "let browsers use the methods DELETE, POST, PUT"),
