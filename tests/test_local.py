@@ -212,6 +212,8 @@ def test_stopping_what_does_not_run_is_no_error(home: Path) -> None:
 def test_one_that_does_not_stop_is_an_error_and_is_not_killed(home: Path) -> None:
     running = local.ensure_running(home)
     os.kill(running.pid, signal.SIGSTOP)
+    # The signal is only on its way yet; "T" is a process that stands.
+    eventually(lambda: Path(f"/proc/{running.pid}/stat").read_text().rpartition(") ")[2].startswith("T"))
     with pytest.raises(LocalUnavailable) as caught:
         local.stop(home, patience=0.1)
     assert str(caught.value) == (
