@@ -81,7 +81,7 @@ def up(run: Run, settings_in: SettingsIn, *, dry_run: bool, adopt: bool, explain
         changing = sum(outcome.change != "unchanged" for outcome in plan)
         run.screen.line(f"Dry run: {changing} of {len(plan)} would change. Nothing was written.")
         run.report(plan, ok=True, endpoint=stack.endpoint)
-        return DIFFERS if any(outcome.change != "unchanged" for outcome in plan) else DONE
+        return DIFFERS if changing else DONE
     run.preview(plan)
     if (weakenings := stack.weakenings(plan)) and not yes:
         run.confirm(f"This would {'; and '.join(weakenings)}. Go on?")

@@ -97,7 +97,7 @@ class Connection:
             connection.request(request.method, path, body, headers)
             reply = connection.getresponse()
             content = reply.read()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: half an answer would be taken for the next one's
             connection.close()
             raise
         self._connection = connection
