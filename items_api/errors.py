@@ -1,31 +1,39 @@
 """Every error a user can meet: what failed, why, and what to do next.
 
     Problem
-    ├── InvalidSetting     a setting that AWS would refuse, found before the first call
-    ├── NoCredentials      nothing to sign requests with
-    ├── LocalUnavailable   the local AWS is missing, cannot start or is not running
-    ├── AwsRefused         AWS answered with an error that waiting does not cure
-    │   ├── AccessDenied   ... because the caller lacks a permission
-    │   └── Vanished       ... because what was there a moment ago is gone: another command is at work
-    ├── AwsUnreachable     no usable answer: no network, wrong region, garbage, or silence
-    ├── NotOurs            a resource of that name exists and does not carry the stack's tags
-    ├── CannotChange       a difference that AWS does not change in place
-    ├── NoStack            there is nothing of that name to work on
-    ├── Unanswered         a question with nobody to answer it, or the answer was no
-    ├── Unwritten          the output had nowhere to go
-    ├── NotSettled         a condition of AWS did not come true in time
-    ├── Interrupted        Ctrl-C; what exists is said
-    └── Bug                anything else that was raised: this tool's fault
+    ├── InvalidSetting      a value that AWS would reject, found before the first call
+    ├── NoCredentials       there is nothing to sign requests with
+    ├── LocalUnavailable    the local AWS is not installed, cannot start or is not running
+    ├── AwsRefused          AWS returned an error that retrying does not fix
+    │   ├── AccessDenied    the caller lacks a permission
+    │   └── DeletedMeanwhile  a resource disappeared while the command was working on it
+    ├── AwsUnreachable      no usable response: no network, wrong region, garbage or a timeout
+    ├── ForeignResource     a resource has the stack's name but not its tags
+    ├── CannotChange        AWS cannot make this change in place
+    ├── NoStack             there is no stack with this name
+    ├── NotConfirmed        a question was answered with no, or there was no terminal to ask in
+    ├── OutputFailed        the output could not be written
+    ├── TimedOut            AWS did not reach the expected state in time
+    ├── Interrupted         Ctrl-C or SIGTERM; the message lists what exists
+    └── Bug                 any other exception: a defect in this tool
 
-A `Problem` ends in one short block on stderr and exit code 1 (2 for `InvalidSetting`, which is a usage error; 130 for
-`Interrupted`); its traceback is shown with --verbose.
+A `Problem` ends a command with one block on stderr and exit code 1 (`InvalidSetting`: 2, like any usage error;
+`Interrupted`: 130). --verbose adds the traceback.
 """
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # importing `typing` would slow down --help
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
-class Problem(Exception):  # noqa: N818 - it is what the user reads, and they read "problem"
-    """What failed, why, and what to do next: three sentences for the person at the terminal."""
+
+class Problem(Exception):  # noqa: N818 - users read "problem", not "error"
+    """What failed, why, and what to do next, in full sentences.
+
+    `known` holds keys of the command's JSON document that were known when the problem occurred.
+    """
 
     exit_code = 1
 
@@ -34,6 +42,7 @@ class Problem(Exception):  # noqa: N818 - it is what the user reads, and they re
         self.what = what
         self.why = why
         self.todo = todo
+        self.known: Mapping[str, Any] = {}
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.what, self.why, self.todo) if part)
@@ -62,7 +71,7 @@ class AccessDenied(AwsRefused):
     pass
 
 
-class Vanished(AwsRefused):
+class DeletedMeanwhile(AwsRefused):
     pass
 
 
@@ -70,7 +79,7 @@ class AwsUnreachable(Problem):
     pass
 
 
-class NotOurs(Problem):
+class ForeignResource(Problem):
     pass
 
 
@@ -82,15 +91,15 @@ class NoStack(Problem):
     pass
 
 
-class Unanswered(Problem):
+class NotConfirmed(Problem):
     pass
 
 
-class Unwritten(Problem):
+class OutputFailed(Problem):
     pass
 
 
-class NotSettled(Problem):
+class TimedOut(Problem):
     pass
 
 

@@ -1,39 +1,41 @@
-"""What a stack shall be: every setting, checked before the first AWS call, and every name derived from them."""
+"""The desired state of a stack: every setting, validated before the first AWS call, and every derived name."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from items_api.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# CloudWatch Logs accepts these and no others:
+# The values that CloudWatch Logs accepts:
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 MEMORY_MB = (128, 10_240)
-# An HTTP API gives up after 30 s, so a longer function could only ever work for nobody.
+# An HTTP API stops waiting after 30 s, so a longer timeout would have no effect.
 TIMEOUT_SECONDS = (1, 30)
-# The account's default throttle on an HTTP API; more has no effect.
+# The default limits of an account; higher values have no effect.
 THROTTLE_RATE = (1, 10_000)
 THROTTLE_BURST = (1, 5_000)
 MAX_TAGS = 50  # on any AWS resource
 
-# Patterns, compiled when first used: four of them would be a tenth of what --help takes.
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"
-_TAG = r"[\w .:/=+\-@]*"
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+_TAG_KEY = r"[\w .:/=+\-@]{1,128}"
+_TAG_VALUE = r"[\w .:/=+\-@]{0,256}"
 _ORIGIN_HOST = r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One stack, as the user wants it. Construction checks every value and raises `InvalidSetting`.
+    """The desired state of one stack. The constructor validates every value and raises `InvalidSetting`.
 
     Units: memory in MB, timeout in seconds, log retention in days, throttle rate in requests per second,
     throttle burst in requests.
@@ -55,7 +57,7 @@ class Settings:
         _check_tags(self.tags)
         _check_origins(self.cors_origins)
         _check_range("--memory", self.memory, MEMORY_MB, "MB")
-        _check_range("--timeout", self.timeout, TIMEOUT_SECONDS, "seconds (an HTTP API waits no longer)")
+        _check_range("--timeout", self.timeout, TIMEOUT_SECONDS, "seconds, the longest that an HTTP API waits")
         _check_retention(self.log_retention)
         _check_range("--throttle-rate", self.throttle_rate, THROTTLE_RATE, "requests per second")
         _check_range("--throttle-burst", self.throttle_burst, THROTTLE_BURST, "requests")
@@ -91,12 +93,17 @@ class Settings:
 
     @property
     def owner_tags(self) -> dict[str, str]:
-        """The tags that make a resource this stack's: without all of them nothing is changed or deleted."""
+        """The tags that mark a resource as this stack's. A resource without all of them is not changed or deleted."""
         return {"managed-by": "items-api", "items-api:stack": self.name, "items-api:region": self.region}
 
     @property
     def all_tags(self) -> dict[str, str]:
         return {**self.tags, **self.owner_tags}
+
+    @property
+    def tag_list(self) -> list[dict[str, str]]:
+        """`all_tags` in the form that DynamoDB and IAM take."""
+        return [{"Key": key, "Value": value} for key, value in self.all_tags.items()]
 
     @property
     def partition(self) -> str:
@@ -107,7 +114,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Arns:
-    """The ARNs of a stack's resources in one account: all but the API's are known before anything exists."""
+    """The ARNs of a stack's resources in one account. All but the API's are known before anything exists."""
 
     settings: Settings
     account: str
@@ -125,7 +132,7 @@ class Arns:
 
     @property
     def log_group(self) -> str:
-        """Without the `:*` that log streams need and the tag operations refuse."""
+        """Without the `:*` that log streams need and the tag operations reject."""
         return self._arn("logs", f"log-group:{self.settings.log_group_name}")
 
     @property
@@ -139,22 +146,22 @@ class Arns:
         return f"{self.api(api_id)}/stages/{stage}"
 
     def invoke_source(self, api_id: str) -> str:
-        """Every stage, method and path of one API: what the invoke permission names as its source."""
+        """Every stage, method and path of one API: the source in the invoke permission."""
         return self._arn("execute-api", f"{api_id}/*")
 
 
 def check_name(name: str) -> None:
     if not re.fullmatch(_NAME, name) or len(name) > 40:  # noqa: PLR2004 - stated in the message
         raise InvalidSetting(
-            f"--name {name!r} can not name a stack.",
-            "Every AWS name is derived from it.",
-            "Use lower-case words joined by single hyphens, starting with a letter, at most 40 characters: "
-            f"{_suggest_name(name)}.",
+            f"--name {name!r} is not a valid stack name.",
+            "All AWS names are derived from it.",
+            "Use at most 40 characters: lowercase words that are joined by single hyphens and start with a letter, "
+            f"such as {_suggest_name(name)}.",
         )
     if len(name.replace("-", "")) < 3:  # noqa: PLR2004 - stated in the message
         raise InvalidSetting(
             f"--name {name!r} is too short.",
-            "DynamoDB wants table names of at least 3 characters, and the table is named after the stack.",
+            "The table is named after the stack, and DynamoDB table names have at least 3 characters.",
             "Use at least 3 letters or digits.",
         )
 
@@ -162,25 +169,25 @@ def check_name(name: str) -> None:
 def check_region(region: str) -> None:
     if not re.fullmatch(_REGION, region):
         raise InvalidSetting(
-            f"--region {region!r} is not the name of an AWS region.", todo="Use one like us-east-1 or eu-central-1."
+            f"--region {region!r} is not an AWS region name.", todo="Use a name like us-east-1 or eu-central-1."
         )
 
 
 def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
-    """`k=v` strings as a dict; a value may hold further `=`, a repeated key is refused."""
+    """`k=v` strings as a dict. A value may contain `=`; a repeated key raises `InvalidSetting`."""
     tags: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidSetting(f"--tag {pair!r} is not a tag.", todo="Write it as key=value: --tag team=web.")
+            raise InvalidSetting(f"--tag {pair!r} is not a tag.", todo="Write it as KEY=VALUE: --tag team=web.")
         if key in tags:
-            raise InvalidSetting(f"--tag {key!r} is given twice.", todo="Give each key once.")
+            raise InvalidSetting(f"--tag {key!r} is given twice.", todo="Use each key once.")
         tags[key] = value
     return tags
 
 
 def _suggest_name(name: str) -> str:
-    # A boundary between a small and a capital letter is a word's end: TeamTodo -> team-todo.
+    # A capital letter after a lowercase one starts a new word: TeamTodo -> team-todo.
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", name).lower())
     candidate = "-".join(words)[:40].strip("-")
     return candidate if re.fullmatch(_NAME, candidate) else "team-todo"
@@ -196,46 +203,47 @@ def _check_retention(days: int) -> None:
     if days not in RETENTION_DAYS:
         near = sorted(sorted(RETENTION_DAYS, key=lambda allowed: abs(allowed - days))[:2])
         raise InvalidSetting(
-            f"--log-retention {days} is not a number of days that CloudWatch Logs knows.",
-            todo=f"Nearest are {near[0]} and {near[1]}; all: {', '.join(map(str, RETENTION_DAYS))}.",
+            f"--log-retention {days} is not a retention period that CloudWatch Logs supports.",
+            todo=f"The nearest are {near[0]} and {near[1]} days; all are: {', '.join(map(str, RETENTION_DAYS))}.",
         )
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > MAX_TAGS - 4:
         raise InvalidSetting(
-            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} and up to 4 are this tool's own."
+            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} tags, and this tool uses 4 of them."
         )
     if len({key.lower() for key in tags}) < len(tags):
         raise InvalidSetting(
-            f"--tag keys differ only in case: {', '.join(tags)}.", "IAM takes them for the same.", "Keep one of them."
+            f"--tag keys differ only in case: {', '.join(tags)}.", "To IAM they are the same.", "Keep one of them."
         )
     for key, value in tags.items():
         shown = f"--tag {key}={value}"
-        # IAM tells keys apart without regard to case, and the strictest service sets the rule for all.
+        # IAM ignores the case of keys, and the strictest service sets the rule for all.
         if key.lower() == "managed-by" or key.lower().startswith("items-api:"):
             raise InvalidSetting(
-                f"{shown} is not yours to set.", "That key tells whose a resource is.", "Use another key."
+                f"{shown} uses a reserved key.", "This tool uses it to recognize its resources.", "Use another key."
             )
         if key.lower().startswith("aws:"):
-            raise InvalidSetting(f"{shown} is refused by AWS.", "Keys that start with aws: are its own.", "Rename it.")
-        # The strictest service sets the rule, so that one tag set fits all:
-        # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-        if not 1 <= len(key) <= 128 or len(value) > 256 or not re.fullmatch(_TAG, key) or not re.fullmatch(_TAG, value):  # noqa: PLR2004
             raise InvalidSetting(
-                f"{shown} is not a tag that every AWS service takes.",
-                todo="Use letters, digits, spaces and _ . : / = + - @; a key of 1 to 128, a value of up to 256.",
+                f"{shown} uses a reserved key.", "Keys that start with aws: belong to AWS.", "Rename it."
+            )
+        if not (re.fullmatch(_TAG_KEY, key) and re.fullmatch(_TAG_VALUE, value)):
+            raise InvalidSetting(
+                f"{shown} is not a tag that every AWS service accepts.",
+                todo="Use letters, digits, spaces and _ . : / = + - @, with 1 to 128 characters in the key and up to "
+                "256 in the value.",
             )
 
 
 def _check_origins(origins: tuple[str, ...]) -> None:
     if not origins:
-        raise InvalidSetting("--cors-origin is empty.", todo="Name an origin like https://app.example.com, or '*'.")
+        raise InvalidSetting("--cors-origin is empty.", todo="Use an origin like https://app.example.com, or '*'.")
     if len(set(origins)) != len(origins):
-        raise InvalidSetting("--cors-origin names one origin twice.", todo="Name each once.")
+        raise InvalidSetting("--cors-origin lists the same origin twice.", todo="List each origin once.")
     if "*" in origins and len(origins) > 1:
         raise InvalidSetting(
-            "--cors-origin '*' stands beside other origins.", "'*' already allows them all.", "Keep one or the other."
+            "--cors-origin '*' is combined with other origins.", "'*' already allows them.", "Use one or the other."
         )
     for origin in origins:
         if origin != "*":
@@ -243,9 +251,7 @@ def _check_origins(origins: tuple[str, ...]) -> None:
 
 
 def _check_origin(origin: str) -> None:
-    from urllib.parse import urlsplit  # noqa: PLC0415 - a tenth of what --help takes, and only here needed
-
-    def refuse(why: str) -> InvalidSetting:
+    def invalid(why: str) -> InvalidSetting:
         return InvalidSetting(
             f"--cors-origin {origin!r} is not an origin.", why, "Use scheme://host or scheme://host:port."
         )
@@ -254,17 +260,17 @@ def _check_origin(origin: str) -> None:
         parts = urlsplit(origin)
         port = parts.port
     except ValueError as error:
-        raise refuse(f"It does not parse: {error}.") from None
+        raise invalid(f"It cannot be parsed: {error}.") from None
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise refuse("It starts with neither http:// nor https://.")
+        raise invalid("It starts with neither http:// nor https://.")
     if parts.path == "/":
-        raise refuse("A browser sends its origin without the trailing slash, so this would never match.")
+        raise invalid("Browsers send an origin without a trailing slash, so this would never match.")
     if parts.path or parts.query or parts.fragment:
-        raise refuse("An origin has no path, query or fragment, so this would never match.")
+        raise invalid("An origin has no path, query or fragment, so this would never match.")
     if "@" in parts.netloc:
-        raise refuse("An origin has no user name.")
+        raise invalid("An origin has no user name.")
     host = parts.netloc.removesuffix(f":{port}") if port else parts.netloc
     if not re.fullmatch(_ORIGIN_HOST, host):
-        raise refuse("The host is not written as a browser sends it: lower-case letters, digits, dots and hyphens.")
+        raise invalid("Browsers send a host in lowercase letters, digits, dots and hyphens, so this would never match.")
     if port == {"http": 80, "https": 443}[parts.scheme]:
-        raise refuse("A browser leaves the default port out, so this would never match.")
+        raise invalid("Browsers leave out the default port, so this would never match.")

@@ -11,7 +11,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from items_api.awscli import ZIP, cli_parts
+from items_api.aws.line import ZIP, cli_parts
 from items_api.export.blueprint import Call, Ids, calls
 from items_api.handler import ROUTES
 from items_api.provision.bundle import bundle

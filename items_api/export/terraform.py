@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from items_api.awscli import ZIP
+from items_api.aws.line import ZIP
 from items_api.export.blueprint import Ids, calls
 from items_api.export.hcl import Applied, Block, Expression, to_hcl
 from items_api.handler import ROUTES

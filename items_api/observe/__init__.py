@@ -1,1 +1,1 @@
-"""What a running stack tells: its log, its metrics, its size, and where the AWS console shows it. Writes nothing."""
+"""What a running stack shows: its log, its metrics, its size, and its pages in the AWS console. Writes nothing."""

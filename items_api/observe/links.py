@@ -1,6 +1,6 @@
-"""Where the AWS console shows each resource. Pure.
+"""The pages of the AWS console for each resource. Pure.
 
-The addresses are the console's own and not documented; they are those that the console itself links to.
+The URLs are not documented; they are the ones that the console itself links to.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ CONSOLES = {
 
 
 def console_links(settings: Settings, api_id: str | None) -> dict[str, str]:
-    """CloudFormation type name -> URL, for all that has a page of its own; the API only if its id is known."""
+    """CloudFormation type name -> URL, for every resource with a page of its own; the API only if its id is known."""
     region = settings.region
     console = CONSOLES[settings.partition]
     regional = f"https://{region}.{console}"
     links = {
         "AWS::DynamoDB::Table": f"{regional}/dynamodbv2/home?region={region}#table?name={_quoted(settings.table_name)}",
-        # IAM is one for all regions of a partition.
+        # IAM is global within a partition.
         "AWS::IAM::Role": f"https://{console}/iam/home#/roles/details/{_quoted(settings.role_name)}",
         "AWS::Logs::LogGroup": f"{regional}/cloudwatch/home?region={region}"
         f"#logsV2:log-groups/log-group/{log_group_fragment(settings.log_group_name)}",
@@ -38,7 +38,7 @@ def console_links(settings: Settings, api_id: str | None) -> dict[str, str]:
 
 
 def log_group_fragment(name: str) -> str:
-    """As CloudWatch writes names behind the `#`: escaped twice, with `$` for `%`. A slash becomes `$252F`."""
+    """As CloudWatch writes names after the `#`: escaped twice, with `$` for `%`. A slash becomes `$252F`."""
     return _quoted(_quoted(name)).replace("%", "$")
 
 

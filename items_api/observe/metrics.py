@@ -10,21 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
+from items_api.aws.errors import AwsError
 from items_api.errors import AccessDenied
-from items_api.provision.refusals import problem_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from items_api.provision.aws import Aws
+    from items_api.aws.client import Aws
     from items_api.settings import Settings
 
 HOURS = 24
-BLOCKS = "▁▂▃▄▅▆▇█"
-ASCII = "_.-:=+*#"
 _HOUR, _DAY = 3600, 86_400
 
 
@@ -32,8 +27,8 @@ _HOUR, _DAY = 3600, 86_400
 class Metrics:
     """The 24 hours up to the end of the current one. Milliseconds; None where CloudWatch has nothing.
 
-    A tuple holds a value an hour, the oldest first; an hour without a request has a count of 0 and no latency.
-    `throttles` and all that starts with `function_` are Lambda's, the rest is the HTTP API's.
+    Tuples hold one value per hour, oldest first; an hour without requests has a count of 0 and no latency. `throttles`
+    and everything that starts with `function_` come from Lambda, the rest from the HTTP API.
     """
 
     start: datetime
@@ -56,7 +51,7 @@ class _Query(NamedTuple):
     period: int
 
 
-# A percentile of a day can not be made of the hours' percentiles: it is asked for by itself.
+# The percentile of a day cannot be computed from hourly percentiles, so it is a query of its own.
 _QUERIES = {
     "requests": _Query("AWS/ApiGateway", "Count", "Sum", _HOUR),
     "client_errors": _Query("AWS/ApiGateway", "4xx", "Sum", _HOUR),
@@ -72,27 +67,27 @@ _QUERIES = {
 
 
 def read_metrics(aws: Aws, settings: Settings, api_id: str, now: datetime) -> tuple[Metrics | None, str]:
-    """The metrics, or None if there are none; and, if they could not be read, a sentence that says why."""
+    """The metrics, or None if there are none, and a sentence that says why if they could not be read."""
     start = window_start(now)
     try:
-        # Sent once: nobody who asks for a stack's state should wait for what is an extra.
+        # Sent once: `status` should not wait for an extra.
         answer = aws.send_once(aws.cloudwatch.get_metric_data, **metric_request(settings, api_id, start))
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
-        problem = problem_from(error, "Could not read the metrics")
+    except AwsError as error:
+        problem = error.problem("Could not read the metrics")
         if isinstance(problem, AccessDenied):
-            return None, "The metrics are left out: your user or role needs cloudwatch:GetMetricData."
+            return None, "No metrics: your user or role needs cloudwatch:GetMetricData."
         return None, str(problem)
     return metrics_from(answer["MetricDataResults"], start), ""
 
 
 def window_start(now: datetime) -> datetime:
-    """24 hours before the end of the current hour, so that each value is a whole hour of the clock."""
+    """24 hours before the end of the current hour, so that each value covers a full hour of the clock."""
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return hour - timedelta(hours=HOURS - 1)
 
 
 def metric_request(settings: Settings, api_id: str, start: datetime) -> dict[str, Any]:
-    """All metrics in one GetMetricData request. AWS bills each metric asked for, $0.01 a thousand: ten are 0.01 cents.
+    """All metrics in one GetMetricData request. AWS charges $0.01 per thousand metrics, so ten cost 0.01 cents.
 
     https://aws.amazon.com/cloudwatch/pricing/
     """
@@ -123,7 +118,7 @@ def metric_request(settings: Settings, api_id: str, start: datetime) -> dict[str
 
 
 def metrics_from(results: Iterable[Mapping[str, Any]], start: datetime) -> Metrics | None:
-    """GetMetricData's results (an id, timestamps and values each) as `Metrics`; None if there is no value at all."""
+    """GetMetricData's results (each an id, timestamps and values) as `Metrics`; None if they hold no value at all."""
     found: dict[str, Any] = {}
     for result in results:
         points = dict(zip(result["Timestamps"], result["Values"], strict=True))
@@ -131,7 +126,7 @@ def metrics_from(results: Iterable[Mapping[str, Any]], start: datetime) -> Metri
         if query is None or not points:
             continue
         if query.period == _DAY:
-            # One point, unless CloudWatch cut the window at midnight: then the slower part is told.
+            # One point, unless CloudWatch split the window at midnight: then the slower part counts.
             found[result["Id"]] = max(points.values())
         else:
             found[result["Id"]] = _by_hour(points, start, 0.0 if query.statistic == "Sum" else None)
@@ -140,14 +135,3 @@ def metrics_from(results: Iterable[Mapping[str, Any]], start: datetime) -> Metri
 
 def _by_hour(points: Mapping[datetime, float], start: datetime, missing: float | None) -> tuple[float | None, ...]:
     return tuple(points.get(start + timedelta(hours=hour), missing) for hour in range(HOURS))
-
-
-def sparkline(values: Sequence[float | None], encoding: str = "utf-8") -> str:
-    """A character for each value, from 0 to the greatest; a space for None. ASCII where blocks can not be encoded."""
-    try:
-        BLOCKS.encode(encoding)
-        levels = BLOCKS
-    except UnicodeEncodeError:
-        levels = ASCII
-    top = max((value for value in values if value is not None), default=0) or 1
-    return "".join(" " if value is None else levels[round(value / top * (len(levels) - 1))] for value in values)

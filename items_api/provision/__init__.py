@@ -1,1 +1,1 @@
-"""What stands on AWS: one module a resource, and the order of them in `stack`."""
+"""The AWS resources: one module per resource, and the stack that knows their order."""

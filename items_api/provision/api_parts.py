@@ -1,4 +1,4 @@
-"""What is inside an HTTP API: the requests that make its parts, and what AWS tells of them, in one form."""
+"""The parts of an HTTP API: the requests that create them, and what AWS returns for them, in one comparable form."""
 
 from __future__ import annotations
 
@@ -6,34 +6,39 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from items_api.settings import Settings
 
+    Document = Mapping[str, Any]
+
 STAGE = "$default"
+CORS_METHODS = ("GET", "POST", "PUT", "DELETE")
+CORS_HEADERS = ("content-type", "if-match", "if-none-match")
+CORS_EXPOSED = ("link", "location")
 _EXTRAS = ("RequestParameters", "ResponseParameters", "CredentialsArn", "ConnectionId", "TlsConfig")
 
 
 def cors_configuration(settings: Settings) -> dict[str, Any]:
-    """CORS stands on the API, not in the function: API Gateway ignores CORS headers that a function sends."""
+    """CORS is configured on the API: API Gateway ignores CORS headers that a function returns."""
     return {
         "AllowOrigins": list(settings.cors_origins),
-        "AllowMethods": ["GET", "POST", "PUT", "DELETE"],
-        "AllowHeaders": ["content-type", "if-match", "if-none-match"],
-        "ExposeHeaders": ["link", "location"],
+        "AllowMethods": list(CORS_METHODS),
+        "AllowHeaders": list(CORS_HEADERS),
+        "ExposeHeaders": list(CORS_EXPOSED),
     }
 
 
-def cors_update(settings: Settings, have: Mapping[str, Any] | None) -> dict[str, Any]:
-    """An omitted field is left as it was, so what somebody added is named to make it go."""
+def cors_update(settings: Settings, have: Document | None) -> dict[str, Any]:
+    """Omitting a field leaves it unchanged, so whatever someone added is reset by name."""
     added: dict[str, Any] = {"AllowCredentials": False} if have and have["credentials"] else {}
     if have and have["max age"]:
         added["MaxAge"] = 0
     return {**cors_configuration(settings), **added}
 
 
-def cors_fields(cors: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """In one order and case: AWS hands headers back in lower case, and lists in an order of its own."""
+def cors_fields(cors: Document | None) -> dict[str, Any] | None:
+    """In a fixed order and case: AWS returns headers in lower case and lists in an order of its own."""
     if not cors:
         return None
     return {
@@ -55,7 +60,7 @@ def integration_request(function_arn: str) -> dict[str, Any]:
     }
 
 
-def integration_fields(integration: Mapping[str, Any]) -> dict[str, Any]:
+def integration_fields(integration: Document) -> dict[str, Any]:
     return {
         "type": integration["IntegrationType"],
         "function": integration.get("IntegrationUri"),
@@ -71,20 +76,20 @@ def stage_request(settings: Settings) -> dict[str, Any]:
         "DefaultRouteSettings": {
             "ThrottlingRateLimit": float(settings.throttle_rate),
             "ThrottlingBurstLimit": settings.throttle_burst,
-            "DetailedMetricsEnabled": False,  # they cost money, and the plain ones tell enough
+            "DetailedMetricsEnabled": False,  # they cost extra, and the standard metrics are enough
         },
     }
 
 
-def stage_fields(stage: Mapping[str, Any], have: Mapping[str, str], want: Mapping[str, str]) -> dict[str, Any]:
-    """`have` and `want` are tags: others than the wanted ones on the stage are none of ours."""
+def stage_fields(stage: Document, have: Mapping[str, str], want: Mapping[str, str]) -> dict[str, Any]:
+    """`have` and `want` are the stage's tags; tags that are not wanted belong to others and do not count."""
     throttle = stage.get("DefaultRouteSettings", {})
     return {
         "auto deploy": stage.get("AutoDeploy", False),
         "throttle rate": throttle.get("ThrottlingRateLimit"),
         "throttle burst": throttle.get("ThrottlingBurstLimit"),
         "detailed metrics": throttle.get("DetailedMetricsEnabled", False),
-        # A route's own settings go before the stage's, and so could lift the throttle.
+        # Settings of a route override those of the stage, so they could raise the throttle.
         "route settings": sorted(stage.get("RouteSettings", {})),
         "tags": {key: have[key] for key in want if key in have},
     }
@@ -94,26 +99,26 @@ def stage_fields(stage: Mapping[str, Any], have: Mapping[str, str], want: Mappin
 class Parts:
     """The integrations, routes, stages and authorizers of one API, as AWS lists them."""
 
-    integration: Mapping[str, Any] | None
-    other_integrations: Sequence[Mapping[str, Any]]
-    routes: Mapping[str, Mapping[str, Any]]
-    stages: Mapping[str, Mapping[str, Any]]
-    authorizers: Sequence[Mapping[str, Any]]
+    integration: Document | None
+    other_integrations: Sequence[Document]
+    routes: Mapping[str, Document]
+    stages: Mapping[str, Document]
+    authorizers: Sequence[Document]
     stage_tags: Mapping[str, str]
 
     @classmethod
     def of(
         cls,
         function_arn: str,
-        integrations: Sequence[Mapping[str, Any]],
-        routes: Sequence[Mapping[str, Any]],
-        stages: Sequence[Mapping[str, Any]],
-        authorizers: Sequence[Mapping[str, Any]],
+        integrations: Sequence[Document],
+        routes: Sequence[Document],
+        stages: Sequence[Document],
+        authorizers: Sequence[Document],
         *,
         stage_tags: Mapping[str, str],
     ) -> Parts:
-        # Any two `up` must choose the same one: first those that fit, then by id. One that rewrites requests or signs
-        # them can not be cleared of that, so it goes and another takes its place.
+        # Two `up` at once must choose the same integration: one that fits before others, then the smallest id. An
+        # integration that rewrites or signs requests cannot be cleared of that, so it is replaced.
         plain = [i for i in integrations if not any(i.get(extra) for extra in _EXTRAS)]
         ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != function_arn, i["IntegrationId"]))
         return cls(
@@ -152,3 +157,28 @@ class Parts:
             "integration": "ours" if target and target == ours else target,
             "authorization": route.get("AuthorizationType", "NONE"),
         }
+
+    def protected_routes(self, routes: Sequence[str]) -> dict[str, str]:
+        """Those of the routes that require authorization, with its type."""
+        types = {key: self.routes[key].get("AuthorizationType", "NONE") for key in routes if key in self.routes}
+        return {key: type_ for key, type_ in types.items() if type_ != "NONE"}
+
+
+def cors_weakenings(have: Document | None, want: Document) -> Iterator[str]:
+    """What changing the CORS configuration (as `cors_fields`) from `have` to `want` would open up."""
+    if have is None:
+        yield "allow browsers on other origins to call the API"
+        return
+    if "*" not in have["origins"] and set(want["origins"]) - set(have["origins"]):
+        now = ", ".join(have["origins"]) or "none"
+        yield f"allow browsers on {', '.join(want['origins'])} to call the API (now: {now})"
+    for kind in ("methods", "headers"):
+        if added := sorted(set(want[kind]) - set(have[kind])):
+            yield f"allow browsers to use the {kind} {', '.join(added)}"
+
+
+def throttle_weakenings(have: Document, want: Document) -> Iterator[str]:
+    """Likewise for a stage (as `stage_fields`)."""
+    for limit in ("throttle rate", "throttle burst"):
+        if have[limit] is not None and want[limit] > have[limit]:
+            yield f"raise the {limit} from {have[limit]:g} to {want[limit]:g}"

@@ -1,13 +1,12 @@
-"""The Lambda function: the zipped handler, its configuration, and the execution role behind it."""
+"""The Lambda function: the zipped handler, its configuration, and its execution role."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from items_api.errors import AccessDenied, AwsRefused, NotSettled, Vanished
-from items_api.provision.answers import code, message, says
+from items_api.aws.errors import ServiceError, tolerate
+from items_api.errors import AccessDenied, AwsRefused, DeletedMeanwhile, TimedOut
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
 from items_api.provision.step import Drift, Found, Right, Step
 
@@ -16,33 +15,77 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
-    from items_api.provision.aws import Aws
-    from items_api.provision.logs import LogGroup
+    from items_api.aws.client import Aws
+    from items_api.provision.log_group import LogGroup
     from items_api.provision.role import Role
     from items_api.settings import Arns, Settings
 
 RUNTIME = "python3.13"
 ARCHITECTURES = ["arm64"]
-MAX_CODE = 50_000_000  # bytes: Lambda takes no larger zip directly
-# Which role, not only its name: a role deleted and made again is another principal, and the function fails with it.
+MAX_CODE = 50_000_000  # bytes: the largest zip that Lambda accepts directly
+# The role's id, not only its name: a role that was deleted and recreated is another principal, and the function fails.
 ROLE_ID_TAG = "items-api:role-id"
 
-_ABSENT = says("ResourceNotFoundException")
-# The role is there and Lambda does not see it yet, or not its trust policy:
+_ABSENT = "ResourceNotFoundException"
+# Lambda does not see the new role, or its trust policy, yet:
 # https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/lambda/function.go
-_ROLE_NOT_YET = (
+_ROLE_NOT_READY = (
     "The role defined for the function cannot be assumed by Lambda",
     "The provided execution role does not have permissions",
     "KMS key is invalid for CreateGrant",
 )
+_WAITING_FOR_ROLE = "for Lambda to be able to assume the role"
 _CODE_FIELDS = frozenset({"code", "architectures"})
 
 
-def role_not_assumable_yet(error: ClientError) -> bool:
-    return code(error) == "InvalidParameterValueException" and any(text in message(error) for text in _ROLE_NOT_YET)
+def configuration_request(arns: Arns) -> dict[str, Any]:
+    settings = arns.settings
+    return {
+        "FunctionName": settings.function_name,
+        "Runtime": RUNTIME,
+        "Handler": HANDLER,
+        "Role": arns.role,
+        "MemorySize": settings.memory,
+        "Timeout": settings.timeout,
+        "Environment": {"Variables": {"TABLE_NAME": settings.table_name}},
+    }
 
 
-class Function(Step):
+def create_request(arns: Arns, role_id: str) -> dict[str, Any]:
+    return {
+        **configuration_request(arns),
+        "Architectures": ARCHITECTURES,
+        "Code": {"ZipFile": bundle()},
+        "Tags": tags_of(arns.settings, role_id),
+    }
+
+
+def tags_of(settings: Settings, role_id: str) -> dict[str, str]:
+    return {**settings.all_tags, ROLE_ID_TAG: role_id}
+
+
+def role_is_not_ready(error: ServiceError) -> bool:
+    return any(error.says("InvalidParameterValueException", text=text) for text in _ROLE_NOT_READY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFunction(Found):
+    """`updated` is Lambda's LastModified, `location` the URL of the code, `reason` why the function failed."""
+
+    updated: str | None = None
+    location: str = ""
+    reason: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        return bool(self.fields["state"] != "Pending" and self.fields["last update"] != "InProgress")
+
+    @property
+    def has_failed(self) -> bool:
+        return "Failed" in (self.fields["state"], self.fields["last update"])
+
+
+class Function(Step[FoundFunction]):
     type = "AWS::Lambda::Function"
     title = "Lambda function"
     fixed = frozenset({"package"})
@@ -62,7 +105,7 @@ class Function(Step):
             *("lambda:DeleteFunction", "lambda:TagResource"),
         )
         return (
-            # GetFunction leaves the tags out for whoever may not list them:
+            # GetFunction leaves the tags out for callers that may not list them:
             # https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
             Right((*writes, "lambda:GetFunction", "lambda:ListTags"), (arns.function,)),
             Right(("iam:PassRole",), (arns.role,), {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}),
@@ -87,152 +130,117 @@ class Function(Step):
 
     def want_tags(self) -> dict[str, str]:
         role = self._role.found
-        return {**super().want_tags(), ROLE_ID_TAG: role.ids["role"] if role else "(of the new role)"}
+        return tags_of(self.settings, role.role_id if role else "(of the new role)")
 
-    def read(self) -> Found | None:
-        try:
+    def read(self) -> FoundFunction | None:
+        with tolerate(_ABSENT):
             answer = self.aws.send(self.aws.lambda_.get_function, FunctionName=self.name)
-        except ClientError as error:
-            if _ABSENT(error):
-                return None
-            raise
-        refusal: dict[str, Any] = {**answer.get("TagsError", {})}
-        if refusal:
-            # Without its tags the stack's own function would pass for somebody else's.
-            raise AccessDenied(
-                f"Could not read the tags of the {self.title} {self.name}.",
-                f"{refusal['ErrorCode']}: {refusal['Message']}",
-                "Your user or role needs lambda:ListTags.",
+            hidden: dict[str, Any] = {**answer.get("TagsError", {})}
+            if hidden:
+                # Without its tags, the stack's own function would look like someone else's.
+                raise AccessDenied(
+                    f"Could not read the tags of the {self.title} {self.name}: access denied.",
+                    f"{hidden['ErrorCode']}: {hidden['Message']}",
+                    "Your user or role needs lambda:ListTags.",
+                )
+            configuration = answer["Configuration"]
+            return FoundFunction(
+                arn=configuration["FunctionArn"],
+                fields=_fields(configuration, self.settings.log_group_name),
+                tags=answer.get("Tags", {}),
+                updated=configuration.get("LastModified"),
+                location=answer.get("Code", {}).get("Location", ""),
+                reason=configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "",
             )
-        configuration = answer["Configuration"]
-        return Found(
-            arn=configuration["FunctionArn"],
-            fields=_fields(configuration, self.settings.log_group_name),
-            tags=answer.get("Tags", {}),
-            ids={
-                "updated": configuration.get("LastModified"),
-                "location": answer.get("Code", {}).get("Location", ""),
-                "reason": configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "",
-            },
-        )
+        return None
 
-    def notes(self, found: Found, drift: tuple[Drift, ...]) -> tuple[str, ...]:
-        """Which files of the deployed code differ, as far as the code can be had: an emulator may keep it to itself."""
+    def notes(self, found: FoundFunction, drift: tuple[Drift, ...]) -> tuple[str, ...]:
+        """Which files of the deployed code differ, if the code can be downloaded: an emulator may not offer it."""
         if not any(d.field == "code" for d in drift):
             return found.notes
         try:
-            files = differing_files(self.aws.download(found.ids["location"], MAX_CODE))
+            files = differing_files(self.aws.download(found.location, MAX_CODE))
         except (OSError, ValueError):
             return found.notes
         return (*found.notes, *(f"code: {file}" for file in files))
 
-    def create(self) -> Found:
-        try:
+    def create(self) -> FoundFunction:
+        tags = self.want_tags()
+        request = create_request(self.arns, tags[ROLE_ID_TAG])
+        with tolerate("ResourceConflictException", text="already exist"):
             configuration = self.settle(
-                lambda: self.aws.send(self.aws.lambda_.create_function, **self.create_request()),
-                passing=role_not_assumable_yet,
-                waiting="until Lambda can assume the role",
+                lambda: self.aws.send(self.aws.lambda_.create_function, **request),
+                transient=role_is_not_ready,
+                waiting=_WAITING_FOR_ROLE,
             )
-        except ClientError as error:
-            if not says("ResourceConflictException", text="already exist")(error):
-                raise
-            return self.take_existing()
-        fields = {**self.want(), "state": configuration.get("State", "Pending")}
-        return Found(self.arns.function, fields=fields, tags=self.want_tags())
+            fields = {**self.want(), "state": configuration.get("State", "Pending")}
+            return FoundFunction(arn=self.arns.function, fields=fields, tags=tags)
+        return self.existing()
 
-    def create_request(self) -> dict[str, Any]:
-        return {
-            **self.configuration_request(),
-            "Architectures": ARCHITECTURES,
-            "Code": {"ZipFile": bundle()},
-            "Tags": self.want_tags(),
-        }
-
-    def configuration_request(self) -> dict[str, Any]:
-        return {
-            "FunctionName": self.name,
-            "Runtime": RUNTIME,
-            "Handler": HANDLER,
-            "Role": self.arns.role,
-            "MemorySize": self.settings.memory,
-            "Timeout": self.settings.timeout,
-            "Environment": {"Variables": {"TABLE_NAME": self.settings.table_name}},
-        }
-
-    def update(self, found: Found, parts: Set[str]) -> None:
-        if not _has_settled(found):
+    def update(self, found: FoundFunction, parts: Set[str]) -> None:
+        if not found.is_settled:
             found = self._wait_until_active()
-        failed = _has_failed(found)
+        failed = found.has_failed
         if failed or parts & _CODE_FIELDS:
-            # Architectures change through this call alone.
+            # Only this call can change the architecture.
+            architectures: Any = ARCHITECTURES
             self.aws.send(
                 self.aws.lambda_.update_function_code,
                 FunctionName=self.name,
                 ZipFile=bundle(),
-                Architectures=ARCHITECTURES,  # type: ignore[arg-type]
+                Architectures=architectures,
             )
             found = self._wait_until_active()
-        new_role = (found.tags or {}).get(ROLE_ID_TAG) != self.want_tags()[ROLE_ID_TAG]
-        if new_role or failed or parts - _CODE_FIELDS - {"state", "last update", "tags"}:
+        role_changed = (found.tags or {}).get(ROLE_ID_TAG) != self.want_tags()[ROLE_ID_TAG]
+        if role_changed or failed or parts - _CODE_FIELDS - {"state", "last update", "tags"}:
             self._update_configuration(parts)
             found = self._wait_until_active()
-        if _has_failed(found):
+        if found.has_failed:
             raise AwsRefused(
                 f"The {self.title} {self.name} did not become Active.",
-                found.ids["reason"] or "Lambda gives no reason.",
+                found.reason or "Lambda gives no reason.",
                 "Run up again; if it fails again, delete the function and run up.",
             )
         if "tags" in parts:
             self.aws.send(self.aws.lambda_.tag_resource, Resource=self.arns.function, Tags=self.want_tags())
 
     def _update_configuration(self, parts: Set[str]) -> None:
-        # The role is named also when its ARN is as it was: that is what makes Lambda see a role made again.
-        request = self.configuration_request()
+        # The role is named even if its ARN is unchanged: that is how Lambda notices a recreated role.
+        request = configuration_request(self.arns)
         if "layers" in parts:
             request["Layers"] = []
         if "log group" in parts:
             request["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.settings.log_group_name}
         self.settle(
             lambda: self.aws.send(self.aws.lambda_.update_function_configuration, **request),
-            passing=role_not_assumable_yet,
-            waiting="until Lambda can assume the role",
+            transient=role_is_not_ready,
+            waiting=_WAITING_FOR_ROLE,
         )
 
-    def _wait_until_active(self) -> Found:
+    def _wait_until_active(self) -> FoundFunction:
         try:
-            self.settle(self.read, until=bool, waiting="until the function shows up", seconds=10)
-        except NotSettled as gone:
-            raise self._vanished() from gone
+            self.settle(self.read, until=bool, waiting="for the function to appear", seconds=10)
+        except TimedOut as error:
+            raise self._deleted_meanwhile() from error
         found = self.settle(
-            self.read, until=lambda seen: seen is None or _has_settled(seen), waiting="until the function is Active"
+            self.read, until=lambda seen: seen is None or seen.is_settled, waiting="for the function to become Active"
         )
         if found is None:
-            raise self._vanished()
+            raise self._deleted_meanwhile()
         return found
 
-    def _vanished(self) -> Vanished:
-        return Vanished(
-            f"The {self.title} {self.name} vanished before it was Active.",
+    def _deleted_meanwhile(self) -> DeletedMeanwhile:
+        return DeletedMeanwhile(
+            f"The {self.title} {self.name} was deleted before it became Active.",
             "Another items-api down is probably running.",
-            "Run up again when it has ended.",
+            "Run up again when it has finished.",
         )
 
-    def delete(self, found: Found) -> None:
+    def delete(self, found: FoundFunction) -> None:
         del found
-        try:
+        with tolerate(_ABSENT):
             self.aws.send(self.aws.lambda_.delete_function, FunctionName=self.name)
-        except ClientError as error:
-            if not _ABSENT(error):
-                raise
-        self.settle(self.read, until=lambda seen: seen is None, waiting="until the function is gone")
-
-
-def _has_settled(found: Found) -> bool:
-    return bool(found.fields["state"] != "Pending" and found.fields["last update"] != "InProgress")
-
-
-def _has_failed(found: Found) -> bool:
-    return "Failed" in (found.fields["state"], found.fields["last update"])
+        self.wait_until_gone()
 
 
 def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict[str, Any]:
@@ -246,16 +254,16 @@ def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict
         "role": configuration["Role"],
         "memory": configuration["MemorySize"],
         "timeout": configuration["Timeout"],
-        # What others put there may be secret: that it is there is told, and what it is is not.
+        # Variables that others set may be secret, so only their names are shown.
         "environment": {
             name: value if name == "TABLE_NAME" else "(set)"
             for name, value in configuration.get("Environment", {}).get("Variables", {}).items()
         },
         "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
-        # Emulators and older answers leave it out, and then it is the default one.
+        # Emulators leave it out, and then it is the default group.
         "log group": configuration.get("LoggingConfig", {}).get("LogGroup", log_group),
-        # Inactive is what Lambda makes of a function that nobody called for weeks; the next call wakes it.
+        # Lambda makes a function Inactive that no one has called for weeks; the next call activates it.
         "state": {"Inactive": "Active"}.get(state, state),
-        # May be null for a moment, which means that an update is on its way.
+        # It can be null for a moment, which means that an update is about to start.
         "last update": configuration.get("LastUpdateStatus") or "InProgress",
     }

@@ -1,29 +1,39 @@
-"""The invoke permission: this one HTTP API may invoke this one function."""
+"""The invoke permission: this HTTP API may invoke this function."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from items_api.errors import NotOurs, Vanished
-from items_api.provision.answers import says
+from items_api.aws.errors import tolerate
+from items_api.errors import DeletedMeanwhile, ForeignResource
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
+    from items_api.aws.client import Aws
     from items_api.provision.api import Api
-    from items_api.provision.aws import Aws
     from items_api.provision.function import Function
     from items_api.settings import Arns, Settings
 
-_ABSENT = says("ResourceNotFoundException")
+_ABSENT = "ResourceNotFoundException"
+_PRINCIPAL = "apigateway.amazonaws.com"
+_ACTION = "lambda:InvokeFunction"
 
 
-class Permission(Step):
-    """Its calls stay in sequence: parallel ones on one function lose statements."""
+def create_request(arns: Arns, api_id: str) -> dict[str, Any]:
+    return {
+        "FunctionName": arns.settings.function_name,
+        "StatementId": arns.settings.statement_id,
+        "Action": _ACTION,
+        "Principal": _PRINCIPAL,
+        "SourceArn": arns.invoke_source(api_id),
+    }
+
+
+class Permission(Step[Found]):
+    """Its calls are sent one by one: parallel ones on the same function lose statements."""
 
     type = "AWS::Lambda::Permission"
     title = "invoke permission"
@@ -42,65 +52,53 @@ class Permission(Step):
         return (Right(("lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy"), (arns.function,)),)
 
     def want(self) -> dict[str, Any]:
-        return {
-            "principal": "apigateway.amazonaws.com",
-            "action": "lambda:InvokeFunction",
-            "source": self.arns.invoke_source(self._api.api_id or "(the new API)"),
-        }
+        api = self._api.found
+        source = self.arns.invoke_source(api.api_id if api else "(the new API)")
+        return {"principal": _PRINCIPAL, "action": _ACTION, "source": source}
 
     def read(self) -> Found | None:
-        try:
-            answer = self.aws.send(self.aws.lambda_.get_policy, FunctionName=self.settings.function_name)
-        except ClientError as error:
-            if _ABSENT(error):
-                return None
-            raise
-        statements = json.loads(answer["Policy"])["Statement"]
-        others = [f"statement {s.get('Sid')} is not this tool's" for s in statements if s.get("Sid") != self.name]
+        statements = self._statements()
+        others = [s.get("Sid") for s in statements if s.get("Sid") != self.name]
+        notes = tuple(f"statement {sid} was not added by this tool" for sid in others)
         for statement in statements:
             if statement.get("Sid") == self.name:
-                return Found(arn=self.arns.function, fields=_fields(statement), notes=tuple(others))
+                return Found(arn=self.arns.function, fields=_fields(statement), notes=notes)
         return None
 
+    def _statements(self) -> list[dict[str, Any]]:
+        with tolerate(_ABSENT):
+            policy = self.aws.send(self.aws.lambda_.get_policy, FunctionName=self.settings.function_name)["Policy"]
+            statements: list[dict[str, Any]] = json.loads(policy)["Statement"]
+            return statements
+        return []
+
     def is_ours(self, found: Found) -> bool:
-        """A statement has no tags: it is whose the function is."""
+        """A statement has no tags: it belongs to whoever owns the function."""
         del found
         function = self._function.found
         return function is None or self._function.is_ours(function)
 
-    def foreign(self, found: Found) -> NotOurs:
-        return NotOurs(
-            f"The {self.title} {self.name} stands on a function that is not this stack's ({found.arn}).",
-            "A permission is whose its function is.",
-            "Choose another --name, delete the function yourself, or take it over with --adopt.",
+    def foreign(self, found: Found) -> ForeignResource:
+        return ForeignResource(
+            f"The {self.title} {self.name} is on a function that does not belong to this stack ({found.arn}).",
+            "A permission belongs to whoever owns the function.",
+            "Choose another --name, delete the function yourself, or adopt it with --adopt.",
         )
 
     def create(self) -> Found:
-        want = self.want()
-        try:
-            self.aws.send(self.aws.lambda_.add_permission, **self.create_request())
-        except ClientError as error:
-            if _ABSENT(error):
-                raise Vanished(
-                    f"The Lambda function {self.settings.function_name} vanished before the API could be permitted to "
-                    "invoke it.",
-                    "It was being deleted when this command began.",
-                    "Run up again.",
-                ) from error
-            if not says("ResourceConflictException", text="already exists")(error):
-                raise
-            return self.take_existing()
-        return Found(self.arns.function, fields=want)
-
-    def create_request(self) -> dict[str, Any]:
-        want = self.want()
-        return {
-            "FunctionName": self.settings.function_name,
-            "StatementId": self.name,
-            "Action": want["action"],
-            "Principal": want["principal"],
-            "SourceArn": want["source"],
-        }
+        api = self._api.found
+        assert api is not None  # noqa: S101 - this step runs after the API
+        with tolerate("ResourceConflictException", text="already exists"):
+            with tolerate(_ABSENT):
+                self.aws.send(self.aws.lambda_.add_permission, **create_request(self.arns, api.api_id))
+                return Found(arn=self.arns.function, fields=self.want())
+            raise DeletedMeanwhile(
+                f"The Lambda function {self.settings.function_name} was deleted before the {self.title} could be added "
+                "to it.",
+                "Its deletion had started before this command.",
+                "Run up again.",
+            )
+        return self.existing()
 
     def update(self, found: Found, parts: Set[str]) -> None:
         del parts
@@ -109,14 +107,11 @@ class Permission(Step):
 
     def delete(self, found: Found) -> None:
         del found
-        try:
+        with tolerate(_ABSENT):
             self.aws.send(
                 self.aws.lambda_.remove_permission, FunctionName=self.settings.function_name, StatementId=self.name
             )
-        except ClientError as error:
-            if not _ABSENT(error):
-                raise
-        self.settle(self.read, until=lambda seen: seen is None, waiting="until the old permission is gone")
+        self.wait_until_gone()
 
 
 def _fields(statement: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The IAM documents, as pure functions of what they are about."""
+"""The IAM policy documents, as pure functions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from items_api.settings import Arns
 
 TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan")
-# Not logs:CreateLogGroup: a function that could make its group again would leave one behind after `down`.
+# Not logs:CreateLogGroup: a late log line would recreate the group after `down`.
 LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 def trust_policy() -> dict[str, Any]:
-    """Lambda, and nobody else, may assume the execution role."""
+    """Only Lambda may assume the execution role."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -23,7 +23,7 @@ def trust_policy() -> dict[str, Any]:
 
 
 def table_access_policy(arns: Arns) -> dict[str, Any]:
-    """What the handler may do: four actions on its one table, and write to its one log group."""
+    """The handler may call four actions on its table, and write to its log group."""
     return {
         "Version": "2012-10-17",
         "Statement": [

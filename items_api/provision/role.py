@@ -1,13 +1,12 @@
-"""The execution role: Lambda may assume it, and one inline policy says what for."""
+"""The execution role: Lambda may assume it, and one inline policy says what the function may do."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from items_api.provision.answers import code, says
+from items_api.aws.errors import says, tolerate
 from items_api.provision.policies import table_access_policy, trust_policy
 from items_api.provision.step import Found, Right, Step
 
@@ -16,12 +15,33 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam.type_defs import RoleTypeDef
 
-    from items_api.settings import Arns
+    from items_api.settings import Arns, Settings
 
-_ABSENT = says("NoSuchEntity")
+_ABSENT = "NoSuchEntity"
 
 
-class Role(Step):
+def create_request(settings: Settings) -> dict[str, Any]:
+    return {
+        "RoleName": settings.role_name,
+        "AssumeRolePolicyDocument": json.dumps(trust_policy()),
+        "Tags": settings.tag_list,
+    }
+
+
+def policy_request(arns: Arns) -> dict[str, Any]:
+    return {
+        "RoleName": arns.settings.role_name,
+        "PolicyName": arns.settings.policy_name,
+        "PolicyDocument": json.dumps(table_access_policy(arns)),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundRole(Found):
+    role_id: str  # a role that was recreated under the same name has another one
+
+
+class Role(Step[FoundRole]):
     type = "AWS::IAM::Role"
     title = "IAM role"
 
@@ -54,40 +74,32 @@ class Role(Step):
             "attached policies": [],
         }
 
-    def read(self) -> Found | None:
-        try:
+    def read(self) -> FoundRole | None:
+        with tolerate(_ABSENT):
             role, inline, attached, policy = self.aws.together(self._role, self._inline, self._attached, self._policy)
-        except ClientError as error:
-            if _ABSENT(error):
-                return None
-            raise
-        ours = self.settings.policy_name
-        return Found(
-            arn=role["Arn"],
-            fields={
-                "trust policy": role["AssumeRolePolicyDocument"],
-                self._policy_field: policy,
-                "other policies": sorted(name for name in inline if name != ours),
-                "attached policies": sorted(attached),
-            },
-            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
-            ids={"role": role["RoleId"]},
-        )
+            ours = self.settings.policy_name
+            return FoundRole(
+                arn=role["Arn"],
+                fields={
+                    "trust policy": role["AssumeRolePolicyDocument"],
+                    self._policy_field: policy,
+                    "other policies": sorted(name for name in inline if name != ours),
+                    "attached policies": sorted(attached),
+                },
+                tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+                role_id=role["RoleId"],
+            )
+        return None
 
     def _role(self) -> RoleTypeDef:
         return self.aws.send(self.aws.iam.get_role, RoleName=self.name)["Role"]
 
     def _policy(self) -> Any:
-        """The inline policy's document; None when there is none, or no role."""
-        try:
-            found = self.aws.send(
-                self.aws.iam.get_role_policy, RoleName=self.name, PolicyName=self.settings.policy_name
-            )
-        except ClientError as error:
-            if _ABSENT(error):
-                return None
-            raise
-        return found["PolicyDocument"]
+        """The inline policy's document; None without the policy or the role."""
+        policy = self.settings.policy_name
+        with tolerate(_ABSENT):
+            return self.aws.send(self.aws.iam.get_role_policy, RoleName=self.name, PolicyName=policy)["PolicyDocument"]
+        return None
 
     def _inline(self) -> list[str]:
         return self.aws.every(self.aws.iam.list_role_policies, "PolicyNames", "Marker", RoleName=self.name)
@@ -98,72 +110,47 @@ class Role(Step):
         )
         return [policy["PolicyArn"] for policy in policies]
 
-    def create(self) -> Found:
-        try:
-            role = self.aws.send(self.aws.iam.create_role, **self.create_request())["Role"]
-        except ClientError as error:
-            if code(error) != "EntityAlreadyExists":
-                raise
-            return self.take_existing()
-        bare = {**self.want(), self._policy_field: None}
-        return Found(self.arns.role, fields=bare, tags=self.want_tags(), ids={"role": role["RoleId"]})
+    def create(self) -> FoundRole:
+        with tolerate("EntityAlreadyExists"):
+            role = self.aws.send(self.aws.iam.create_role, **create_request(self.settings))["Role"]
+            fields = {**self.want(), self._policy_field: None}
+            return FoundRole(arn=self.arns.role, fields=fields, tags=self.settings.all_tags, role_id=role["RoleId"])
+        return self.existing()
 
-    def create_request(self) -> dict[str, Any]:
-        return {
-            "RoleName": self.name,
-            "AssumeRolePolicyDocument": json.dumps(trust_policy()),
-            "Tags": self._tag_list(),
-        }
+    def update(self, found: FoundRole, parts: Set[str]) -> None:
+        # IAM may not show a new role everywhere yet.
+        self.settle(
+            lambda: self._apply(found, parts), transient=says(_ABSENT), waiting="for the role to appear", seconds=60
+        )
 
-    def policy_request(self) -> dict[str, Any]:
-        return {
-            "RoleName": self.name,
-            "PolicyName": self.settings.policy_name,
-            "PolicyDocument": json.dumps(table_access_policy(self.arns)),
-        }
-
-    def _tag_list(self) -> list[dict[str, str]]:
-        return [{"Key": key, "Value": value} for key, value in self.want_tags().items()]
-
-    def update(self, found: Found, parts: Set[str]) -> None:
-        # A role just made may not show everywhere yet.
-        self.settle(lambda: self._mend(found, parts), passing=_ABSENT, waiting="until IAM shows the role", seconds=60)
-
-    def _mend(self, found: Found, parts: Set[str]) -> None:
+    def _apply(self, found: FoundRole, parts: Set[str]) -> None:
         iam = self.aws.iam
         if "tags" in parts:
-            self.aws.send(iam.tag_role, RoleName=self.name, Tags=self._tag_list())  # type: ignore[arg-type]
+            tags: Any = self.settings.tag_list
+            self.aws.send(iam.tag_role, RoleName=self.name, Tags=tags)
         if "trust policy" in parts:
             self.aws.send(iam.update_assume_role_policy, RoleName=self.name, PolicyDocument=json.dumps(trust_policy()))
         if self._policy_field in parts:
-            self.aws.send(iam.put_role_policy, **self.policy_request())
-        self._strip(found.fields["other policies"], found.fields["attached policies"])
+            self.aws.send(iam.put_role_policy, **policy_request(self.arns))
+        self._remove_policies(found.fields["other policies"], found.fields["attached policies"])
 
-    def _strip(self, inline: list[str], attached: list[str]) -> None:
+    def _remove_policies(self, inline: list[str], attached: list[str]) -> None:
         for name in inline:
-            self._tolerate_absence(
-                lambda name=name: self.aws.send(self.aws.iam.delete_role_policy, RoleName=self.name, PolicyName=name)
-            )
+            with tolerate(_ABSENT):
+                self.aws.send(self.aws.iam.delete_role_policy, RoleName=self.name, PolicyName=name)
         for arn in attached:
-            self._tolerate_absence(
-                lambda arn=arn: self.aws.send(self.aws.iam.detach_role_policy, RoleName=self.name, PolicyArn=arn)
-            )
+            with tolerate(_ABSENT):
+                self.aws.send(self.aws.iam.detach_role_policy, RoleName=self.name, PolicyArn=arn)
 
-    def delete(self, found: Found) -> None:
+    def delete(self, found: FoundRole) -> None:
         ours = [self.settings.policy_name] if found.fields[self._policy_field] else []
-        self._strip([*ours, *found.fields["other policies"]], found.fields["attached policies"])
-        self.settle(
-            lambda: self._tolerate_absence(lambda: self.aws.send(self.aws.iam.delete_role, RoleName=self.name)),
-            # What was just taken off the role may still be seen on it.
-            passing=says("DeleteConflict"),
-            waiting="until IAM lets the role go",
-            seconds=60,
-        )
-        self.settle(self.read, until=lambda seen: seen is None, waiting="until the role is gone")
-
-    def _tolerate_absence(self, call: Any) -> None:
-        try:
-            call()
-        except ClientError as error:
-            if not _ABSENT(error):
-                raise
+        self._remove_policies([*ours, *found.fields["other policies"]], found.fields["attached policies"])
+        with tolerate(_ABSENT):
+            self.settle(
+                lambda: self.aws.send(self.aws.iam.delete_role, RoleName=self.name),
+                # IAM may still see the policies that were just removed.
+                transient=says("DeleteConflict"),
+                waiting="for the role to allow its deletion",
+                seconds=60,
+            )
+        self.wait_until_gone()

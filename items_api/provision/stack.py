@@ -1,9 +1,9 @@
-"""The steps of a stack and their order, and the four things done with them: look, plan, up and down.
+"""The steps of a stack, their order, and what is done with them: look, plan, up and down.
 
-The order is read off the constructors: a step comes after those it takes. Going up, the table, the role, the log group
-and the API have no needs and start side by side; the function waits for the role and the log group, the permission for
-the function and the API. Going down it is the reverse, with the API before the function so that no request meets a
-missing one.
+The order follows from the constructors: a step comes after the steps it takes. On the way up, the table, the role, the
+log group and the API depend on nothing and start in parallel; the function waits for the role and the log group, and
+the permission for the function and the API. On the way down the order is reversed, and the API goes before the
+function, so that no request reaches a missing function.
 """
 
 from __future__ import annotations
@@ -12,36 +12,35 @@ import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
-from items_api.errors import NotSettled, Problem, Vanished
+from items_api.aws.errors import AwsError, Stopped
+from items_api.errors import DeletedMeanwhile, Interrupted, Problem
 from items_api.provision.api import Api
-from items_api.provision.aws import Stopped
 from items_api.provision.function import Function
-from items_api.provision.logs import LogGroup
+from items_api.provision.log_group import LogGroup
 from items_api.provision.permission import Permission
-from items_api.provision.refusals import problem_from
 from items_api.provision.role import Role
-from items_api.provision.step import Change, Drift, Outcome, Progress, State, Step
+from items_api.provision.step import Change, Outcome, Progress, State, Step
 from items_api.provision.table import Table
 from items_api.settings import Arns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
-    from items_api.provision.aws import Aws
+    from items_api.aws.client import Aws
     from items_api.settings import Settings
 
 T = TypeVar("T")
+AnyStep = Step[Any]
+# In the tutorial's order, which is also the order of every list of resources.
+STEPS: tuple[type[AnyStep], ...] = (Table, Role, LogGroup, Function, Api, Permission)
 _ROUNDS_DOWN = 3
-_UNTIL_GONE_SHOWS = 1.0  # seconds
+_RECHECK_SECONDS = 1.0
 
 
 class Stack:
-    """One deployed copy: its steps, in the tutorial's order."""
+    """One deployed copy: its steps, in the order of `STEPS`."""
 
     def __init__(self, settings: Settings, aws: Aws, account: str) -> None:
         arns = Arns(settings, account)
@@ -54,156 +53,148 @@ class Stack:
         self.function = Function(settings, arns, aws, self.role, self.logs)
         self.api = Api(settings, arns, aws)
         self.permission = Permission(settings, arns, aws, self.function, self.api)
-        self.steps: tuple[Step, ...] = (self.table, self.role, self.logs, self.function, self.api, self.permission)
+        self.steps: tuple[AnyStep, ...] = (
+            *(self.table, self.role, self.logs, self.function, self.api, self.permission),
+        )
         self._adopt = False
-        # What became of each step in the last `up` or `down`, also when that was cut short.
-        self.outcomes: dict[Step, Outcome] = {}
-        # What was still there when the last `down` looked again.
-        self.left: list[Outcome] = []
+        # The result of each step in the last `up` or `down`, even if it was interrupted.
+        self.outcomes: dict[AnyStep, Outcome] = {}
+        # What still existed when the last `down` looked again.
+        self.remaining: list[Outcome] = []
 
     @property
     def endpoint(self) -> str | None:
-        return self.api.endpoint
+        """The API's base URL, if the API belongs to this stack."""
+        api = self.api.owned
+        return api.endpoint if api else None
 
-    def owns(self, step: Step) -> bool:
-        """Whether `look` saw the step's resource, and it is the stack's own."""
-        return step.found is not None and step.is_ours(step.found)
+    @property
+    def results(self) -> list[Outcome]:
+        """`outcomes` so far, in the order of `STEPS`."""
+        return [self.outcomes[step] for step in self.steps if step in self.outcomes]
 
-    def weakenings(self, plan: Iterable[Outcome]) -> list[str]:
-        """What in a plan opens something up, and so is asked about first."""
-        adopted = [
-            f"take over what another made: {step.title} {step.name}"
-            for step in self.steps
-            if step.found and not step.is_ours(step.found)
+    def weakenings(self) -> list[str]:
+        """What an `up` from here would open up, as verb phrases. The user is asked before that happens."""
+        found = [(step, step.found) for step in self.steps if step.found and not step.found.deleting]
+        return [
+            *(
+                f"adopt the {step.title} {step.name}, which does not belong to this stack"
+                for step, seen in found
+                if not step.is_ours(seen)
+            ),
+            *(phrase for step, seen in found for phrase in step.weakenings(seen)),
         ]
-        return adopted + [text for outcome in plan for drift in outcome.drift if (text := _weakening(drift))]
 
     def look_at_api(self) -> None:
-        self._explained("read", self.api, self.api.look)
+        _explained("read", self.api, self.api.look)
 
     def count_items(self) -> tuple[int, bool] | None:
         """See `Table.count_items`."""
-        return self._explained("count the items of", self.table, self.table.count_items)
+        return _explained("count the items of", self.table, self.table.count_items)
 
     def look(self) -> list[Outcome]:
-        """Read everything, side by side, and tell the state and drift of each resource. Writes nothing."""
-        self.aws.together(*(lambda step=step: self._explained("read", step, step.look) for step in self.steps))
-        return [self._state(step) for step in self.steps]
+        """Read everything in parallel and return the state and drift of each resource. Writes nothing."""
+        self.aws.together(*(lambda step=step: _explained("read", step, step.look) for step in self.steps))
+        return [_state(step) for step in self.steps]
 
     def plan(self, *, adopt: bool = False) -> list[Outcome]:
-        """What `up` would do, from what `look` saw. Raises `NotOurs` or `CannotChange` where it would have to stop.
+        """What `up` would do, based on what `look` found.
 
-        With `adopt`, what is not the stack's own is to be taken over, here and by the `up` that follows.
+        Args:
+            adopt: take over resources that do not belong to the stack, here and in the `up` that follows.
+
+        Raises:
+            ForeignResource: a resource does not belong to the stack and is not adopted.
+            CannotChange: AWS cannot make a necessary change in place.
         """
         self._adopt = adopt
-        return [self._planned(step, adopt=adopt) for step in self.steps]
+        return [self._planned(step) for step in self.steps]
 
     def up(self) -> Generator[Progress | Outcome]:
-        """Converge from what `look` saw. Yields as things happen; steps that need a failed one are skipped.
+        """Converge from what `look` found. Yields events as they happen; steps that need a failed step are skipped.
 
-        AWS goes on showing for a moment what has been deleted. Where that turns out to be gone, it is looked at again.
+        AWS shows deleted resources for a moment longer. If one turns out to be gone, the stack is read again.
         """
         graph = {step: set(step.needs) for step in self.steps}
-        done: dict[Step, Outcome] = {}
+        done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
             yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
-            # What an earlier round made is unchanged in a later one, and was made all the same.
-            made = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
+            # What an earlier round created or updated is unchanged in a later one, and still counts.
+            changed = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
             unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
-            done = {**self.outcomes, **{step: o for step, o in made.items() if step in unchanged}}
+            done = {**self.outcomes, **{step: o for step, o in changed.items() if step in unchanged}}
             self.outcomes = done
-            if last or not any(isinstance(outcome.error, Vanished) for outcome in done.values()):
+            if last or not any(isinstance(outcome.error, DeletedMeanwhile) for outcome in done.values()):
                 return
-            self.aws.pause(_UNTIL_GONE_SHOWS)
+            self.aws.pause(_RECHECK_SECONDS)
             self.look()
 
     def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
-        """Delete what `look` saw and is the stack's own, in reverse, and look again in every service.
+        """Delete what `look` found and belongs to the stack, in reverse order, and look again in every service.
 
-        What shows only then (AWS's lists lag behind its creates, another `up` may be at work) is deleted too. `left` is
-        what is still there at the end, and is the stack's own.
+        Resources that only then appear (AWS's lists lag behind, another `up` may be running) are deleted too.
+        `remaining` is what belongs to the stack and still exists at the end.
         """
-        graph: dict[Step, set[Step]] = {step: set() for step in self.steps}
+        graph: dict[AnyStep, set[AnyStep]] = {step: set() for step in self.steps}
         for step in self.steps:
             for needed in step.needs:
                 graph[needed].add(step)
         graph[self.function].add(self.api)
-        kept = {self.table} if keep_table else set()
-        deleted: dict[Step, Outcome] = {}
+        kept: set[AnyStep] = {self.table} if keep_table else set()
+        deleted: dict[AnyStep, Outcome] = {}
         for _ in range(_ROUNDS_DOWN):
-            yield from self._run(graph, lambda step: ("delete", lambda: self._deleted(step, kept=step in kept)))
+            yield from self._run(graph, lambda step: ("delete", lambda: _deleted(step, kept=step in kept)))
             deleted |= {step: o for step, o in self.outcomes.items() if o.change is not Change.ABSENT}
             self.outcomes |= deleted
             self.look()
-            self.left = [self._state(step) for step in self.steps if self.owns(step) and step not in kept]
-            if not self.left or any(outcome.error for outcome in self.outcomes.values()):
+            self.remaining = [_state(step) for step in self.steps if step.owned and step not in kept]
+            if not self.remaining or any(outcome.error for outcome in self.outcomes.values()):
                 return
 
-    def _state(self, step: Step) -> Outcome:
+    def _planned(self, step: AnyStep) -> Outcome:
         found = step.found
-        if found is None:
-            return _outcome(step, state=State.MISSING)
-        if not step.is_ours(found):
-            return replace(_outcome(step, state=State.FOREIGN), notes=(str(step.foreign(found)),))
-        drift = step.compare(found)
-        state = State.DRIFTED if drift else State.OK
-        return replace(_outcome(step, state=state, drift=drift), notes=step.notes(found, drift))
-
-    def _planned(self, step: Step, *, adopt: bool) -> Outcome:
-        found = step.found
-        if found is None or found.leaving:
+        if found is None or found.deleting:
             return _outcome(step, change=Change.CREATED)
         if not step.is_ours(found):
-            if not adopt:
+            if not self._adopt:
                 raise step.foreign(found)
             step.check_adoptable(found)
         drift = step.compare(found)
-        step.must_be_changeable(drift)
+        step.require_changeable(drift)
         change = Change.UPDATED if drift else Change.UNCHANGED
         return replace(_outcome(step, change=change, drift=drift), notes=step.notes(found, drift))
 
-    def _ensured(self, step: Step) -> Outcome:
-        if step.found and not (step.found.leaving or self._adopt or step.is_ours(step.found)):
-            raise step.foreign(step.found)
-        before = step.compare(step.found) if step.found else ()
+    def _ensured(self, step: AnyStep) -> Outcome:
+        found = step.found
+        if found and not (found.deleting or self._adopt or step.is_ours(found)):
+            raise step.foreign(found)
+        before = step.compare(found) if found else ()
         change = step.ensure()
         return _outcome(step, change=change, drift=before if change is Change.UPDATED else ())
 
-    def _deleted(self, step: Step, *, kept: bool) -> Outcome:
-        found = step.found
-        if found is None:
-            return _outcome(step, change=Change.ABSENT)
-        if not step.is_ours(found):
-            left = step.foreign(found)
-            return replace(_outcome(step, change=Change.SKIPPED), notes=(f"left alone: {left.what}",))
-        if kept:
-            return replace(_outcome(step, change=Change.SKIPPED), notes=("kept, with its data, as asked",))
-        step.delete(found)
-        return _outcome(step, change=Change.DELETED)
-
     def _run(
         self,
-        graph: Mapping[Step, set[Step]],
-        work: Callable[[Step], tuple[str, Callable[[], Outcome]]],
+        graph: Mapping[AnyStep, set[AnyStep]],
+        work: Callable[[AnyStep], tuple[str, Callable[[], Outcome]]],
     ) -> Generator[Progress | Outcome]:
-        """Work off the graph with a thread a step; end every wait and worker when the caller goes away."""
-        events: queue.Queue[Progress | Step | BaseException] = queue.Queue()
+        """Work through the graph, one thread per step; end all waits and threads when the caller stops iterating."""
+        events: queue.Queue[Progress | AnyStep | BaseException] = queue.Queue()
         sorter = TopologicalSorter(graph)
         sorter.prepare()
         self.outcomes = {}
-        blocking: set[Step] = set()  # what failed, and what was not tried for that
+        blocking: set[AnyStep] = set()  # steps that failed, and steps that were skipped because of them
         with ThreadPoolExecutor(len(self.steps), thread_name_prefix="step") as pool:
             try:
                 while sorter.is_active():
                     for step in sorter.get_ready():
                         verb, act = work(step)
-                        if undone := [need for need in graph[step] if need in blocking]:
+                        if failed := [need for need in graph[step] if need in blocking]:
                             blocking.add(step)
-                            act = _skip(step, undone[0])
+                            act = _skip(step, failed[0])
                         pool.submit(self._work, step, verb, act, events)
                     event = events.get()
                     if isinstance(event, BaseException):
-                        raise event  # noqa: TRY301 - a worker's bug, raised where the user stands
+                        raise event  # noqa: TRY301 - a defect in a worker, raised in the caller's thread
                     if isinstance(event, Step):
                         if self.outcomes[event].change is Change.FAILED:
                             blocking.add(event)
@@ -211,44 +202,78 @@ class Stack:
                         yield self.outcomes[event]
                     else:
                         yield event
-            except BaseException:  # Ctrl-C, or the caller closed the generator: nobody waits for the workers any more
+            except BaseException:  # Ctrl-C, or the caller closed the generator: the workers must not run on
                 self.aws.stop()
                 raise
 
     def _work(
-        self, step: Step, verb: str, act: Callable[[], Outcome], events: queue.Queue[Progress | Step | BaseException]
+        self,
+        step: AnyStep,
+        verb: str,
+        act: Callable[[], Outcome],
+        events: queue.Queue[Progress | AnyStep | BaseException],
     ) -> None:
-        said = ""
+        reported = ""
 
-        def say(waiting: str) -> None:
-            nonlocal said
-            if waiting != said:
-                said = waiting
+        def report(waiting: str) -> None:
+            nonlocal reported
+            if waiting != reported:
+                reported = waiting
                 events.put(Progress(step.title, waiting))
 
-        step.say = say
+        step.report = report
         events.put(Progress(step.title))
         started = self.aws.now()
         try:
-            outcome = self._explained(verb, step, act)
+            outcome = _explained(verb, step, act)
         except Problem as problem:
             outcome = replace(_outcome(step, change=Change.FAILED), error=problem)
         except Stopped:
             outcome = replace(_outcome(step, change=Change.FAILED), error=_interrupted(step, verb))
-        except BaseException as bug:  # noqa: BLE001 - it is raised again where the caller stands
-            events.put(bug)
+        except BaseException as defect:  # noqa: BLE001 - the caller's thread raises it again
+            events.put(defect)
             return
         self.outcomes[step] = replace(outcome, seconds=round(self.aws.now() - started, 3))
         events.put(step)
 
-    def _explained(self, verb: str, step: Step, act: Callable[[], T]) -> T:
-        try:
-            return act()
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
-            raise problem_from(error, f"Could not {verb} the {step.title} {step.name}") from error
+
+def stack_names(aws: Aws) -> list[str]:
+    """The names of the stacks in an account and region, from the tags of their APIs."""
+    tags = [api.get("Tags", {}) for api in aws.every(aws.apigateway.get_apis, "Items")]
+    return sorted({t["items-api:stack"] for t in tags if t.get("managed-by") == "items-api" and "items-api:stack" in t})
 
 
-def _outcome(step: Step, **what: object) -> Outcome:
+def _state(step: AnyStep) -> Outcome:
+    found = step.found
+    if found is None:
+        return _outcome(step, state=State.MISSING)
+    if not step.is_ours(found):
+        return replace(_outcome(step, state=State.FOREIGN), notes=(str(step.foreign(found)),))
+    drift = step.compare(found)
+    state = State.DRIFTED if drift else State.OK
+    return replace(_outcome(step, state=state, drift=drift), notes=step.notes(found, drift))
+
+
+def _deleted(step: AnyStep, *, kept: bool) -> Outcome:
+    found = step.found
+    if found is None:
+        return _outcome(step, change=Change.ABSENT)
+    if not step.is_ours(found):
+        return replace(_outcome(step, change=Change.SKIPPED), notes=(f"not deleted: {step.foreign(found).what}",))
+    if kept:
+        return replace(_outcome(step, change=Change.SKIPPED), notes=("kept with its data, because of --keep-table",))
+    step.delete(found)
+    return _outcome(step, change=Change.DELETED)
+
+
+def _explained(verb: str, step: AnyStep, act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except AwsError as error:
+        raise error.problem(f"Could not {verb} the {step.title} {step.name}") from error
+
+
+def _outcome(step: AnyStep, **what: Any) -> Outcome:
     found = step.found
     return Outcome(
         type=step.type,
@@ -256,39 +281,18 @@ def _outcome(step: Step, **what: object) -> Outcome:
         name=step.name,
         arn=found.arn if found else None,
         notes=found.notes if found else (),
-        **what,  # type: ignore[arg-type]
+        **what,
     )
 
 
-def _weakening(drift: Drift) -> str:
-    """What a difference, once mended, lets in that was kept out; empty if nothing."""
-    text = ""
-    match drift:
-        case Drift("cors", None, _):
-            text = "let browsers of other origins call"
-        case Drift("cors.origins", list() as have, list() as want) if "*" not in have and set(want) - set(have):
-            text = f"let browsers call from {', '.join(want)} (now: {', '.join(have) or 'none'})"
-        case Drift("cors.methods" | "cors.headers", list() as have, list() as want) if set(want) - set(have):
-            text = (
-                f"let browsers use the {drift.field.removeprefix('cors.')} {', '.join(sorted(set(want) - set(have)))}"
-            )
-        case Drift("stage.throttle rate" | "stage.throttle burst", have, want) if have is not None and want > have:
-            text = f"lift the {drift.field.removeprefix('stage.')} from {have:g} to {want:g}"
-        case Drift("endpoint disabled", True, _):
-            text = "open the API's endpoint, which is switched off"
-        case Drift(field, have, "NONE") if field.endswith(".authorization") and have:
-            text = f"let anybody call {drift.part.removeprefix('route ')}, which asks for {have}"
-    return text
-
-
-def _skip(step: Step, needed: Step) -> Callable[[], Outcome]:
-    note = f"not tried: the {needed.title} comes first"
+def _skip(step: AnyStep, failed: AnyStep) -> Callable[[], Outcome]:
+    note = f"skipped because it needs the {failed.title}"
     return lambda: replace(_outcome(step, change=Change.SKIPPED), notes=(note,))
 
 
-def _interrupted(step: Step, verb: str) -> Problem:
-    return NotSettled(
-        f"Interrupted before the {step.title} {step.name} was done ({verb}).",
-        "What was under way may have taken effect.",
+def _interrupted(step: AnyStep, verb: str) -> Problem:
+    return Interrupted(
+        f"Interrupted before this step could {verb} the {step.title} {step.name}.",
+        "A request that was under way may have taken effect.",
         "Run the same command again to finish, or items-api down to remove everything.",
     )

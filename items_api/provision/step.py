@@ -1,20 +1,19 @@
-"""A step: the code for one AWS resource. It can read it, compare it, ensure it and delete it."""
+"""A step: the code for one AWS resource. It reads, compares, creates, updates and deletes it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from items_api.errors import CannotChange, NotOurs, NotSettled, Problem
+from items_api.errors import CannotChange, ForeignResource, Problem, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
 
-    from botocore.exceptions import ClientError
-
-    from items_api.provision.aws import Aws
+    from items_api.aws.client import Aws
+    from items_api.aws.errors import ServiceError
     from items_api.settings import Arns, Settings
 
 T = TypeVar("T")
@@ -33,7 +32,7 @@ class Change(StrEnum):
 
 
 class State(StrEnum):
-    """How a resource stands to the settings."""
+    """How a resource compares to the settings."""
 
     OK = "ok"
     DRIFTED = "drifted"
@@ -43,7 +42,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Drift:
-    """One field on which the settings and AWS disagree; `stage.throttle rate` is the throttle rate of `stage`."""
+    """A field on which the settings and AWS differ; `stage.throttle rate` is the throttle rate of the stage."""
 
     field: str
     have: Any
@@ -54,27 +53,29 @@ class Drift:
         return self.field.partition(".")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Found:
-    """What `read` saw of one resource.
+    """What `read` found of one resource. Each resource adds the values that AWS chose and others need.
 
-    `fields` is what `compare` holds against `Step.want`. `tags` is None for what AWS gives no tags. `leaving` means
-    that AWS is deleting it. `ids` are what AWS chose (an API id, a role id) and others need. `notes` are for the user.
+    `fields` is what `Step.compare` holds against `Step.want`. `tags` is None for a resource that takes no tags.
+    `deleting` means that AWS is deleting it. `notes` are for the user.
     """
 
     arn: str
     fields: Mapping[str, Any]
     tags: Mapping[str, str] | None = None
-    leaving: bool = False
-    ids: Mapping[str, Any] = field(default_factory=dict)
+    deleting: bool = False
     notes: tuple[str, ...] = ()
+
+
+F = TypeVar("F", bound=Found)
 
 
 @dataclass(frozen=True)
 class Right:
-    """IAM actions that a step's calls need of whoever runs them, and the ARNs on which; ready for a policy statement.
+    """IAM actions that the calls of a step need, and the ARNs they need them on; maps to one policy statement.
 
-    Which action on which ARN is from AWS's Service Authorization Reference, except where a comment says otherwise:
+    Sources are AWS's Service Authorization Reference, and the comments where it is silent:
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
     """
 
@@ -85,7 +86,7 @@ class Right:
 
 @dataclass(frozen=True)
 class Progress:
-    """A step is at work; `waiting` says what for, or is empty."""
+    """A step is running; `waiting` says what it waits for ("for the table to become ACTIVE") or is empty."""
 
     title: str
     waiting: str = ""
@@ -93,7 +94,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one resource: `change` after `up` and `down`, `state` from `status`."""
+    """The result for one resource: `change` after `up` and `down`, `state` from `status`."""
 
     type: str
     title: str
@@ -106,23 +107,37 @@ class Outcome:
     error: Problem | None = None
     notes: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """For the JSON document. The keys are a contract."""
+        return {
+            "type": self.type,
+            "name": self.name,
+            "arn": self.arn,
+            **({"change": self.change} if self.change else {}),
+            **({"state": self.state} if self.state else {}),
+            "drift": [asdict(drift) for drift in self.drift],
+            "seconds": self.seconds,
+            "notes": list(self.notes),
+            "error": self.error,
+        }
 
-class Step(ABC):
-    """One resource of one stack. What it needs of other steps it takes in its constructor and names in `needs`."""
+
+class Step(ABC, Generic[F]):
+    """One resource of one stack. The constructor takes the steps it depends on and lists them in `needs`."""
 
     type: ClassVar[str]  # the CloudFormation type name
     title: ClassVar[str]
-    # The fields that AWS does not change in place.
+    # Fields that AWS cannot change in place.
     fixed: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, settings: Settings, arns: Arns, aws: Aws, *needs: Step) -> None:
+    def __init__(self, settings: Settings, arns: Arns, aws: Aws, *needs: Step[Any]) -> None:
         self.settings = settings
         self.arns = arns
         self.aws = aws
         self.needs = needs
-        self.found: Found | None = None
-        # Where progress goes; the stack puts its own listener here.
-        self.say: Callable[[str], None] = lambda text: None  # noqa: ARG005
+        self.found: F | None = None
+        # Receives what the step waits for; the stack sets it.
+        self.report: Callable[[str], None] = lambda _: None
 
     @property
     @abstractmethod
@@ -131,37 +146,37 @@ class Step(ABC):
     @classmethod
     @abstractmethod
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
-        """What all calls of this step together need."""
+        """The rights that all calls of this step need."""
 
     @property
     def documents(self) -> frozenset[str]:
-        """The fields that are compared and shown whole."""
+        """Fields that are compared and shown as a whole."""
         return frozenset()
 
     @abstractmethod
-    def read(self) -> Found | None:
-        """Look, change nothing. None only if AWS says that it is not there."""
+    def read(self) -> F | None:
+        """Read the resource without changing it. None only if AWS says that it does not exist."""
 
     @abstractmethod
     def want(self) -> dict[str, Any]:
-        """The fields as the settings have them."""
+        """The fields that the settings ask for."""
 
     @abstractmethod
-    def create(self) -> Found:
-        """Make the bare resource, with its tags; what differs from `want` then is `update`'s to mend.
+    def create(self) -> F:
+        """Create the bare resource with its tags; `update` then applies whatever differs from `want`.
 
-        If it exists after all (a lost answer, another `up`), it is taken if it is the stack's own.
+        If it already exists (a lost response, another `up`), it is used if it belongs to this stack.
         """
 
     @abstractmethod
-    def update(self, found: Found, parts: Set[str]) -> None:
-        """Make the differences go; `parts` are the fields of `want`, and "tags", that differ."""
+    def update(self, found: F, parts: Set[str]) -> None:
+        """Apply the differences. `parts` are the fields of `want` that differ, and "tags" if they do."""
 
     @abstractmethod
-    def delete(self, found: Found) -> None:
-        """Delete, and wait until it is gone; that it is gone already is fine."""
+    def delete(self, found: F) -> None:
+        """Delete the resource and wait until it is gone. A resource that is already gone is fine."""
 
-    def compare(self, found: Found) -> tuple[Drift, ...]:
+    def compare(self, found: F) -> tuple[Drift, ...]:
         drift = [d for name, want in self.want().items() for d in self._differences(name, found.fields.get(name), want)]
         if found.tags is not None:
             want_tags = self.want_tags()
@@ -177,54 +192,63 @@ class Step(ABC):
         both = {**want, **have}
         return [d for key in both for d in self._differences(f"{name}.{key}", have.get(key), want.get(key))]
 
-    def notes(self, found: Found, drift: tuple[Drift, ...]) -> tuple[str, ...]:  # noqa: ARG002
-        """What else is to be known of it."""
+    def weakenings(self, found: F) -> tuple[str, ...]:
+        """What `update` would open up, as verb phrases: "raise the throttle rate from 5 to 100"."""
+        del found
+        return ()
+
+    def notes(self, found: F, drift: tuple[Drift, ...]) -> tuple[str, ...]:
+        """What else the user should know."""
+        del drift
         return found.notes
 
     def want_tags(self) -> dict[str, str]:
         return self.settings.all_tags
 
-    def is_ours(self, found: Found) -> bool:
+    def is_ours(self, found: F) -> bool:
         tags = self.settings.owner_tags.items()
         return found.tags is None or tags <= found.tags.items()
 
-    def look(self) -> Found | None:
-        """Read, and remember what was seen."""
+    @property
+    def owned(self) -> F | None:
+        """What `look` found, if it belongs to this stack."""
+        return self.found if self.found and self.is_ours(self.found) else None
+
+    def look(self) -> F | None:
+        """Read the resource and remember what was found."""
         self.found = self.read()
         return self.found
 
     def ensure(self) -> Change:
-        """Converge from what `look` saw: create or update, or leave alone what is as it should be."""
+        """Converge from what `look` found: create, update, or leave a matching resource alone."""
         found = self.found
-        if found is None or found.leaving:
+        change = Change.UNCHANGED
+        if found is None or found.deleting:
             change = Change.CREATED
             found = self.create()
-        else:
-            change = Change.UNCHANGED
         self.found = found
         if drift := self.compare(found):
-            self.must_be_changeable(drift)
+            self.require_changeable(drift)
             self.update(found, {d.part for d in drift})
             if change is Change.UNCHANGED:
                 change = Change.UPDATED
         return change
 
-    def take_existing(self) -> Found:
-        """AWS says that it exists though `look` did not see it: wait until it shows, and see whose it is.
-
-        Tags may show later than what they are on.
-        """
-        waiting = f"until the {self.title} shows up"
+    def existing(self) -> F:
+        """The resource that `look` did not find but a create says exists. Its tags can appear later than it does."""
         try:
             found = self.settle(
-                self.read, until=lambda seen: seen is not None and self.is_ours(seen), waiting=waiting, seconds=10
+                self.read,
+                until=lambda seen: seen is not None and self.is_ours(seen),
+                waiting=f"for the {self.title} to appear",
+                seconds=10,
             )
-        except NotSettled:
+        except TimedOut:
             found = self.read()
             if found is None:
                 raise
             raise self.foreign(found) from None
-        assert found is not None  # noqa: S101 - what settle was told to wait for
+        assert found is not None  # noqa: S101 - `until` guarantees it
         return found
 
     def settle(
@@ -232,39 +256,44 @@ class Step(ABC):
         attempt: Callable[[], T],
         *,
         until: Callable[[T], bool] = lambda _: True,
-        passing: Callable[[ClientError], bool] = lambda _: False,
+        transient: Callable[[ServiceError], bool] = lambda _: False,
         waiting: str,
         seconds: float = 300.0,
     ) -> T:
-        """See `Aws.settle`."""
-        return self.aws.settle(attempt, until=until, passing=passing, waiting=waiting, say=self.say, seconds=seconds)
+        """`Aws.settle`, reporting to the stack."""
+        return self.aws.settle(
+            attempt, until=until, transient=transient, waiting=waiting, report=self.report, seconds=seconds
+        )
 
-    def must_be_changeable(self, drift: tuple[Drift, ...]) -> None:
-        stuck = [d for d in drift if d.part in self.fixed]
-        if stuck:
-            differences = "; ".join(f"{d.field} is {d.have!r}, wanted {d.want!r}" for d in stuck)
+    def wait_until_gone(self) -> None:
+        self.settle(self.read, until=lambda seen: seen is None, waiting=f"for the {self.title} to be deleted")
+
+    def require_changeable(self, drift: tuple[Drift, ...]) -> None:
+        fixed = [d for d in drift if d.part in self.fixed]
+        if fixed:
+            differences = "; ".join(f"{d.field} is {d.have!r}, expected {d.want!r}" for d in fixed)
             raise CannotChange(
-                f"The {self.title} {self.name} differs in what AWS does not change in place: {differences}.",
-                "Only a new one would do, and this tool never deletes in order to create.",
-                "Move what you need out of it, delete it, and run up again; or choose another --name.",
+                f"The {self.title} {self.name} differs in a way that AWS cannot change in place: {differences}.",
+                "It would have to be replaced, and this tool never deletes a resource in order to create it.",
+                "Move what you need out of it, delete it and run up again, or choose another --name.",
             )
 
-    def check_adoptable(self, found: Found) -> None:  # noqa: B027 - most can be taken over as they are
-        """Raise `NotOurs` where --adopt can not tell which resource is meant."""
+    def check_adoptable(self, found: F) -> None:
+        """Raise `ForeignResource` if --adopt cannot take this resource over. Most can be taken over as they are."""
 
-    def foreign(self, found: Found) -> NotOurs:
+    def foreign(self, found: F) -> ForeignResource:
         tags = found.tags or {}
         if tags.get("managed-by") == "items-api" and "items-api:stack" in tags:
             stack, region = tags["items-api:stack"], tags.get("items-api:region", "?")
-            return NotOurs(
-                f"The {self.title} {self.name} belongs to the stack {stack} of region {region}.",
-                "Its name is one for all regions."
+            return ForeignResource(
+                f"The {self.title} {self.name} belongs to the stack {stack} in region {region}.",
+                "Its name is shared by all regions."
                 if stack == self.settings.name
-                else "The names of both stacks lead to this one.",
-                "Choose another --name here.",
+                else "Both stack names lead to this name.",
+                "Choose another --name.",
             )
-        return NotOurs(
-            f"The {self.title} {self.name} exists already and is not this stack's ({found.arn}).",
-            "It does not carry the tags " + ", ".join(f"{k}={v}" for k, v in self.settings.owner_tags.items()) + ".",
-            "Choose another --name, delete it yourself, or take it over with --adopt.",
+        return ForeignResource(
+            f"The {self.title} {self.name} already exists and does not belong to this stack ({found.arn}).",
+            "It lacks the tags " + ", ".join(f"{k}={v}" for k, v in self.settings.owner_tags.items()) + ".",
+            "Choose another --name, delete it yourself, or adopt it with --adopt.",
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from items_api.provision.answers import code, says
+from items_api.aws.errors import says, tolerate
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
@@ -14,12 +13,31 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
-    from items_api.settings import Arns
+    from items_api.settings import Arns, Settings
 
 PARTITION_KEY = {"itemId (S)": "HASH"}
+_ABSENT = "ResourceNotFoundException"
 
 
-class Table(Step):
+def create_request(settings: Settings) -> dict[str, Any]:
+    return {
+        "TableName": settings.table_name,
+        "AttributeDefinitions": [{"AttributeName": "itemId", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "itemId", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "Tags": settings.tag_list,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundTable(Found):
+    """`items` and `size` (bytes) are DynamoDB's own count, which is up to six hours old."""
+
+    items: int = 0
+    size: int = 0
+
+
+class Table(Step[FoundTable]):
     type = "AWS::DynamoDB::Table"
     title = "DynamoDB table"
     fixed = frozenset({"key"})
@@ -41,30 +59,28 @@ class Table(Step):
     def want(self) -> dict[str, Any]:
         return {"key": PARTITION_KEY, "billing": "PAY_PER_REQUEST", "status": "ACTIVE"}
 
-    def read(self) -> Found | None:
-        try:
+    def read(self) -> FoundTable | None:
+        with tolerate(_ABSENT):
             description, tags = self.aws.together(self._describe, self._tags)
-        except ClientError as error:
-            if code(error) == "ResourceNotFoundException":
-                return None
-            raise
-        # A table on its way out is described without them.
-        types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
-        return Found(
-            arn=description["TableArn"],
-            fields={
-                "key": {
-                    f"{k['AttributeName']} ({types[k['AttributeName']]})": k["KeyType"]
-                    for k in description.get("KeySchema", [])
+            # The description of a table that is being deleted lacks its attributes and key.
+            types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
+            return FoundTable(
+                arn=description["TableArn"],
+                fields={
+                    "key": {
+                        f"{k['AttributeName']} ({types[k['AttributeName']]})": k["KeyType"]
+                        for k in description.get("KeySchema", [])
+                    },
+                    # A table that has always been provisioned has no summary.
+                    "billing": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+                    "status": description["TableStatus"],
                 },
-                # A table that was always provisioned has no summary.
-                "billing": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
-                "status": description["TableStatus"],
-            },
-            tags=tags,
-            leaving=description["TableStatus"] == "DELETING",
-            ids={"items": description.get("ItemCount", 0), "bytes": description.get("TableSizeBytes", 0)},
-        )
+                tags=tags,
+                deleting=description["TableStatus"] == "DELETING",
+                items=description.get("ItemCount", 0),
+                size=description.get("TableSizeBytes", 0),
+            )
+        return None
 
     def _describe(self) -> TableDescriptionTypeDef:
         return self.aws.send(self.aws.dynamodb.describe_table, TableName=self.name)["Table"]
@@ -74,63 +90,41 @@ class Table(Step):
         return {tag["Key"]: tag["Value"] for tag in tags}
 
     def count_items(self) -> tuple[int, bool] | None:
-        """Items on the first megabyte of the table, counted now, and whether there are more; None if it is not ACTIVE.
+        """Items in the first megabyte of the table, counted now, and whether there are more; None if not readable.
 
-        DescribeTable's own count is up to six hours old, which is no basis for a decision to delete.
+        DescribeTable's count is up to six hours old, which is too old for a decision to delete.
         """
-        try:
+        with tolerate(_ABSENT):
             page = self.aws.send(self.aws.dynamodb.scan, TableName=self.name, Select="COUNT")
-        except ClientError as error:
-            if code(error) == "ResourceNotFoundException":
-                return None
-            raise
-        return page["Count"], "LastEvaluatedKey" in page
+            return page["Count"], "LastEvaluatedKey" in page
+        return None
 
-    def create(self) -> Found:
-        try:
-            # A table of that name may still be on its way out.
+    def create(self) -> FoundTable:
+        with tolerate("ResourceInUseException"):
             self.settle(
-                lambda: self.aws.send(self.aws.dynamodb.create_table, **self.create_request()),
-                passing=says("ResourceInUseException", text="is being deleted"),
-                waiting="until the old table is gone",
+                lambda: self.aws.send(self.aws.dynamodb.create_table, **create_request(self.settings)),
+                transient=says("ResourceInUseException", text="is being deleted"),
+                waiting="for the old table to be deleted",
             )
-        except ClientError as error:
-            if code(error) != "ResourceInUseException":
-                raise
-            return self.take_existing()
-        fields = {**self.want(), "status": "CREATING"}
-        return Found(self.arns.table, fields=fields, tags=self.want_tags())
+            fields = {**self.want(), "status": "CREATING"}
+            return FoundTable(arn=self.arns.table, fields=fields, tags=self.settings.all_tags)
+        return self.existing()
 
-    def create_request(self) -> dict[str, Any]:
-        return {
-            "TableName": self.name,
-            "AttributeDefinitions": [{"AttributeName": "itemId", "AttributeType": "S"}],
-            "KeySchema": [{"AttributeName": "itemId", "KeyType": "HASH"}],
-            "BillingMode": "PAY_PER_REQUEST",
-            "Tags": self._tag_list(),
-        }
-
-    def _tag_list(self) -> list[dict[str, str]]:
-        return [{"Key": key, "Value": value} for key, value in self.want_tags().items()]
-
-    def update(self, found: Found, parts: Set[str]) -> None:
+    def update(self, found: FoundTable, parts: Set[str]) -> None:
         if found.fields["status"] != "ACTIVE":
             self._wait_until_active()
         if "tags" in parts:
-            self.aws.send(
-                self.aws.dynamodb.tag_resource,
-                ResourceArn=self.arns.table,
-                Tags=self._tag_list(),  # type: ignore[arg-type]
-            )
-            # ListTagsOfResource lags behind by seconds, and the next command should not take that for drift.
+            tags: Any = self.settings.tag_list
+            self.aws.send(self.aws.dynamodb.tag_resource, ResourceArn=self.arns.table, Tags=tags)
+            # ListTagsOfResource lags behind by seconds, and the next command must not report that as drift.
             want = self.want_tags().items()
-            self.settle(self._tags, until=lambda tags: want <= tags.items(), waiting="until the table shows its tags")
+            self.settle(self._tags, until=lambda tags: want <= tags.items(), waiting="for the table's tags to appear")
         if "billing" in parts:
             self.aws.send(self.aws.dynamodb.update_table, TableName=self.name, BillingMode="PAY_PER_REQUEST")
             self._wait_until_active()
 
     def _wait_until_active(self) -> None:
-        # Right after a create DynamoDB's answers disagree with each other, so it is believed the second time.
+        # Right after a create, DynamoDB's answers contradict each other, so ACTIVE counts when seen twice in a row.
         seen = 0
 
         def is_active(status: str) -> bool:
@@ -141,28 +135,22 @@ class Table(Step):
         self.settle(
             lambda: self._describe()["TableStatus"],
             until=is_active,
-            passing=says("ResourceNotFoundException"),
-            waiting="until the table is ACTIVE",
+            transient=says(_ABSENT),
+            waiting="for the table to become ACTIVE",
         )
 
-    def delete(self, found: Found) -> None:
-        if not found.leaving:
-            try:
+    def delete(self, found: FoundTable) -> None:
+        if not found.deleting:
+            with tolerate(_ABSENT):
                 self.settle(
                     lambda: self.aws.send(self.aws.dynamodb.delete_table, TableName=self.name),
-                    passing=lambda error: code(error) == "ResourceInUseException",
-                    waiting="until the table can be deleted",
+                    transient=says("ResourceInUseException"),
+                    waiting="for the table to allow its deletion",
                 )
-            except ClientError as error:
-                if code(error) != "ResourceNotFoundException":
-                    raise
-        self.settle(self._is_gone, until=bool, waiting="until the table is gone")
+        self.settle(self._is_gone, until=bool, waiting="for the table to be deleted")
 
     def _is_gone(self) -> bool:
-        try:
+        with tolerate(_ABSENT):
             self._describe()
-        except ClientError as error:
-            if code(error) == "ResourceNotFoundException":
-                return True
-            raise
-        return False
+            return False
+        return True

@@ -1,4 +1,4 @@
-"""One AWS call as the `aws` command line that does the same, for a POSIX shell."""
+"""One AWS call as the equivalent `aws` command line, for a POSIX shell."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ if TYPE_CHECKING:
 
 ZIP = "function.zip"
 
-# What the AWS CLI's shorthand syntax takes without quotes of its own:
+# What the AWS CLI's shorthand syntax accepts without quotes:
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
 _PLAIN = re.compile(r"[A-Za-z0-9_./:${}-]+")
 
 
 def cli_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
-    """`service` and `operation` as boto3 names them ("apigatewayv2", "create_api"), `parameters` as boto3 takes them.
+    """The command line for a call.
 
-    Structures of plain words are written in shorthand, as people type them, all others as JSON. The function's code
-    stands in the file `function.zip`.
+    Structures of plain words are written in shorthand, as people type them, and all others as JSON. The function's
+    code is read from the file `function.zip`.
+
+    Args:
+        service: as boto3 names it ("apigatewayv2").
+        operation: likewise ("create_api").
+        parameters: as boto3 takes them.
     """
     return " ".join(cli_parts(service, operation, parameters))
 
@@ -31,7 +36,7 @@ def cli_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str
 def cli_parts(
     service: str, operation: str, parameters: Mapping[str, Any], *, quote: Callable[[str], str] = shlex.quote
 ) -> list[str]:
-    """The line in the pieces that may stand on lines of their own: the command, then an option with its value each."""
+    """The line in the parts that may go on lines of their own: the command, then each option with its value."""
     options = [_option(name, value, quote) for name, value in parameters.items()]
     return [f"aws {service} {operation.replace('_', '-')}", *options]
 
@@ -54,6 +59,6 @@ def _words(value: Any) -> list[str]:
 
 
 def _shorthand(structure: Mapping[str, Any]) -> str:
-    """`Key=Value,Key=Value`; empty if the structure is not of plain words alone."""
+    """`Key=Value,Key=Value`, or empty if the structure holds anything but plain words."""
     plain = all(isinstance(word, str) and _PLAIN.fullmatch(word) for pair in structure.items() for word in pair)
     return ",".join(f"{key}={value}" for key, value in structure.items()) if plain else ""

@@ -1,23 +1,22 @@
-"""Steps at work, as a live table: one line a resource in the tutorial's order, redrawn until all are done."""
+"""Running steps as a live table: one line per resource, redrawn until all steps are done."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
+from rich.console import Console
 from rich.live import Live as RichLive
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from items_api import render
 from items_api.provision.step import Outcome, Progress
+from items_api.terminal.text import MARKS, outcome_lines, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import Console
 
 
 @dataclass
@@ -28,13 +27,13 @@ class _Row:
 
 
 class Live:
-    """When it ends, the table goes and the final lines take its place."""
+    """At the end, the table disappears and the final lines take its place."""
 
-    def __init__(self, console: Console, steps: Sequence[tuple[str, str]]) -> None:
-        self._console = console
+    def __init__(self, stream: TextIO, steps: Sequence[tuple[str, str]]) -> None:
+        self._console = Console(file=stream, highlight=False)
         self._rows = {title: _Row(name) for title, name in steps}
         self._spinner = Spinner("dots")
-        self._live = RichLive(get_renderable=self._table, console=console, refresh_per_second=12, transient=True)
+        self._live = RichLive(get_renderable=self._table, console=self._console, refresh_per_second=12, transient=True)
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -44,9 +43,9 @@ class Live:
         self._live.__exit__(None, None, None)
         for row in self._rows.values():
             if isinstance(row.event, Outcome):
-                # What differed was shown before the work began.
-                for line, style in render.outcome_lines(replace(row.event, drift=())):
-                    self._console.print(Text(render.printable(line), style=style), soft_wrap=True)
+                # The drift was shown before the work began.
+                for text, style, _essential in outcome_lines(replace(row.event, drift=())):
+                    self._console.print(Text(printable(text), style=style), soft_wrap=True)
 
     def show(self, event: Progress | Outcome) -> None:
         row = self._rows[event.title]
@@ -64,7 +63,7 @@ class Live:
 
     def _mark(self, row: _Row) -> Spinner | Text:
         if isinstance(row.event, Outcome):
-            mark, style = render.MARKS[str(row.event.change)]
+            mark, style = MARKS[str(row.event.change)]
             return Text(mark, style=style)
         return Text(" ") if row.event is None else self._spinner
 

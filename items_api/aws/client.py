@@ -1,23 +1,25 @@
-"""The one door to AWS: clients, sending with retries, waiting for conditions.
+"""The client for AWS: sends calls with retries, waits for conditions, reads every page.
 
-No other module knows of retries, back-off or clocks. botocore's own retries are switched off: they send a create again
-blindly after a lost answer, and they take a hard quota for throttling.
+No other module knows about retries, backoff or clocks. botocore's own retries are off: they blindly repeat a create
+whose response was lost, and they treat an exhausted quota as throttling.
 """
 
 from __future__ import annotations
 
+import http.client
 import random
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from items_api import __version__
-from items_api.errors import NotSettled
-from items_api.provision.answers import LOST, is_passing, is_unclear, not_aws, strict
+from items_api.aws.errors import AwsError, ServiceError, Stopped
+from items_api.aws.translate import missing, translated
+from items_api.errors import TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,23 +44,19 @@ _CONFIG = Config(
     user_agent_extra=f"items-api/{__version__}",
 )
 _READS = ("describe_", "filter_", "get_", "list_", "scan")
-_LONGEST_PASSING = 120.0  # seconds
-_ATTEMPTS_WITHOUT_ANSWER = 4
-_LONGEST_SILENCE = 45.0  # seconds: of what does not answer at all, two timeouts are enough
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
-    """Raised in a worker at its next pause after `Aws.stop()`."""
+_RETRY_SECONDS = 120.0
+_UNCLEAR_ATTEMPTS = 4
+_UNCLEAR_SECONDS = 45.0  # two timeouts of a server that never responds
 
 
 class Clock(Protocol):
-    """Time as the tool sees it; tests bring a faster one."""
+    """Time as this tool sees it; tests pass a faster one."""
 
     def now(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Monotonic seconds."""
 
     def sleep(self, seconds: float, until: threading.Event) -> None:
-        """Pass that much time, or less when the event is set."""
+        """Sleep for that long, or until the event is set."""
 
 
 class SystemClock:
@@ -70,13 +68,13 @@ class SystemClock:
 
 
 class Watcher(Protocol):
-    """Is told of every write, before it is sent."""
+    """Called with every write before it is sent."""
 
     def __call__(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None: ...
 
 
 class Aws:
-    """Clients of one account and region."""
+    """Clients for one account and region."""
 
     def __init__(
         self,
@@ -95,11 +93,11 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        # Wide enough for every step's reads at once; a pool that ran full of waiting readers would lock itself up.
+        # Wide enough for the reads of all steps at once: a full pool of readers that wait for readers would deadlock.
         self._readers = ThreadPoolExecutor(48, thread_name_prefix="aws-read")
 
     def _client(self, service: str) -> Any:
-        # boto3's clients may be shared among threads, its sessions may not.
+        # Threads may share boto3's clients, but not its sessions.
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._session.client(
@@ -137,6 +135,13 @@ class Aws:
     def sts(self) -> STSClient:
         return cast("STSClient", self._client("sts"))
 
+    def account_id(self) -> str:
+        """The account that the credentials belong to. Raises `Problem`."""
+        try:
+            return self.send(self.sts.get_caller_identity)["Account"]
+        except AwsError as error:
+            raise error.problem("Could not look up the AWS account") from error
+
     def now(self) -> float:
         return self._clock.now()
 
@@ -145,7 +150,7 @@ class Aws:
         self._stop.set()
 
     def together(self, *calls: Callable[[], Any]) -> list[Any]:
-        """Run independent reads side by side; results in the order given, the first exception raised."""
+        """Run independent reads in parallel. Returns results in the order given; raises the first exception."""
         futures = [self._readers.submit(call) for call in calls]
         try:
             return [future.result() for future in futures]
@@ -154,21 +159,25 @@ class Aws:
             raise
 
     def send(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call AWS; throttling, conflicts that pass, server errors and lost answers are tried again.
+        """Call AWS. Throttling, transient conflicts, server errors and lost responses are retried.
 
-        A write whose answer was lost may have taken effect: the caller takes "already exists" for a reason to look.
+        A write whose response was lost may have taken effect, so callers treat "already exists" as a reason to look.
+
+        Raises:
+            AwsError: AWS rejected the call, or gave no usable response.
         """
-        return self._send(lambda: call(*args, **kwargs), call, kwargs, unclear_attempts=_ATTEMPTS_WITHOUT_ANSWER)
+        return self._send(lambda: call(*args, **kwargs), call, kwargs, unclear_attempts=_UNCLEAR_ATTEMPTS)
 
     def send_once(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Like `send`, for a create that AWS would carry out twice: sent again only after a clear refusal.
+        """Like `send`, for a create that AWS would carry out twice: repeated only after a clear rejection.
 
-        Raises what left it unclear: see `is_unclear`.
+        Raises:
+            AwsError: as `send`; `is_unclear` says whether the call may have taken effect.
         """
         return self._send(lambda: call(*args, **kwargs), call, kwargs, unclear_attempts=1)
 
     def every(self, call: Callable[..., Any], items: str, more: str = "NextToken", **parameters: Any) -> list[Any]:
-        """All `items` of a listing, page after page; `more` is what its answer and its request call the next page."""
+        """All `items` of a listing, page by page. `more` names the token in both the response and the request."""
         found: list[Any] = []
         next_page: dict[str, Any] = {}
         while True:
@@ -179,18 +188,17 @@ class Aws:
             next_page = {more: page[more]}
 
     def download(self, url: str, limit: int) -> bytes:
-        """What a presigned URL that AWS gave out leads to, at most `limit` bytes.
+        """At most `limit` bytes from a presigned URL that AWS returned.
 
-        Raises `OSError` without a usable answer, `ValueError` for a URL that is not HTTPS or on this computer.
+        Raises:
+            OSError: there was no usable response.
+            ValueError: the URL is neither HTTPS nor on this computer.
         """
-        import http.client  # noqa: PLC0415 - rarely needed
-        import urllib.request  # noqa: PLC0415
-
         if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
             raise ValueError(url)
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the scheme is checked above
-                return cast("bytes", answer.read(limit))
+            with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - the scheme is checked above
+                return cast("bytes", response.read(limit))
         except http.client.HTTPException as error:
             raise OSError(str(error)) from error
 
@@ -201,68 +209,102 @@ class Aws:
         if self._watch and not operation.startswith(_READS):
             self._watch(call.__self__.meta.service_model.service_name, operation, parameters)  # type: ignore[attr-defined]
         started = self.now()
-        refused = unclear = 0
+        rejected = unclear = 0
         while True:
-            self._stop_here()
+            self._raise_if_stopped()
             try:
-                return cast("T", strict(attempt(), operation))
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
-                # What botocore's parsers raise on their way through an answer that is not AWS's.
-                raise not_aws(operation, f"{type(error).__name__}: {error}") from error
-            except (ClientError, *LOST) as error:
-                if is_unclear(error):
+                return cast("T", _strict(_attempt(attempt), operation))
+            except AwsError as error:
+                elapsed = self.now() - started
+                if error.is_unclear:
                     unclear += 1
-                    worth = unclear < unclear_attempts and self.now() - started < _LONGEST_SILENCE
+                    retry = unclear < unclear_attempts and elapsed < _UNCLEAR_SECONDS
                 else:
-                    refused += 1
-                    worth = is_passing(error)
-                if not worth or self.now() - started > _LONGEST_PASSING:
+                    rejected += 1
+                    retry = error.is_transient
+                if not retry or elapsed > _RETRY_SECONDS:
                     raise
-                # Full jitter, so that parallel steps do not come back as one:
-                # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-                self.pause(random.uniform(0.05, min(5.0, 0.2 * 2 ** (refused + unclear))))  # noqa: S311 - no secret
+            # Full jitter keeps parallel steps from retrying at the same moment:
+            # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+            self.pause(random.uniform(0.05, min(5.0, 0.2 * 2 ** (rejected + unclear))))  # noqa: S311 - not a secret
 
     def settle(
         self,
         attempt: Callable[[], T],
         *,
         until: Callable[[T], bool] = lambda _: True,
-        passing: Callable[[ClientError], bool] = lambda _: False,
+        transient: Callable[[ServiceError], bool] = lambda _: False,
         waiting: str,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         seconds: float = 300.0,
     ) -> T:
-        """Repeat `attempt` until its result satisfies `until`; an error that is `passing` counts as "not yet".
+        """Repeat `attempt` until its result satisfies `until`; a `transient` error means "not yet".
 
-        Looks again after 0.1 s, then ever later up to 0.5 s (2 s once half a minute has gone). Raises `NotSettled`
-        after `seconds`; `waiting` says for what: "until the table is ACTIVE".
+        Polls after 0.1 s, then at growing intervals of up to 0.5 s (2 s once 30 s have passed).
+
+        Args:
+            attempt: one try.
+            until: whether its result is the one that is waited for.
+            transient: whether an error goes away by itself.
+            waiting: the condition, "for the table to become ACTIVE"; passed to `report` while it is not met.
+            report: receives `waiting`.
+            seconds: the time limit.
+
+        Raises:
+            TimedOut: the condition was not met in time.
         """
         started = self.now()
         delay = 0.1
         while True:
-            last: object
+            last = ""
             try:
                 result = attempt()
                 if until(result):
                     return result
-                last = "it was not so yet"
-            except ClientError as error:
-                if not passing(error):
+            except ServiceError as error:
+                if not transient(error):
                     raise
-                last = error
+                last = f"The last error was {error}."
             waited = self.now() - started
             if waited > seconds:
-                raise NotSettled(
-                    f"Waited {waited:.0f} s {waiting}, in vain.", f"The last answer: {last}.", "Run the command again."
-                )
-            say(waiting)
+                raise TimedOut(f"Timed out after {waited:.0f} s waiting {waiting}.", last, "Run the command again.")
+            report(waiting)
             self.pause(delay)
-            delay = min(delay * 2, 0.5 if waited < 30 else 2.0)  # noqa: PLR2004 - as the docstring says
+            delay = min(delay * 2, 0.5 if waited < 30 else 2.0)  # noqa: PLR2004 - see the docstring
 
     def pause(self, seconds: float) -> None:
         self._clock.sleep(seconds, self._stop)
-        self._stop_here()
+        self._raise_if_stopped()
 
-    def _stop_here(self) -> None:
+    def _raise_if_stopped(self) -> None:
         if self._stop.is_set():
             raise Stopped
+
+
+def _attempt(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except Exception as error:
+        known = translated(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+class _Reply(dict[str, Any]):
+    """A response in which a missing field is reported as AWS's fault."""
+
+    operation = ""
+
+    def __missing__(self, key: str) -> Any:
+        raise missing(self.operation, key)
+
+
+def _strict(value: Any, operation: str) -> Any:
+    if isinstance(value, dict):
+        reply = _Reply({key: _strict(inner, operation) for key, inner in value.items()})
+        reply.operation = operation
+        return reply
+    if isinstance(value, list):
+        return [_strict(inner, operation) for inner in value]
+    return value

@@ -1,0 +1,25 @@
+"""Access to AWS: the only package that imports boto3 and botocore.
+
+session.py    credentials, region and endpoint -> an `Account`
+client.py     `Aws`: clients, retries, waits and pages
+errors.py     what AWS's errors mean; `tolerate` for those that are fine
+translate.py  botocore's exceptions -> the errors of errors.py
+line.py       one call as an `aws` command line
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from items_api.aws import session as session
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load `aws.session` on first use (PEP 562): boto3 takes 110 ms, which --help and completion do not need."""
+    if name == "session":
+        return importlib.import_module("items_api.aws.session")
+    raise AttributeError(name)

@@ -1,0 +1,171 @@
+"""What AWS's errors mean, for the caller and for the user.
+
+AwsError
+├── ServiceError   AWS returned an error
+└── NoAnswer       there was no usable response
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from items_api.errors import AccessDenied, AwsRefused, NoCredentials, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "TooManyRequestsException",
+    }
+)
+# The same codes also stand for errors that retrying does not fix, so the message decides.
+_TRANSIENT = (
+    ("ConflictException", "concurrent modification"),  # API Gateway: another write on the same API
+    ("ResourceConflictException", "An update is in progress for resource"),
+    ("ResourceConflictException", "currently in the following state: Pending"),
+    ("ResourceConflictException", "concurrent update operation"),
+    ("OperationAbortedException", "conflicting operation is currently in progress"),  # CloudWatch Logs
+    ("ConcurrentModification", ""),  # IAM
+    ("LimitExceededException", "simultaneously"),  # DynamoDB: too many tables are being created at once
+)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_BAD_KEYS = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "InvalidAccessKeyId"})
+_BAD_SIGNATURE = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed"})
+_CLOCK_SKEW = ("Signature expired", "Signature not yet current", "RequestTimeTooSkewed")
+_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+_SERVER_ERROR = 500
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the user interrupted the command
+    """Raised in a worker thread at its next call or pause after `Aws.stop()`."""
+
+
+class AwsError(Exception, ABC):
+    @property
+    @abstractmethod
+    def is_unclear(self) -> bool:
+        """Whether the request may have taken effect all the same."""
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether AWS rejected the request without effect, and a retry may succeed."""
+        return False
+
+    @abstractmethod
+    def problem(self, what: str) -> Problem:
+        """The error for the user. `what` is what failed, without a period: "Could not create the IAM role x"."""
+
+
+@dataclass(eq=False)
+class ServiceError(AwsError):
+    """An error response: the code and message as AWS sent them, the operation ("CreateRole") and the HTTP status."""
+
+    code: str
+    message: str
+    operation: str
+    status: int = 400
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.operation}): {self.message}"
+
+    def says(self, *codes: str, text: str = "") -> bool:
+        """Whether it has one of these codes, and the text in its message."""
+        return self.code in codes and text in self.message
+
+    @property
+    def is_transient(self) -> bool:
+        return self.code in _THROTTLED or any(self.says(code, text=text) for code, text in _TRANSIENT)
+
+    @property
+    def is_unclear(self) -> bool:
+        return self.status >= _SERVER_ERROR and self.code not in _THROTTLED
+
+    def problem(self, what: str) -> Problem:
+        said = f"{self.code}: {self.message}"
+        if self.code in _DENIED:
+            action = _ACTION.search(self.message)
+            return AccessDenied(
+                f"{what}: access denied.",
+                f"{self.operation} returned {said}",
+                f"Your user or role needs {action[1] if action else self.operation}.",
+            )
+        if self.code in _EXPIRED:
+            return NoCredentials(
+                f"{what}: your credentials have expired.", said, "Sign in again, for example with: aws sso login"
+            )
+        if self.code in _BAD_SIGNATURE and any(sign in said for sign in _CLOCK_SKEW):
+            return NoCredentials(
+                f"{what}: the clock of this computer is wrong.",
+                said,
+                "Set the clock (for example: timedatectl set-ntp true) and run the command again.",
+            )
+        if self.code in _BAD_KEYS | _BAD_SIGNATURE:
+            return NoCredentials(
+                f"{what}: AWS rejected your credentials.",
+                said,
+                "Check --profile and the AWS_* variables with: aws sts get-caller-identity. "
+                "AWS also rejects keys in a region that is not enabled for the account.",
+            )
+        if self.code in _THROTTLED:
+            return AwsRefused(
+                f"{what}: AWS is still throttling {self.operation}.", said, "Wait a minute and run the command again."
+            )
+        return AwsRefused(f"{what}: {self.code or 'unknown error'}.", f"{self.operation}: {self.message}", self._todo())
+
+    def _todo(self) -> str:
+        if "protected against deletion" in self.message:
+            return (
+                "Turn deletion protection off (aws dynamodb update-table --no-deletion-protection-enabled), "
+                "then run the command again."
+            )
+        if "LimitExceeded" in self.code or self.code in ("TooManyEntities", "CodeStorageExceededException"):
+            return "The account has reached a quota: delete what you no longer need, or request a quota increase."
+        return "Run the command again; it continues where it stopped."
+
+
+class NoAnswer(AwsError):  # noqa: N818 - named for what happened
+    """No usable response: `why` it is missing, and the `kind` of problem that this is for the user."""
+
+    def __init__(self, kind: type[Problem], reason: str, why: str, todo: str, *, sent: bool) -> None:
+        super().__init__(f"{reason}: {why}")
+        self._kind = kind
+        self._reason = reason
+        self._why = why
+        self._todo = todo
+        self._sent = sent
+
+    @property
+    def is_unclear(self) -> bool:
+        return self._sent
+
+    def problem(self, what: str) -> Problem:
+        return self._kind(f"{what}: {self._reason}.", self._why, self._todo)
+
+
+def says(*codes: str, text: str = "") -> Callable[[ServiceError], bool]:
+    """A predicate for `Aws.settle`: an error with one of these codes, and the text in its message."""
+    return lambda error: error.says(*codes, text=text)
+
+
+class tolerate:  # noqa: N801 - reads like `contextlib.suppress`
+    """Accept an error with one of these codes, and the text in its message: `with tolerate("NoSuchEntity"):`."""
+
+    def __init__(self, *codes: str, text: str = "") -> None:
+        self._codes = codes
+        self._text = text
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> bool:
+        return isinstance(error, ServiceError) and error.says(*self._codes, text=self._text)

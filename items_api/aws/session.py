@@ -1,0 +1,96 @@
+"""Credentials, region and endpoint: the account that a command works in. Nothing here writes to AWS."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from items_api.aws.client import Aws
+from items_api.aws.translate import translated
+from items_api.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from items_api.aws.client import Watcher
+
+PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
+# Of the services in use, the one that is available in the fewest regions.
+_NARROWEST = "apigatewayv2"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A boto3 session with its region, and how its clients connect."""
+
+    session: boto3.Session
+    region: str
+    endpoint_url: str | None = None
+    config: Config | None = None
+
+    def aws(self, watch: Watcher | None = None) -> Aws:
+        return Aws(self.session, endpoint_url=self.endpoint_url, config=self.config, watch=watch)
+
+
+def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | None) -> Account:
+    """The user's own account. Raises `NoCredentials` for an unknown profile, `InvalidSetting` without a region."""
+    try:
+        # Other SDKs read AWS_REGION; boto3 reads AWS_DEFAULT_REGION and the profile.
+        session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+        chosen = session.region_name
+    except BotoCoreError as error:
+        known = translated(error)
+        if known is None:
+            raise
+        raise known.problem("Could not use your AWS configuration") from error
+    if not chosen:
+        raise InvalidSetting(
+            "No region is set.",
+            "Neither --region nor AWS_REGION nor your AWS profile names one.",
+            "Add one (--region us-east-1), or add --local to use this computer, without an account.",
+        )
+    if not endpoint_url:
+        _check_known(chosen)
+    return Account(session, chosen, endpoint_url)
+
+
+def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key: str) -> Account:
+    """The local AWS with its own credentials. The user's AWS files and variables have no effect."""
+    isolated = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
+    session = boto3.Session(
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name=region,
+        botocore_session=isolated,
+    )
+    direct = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
+    return Account(session, region, endpoint_url, direct)
+
+
+def regions() -> list[str]:
+    """Every region with HTTP APIs that this version of boto3 knows, in the supported partitions."""
+    known = botocore.session.Session()
+    return [region for partition in PARTITIONS for region in known.get_available_regions(_NARROWEST, partition)]
+
+
+def _check_known(region: str) -> None:
+    """A misspelled region would otherwise end many seconds later in a host name that does not resolve."""
+    known = regions()
+    if region not in known:
+        near = difflib.get_close_matches(region, known, n=3, cutoff=0.5)
+        raise InvalidSetting(
+            f"--region {region!r} is not a region with HTTP APIs that this version of boto3 knows.",
+            f"Did you mean {' or '.join(near)}?" if near else "",
+            "Correct it or, if the region is new, upgrade boto3.",
+        )

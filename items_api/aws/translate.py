@@ -1,0 +1,99 @@
+"""botocore's exceptions as `AwsError`s. No other module knows them."""
+
+from __future__ import annotations
+
+import traceback
+
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from items_api.aws.errors import AwsError, NoAnswer, ServiceError
+from items_api.errors import AwsUnreachable, NoCredentials, Problem
+
+_LOCAL = "Or add --local to use this computer, without an account."
+_CHECK_ENDPOINT = "Check --endpoint-url and any proxy between this computer and AWS."
+_MAX_CHARACTERS = 300
+
+# What botocore raises without a response from AWS -> (kind of problem, what is wrong, what to do).
+_NO_ANSWER: tuple[tuple[tuple[type[Exception], ...], type[Problem], str, str], ...] = (
+    (
+        (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError),
+        NoCredentials,
+        "no usable AWS credentials",
+        f"Run aws configure, or set AWS_PROFILE or --profile. {_LOCAL}",
+    ),
+    (
+        (boto.SSOError, boto.TokenRetrievalError),
+        NoCredentials,
+        "you are signed out",
+        f"Run aws sso login (with your --profile). {_LOCAL}",
+    ),
+    (
+        (boto.ProfileNotFound,),
+        NoCredentials,
+        "the profile does not exist",
+        f"List your profiles with: aws configure list-profiles. {_LOCAL}",
+    ),
+    (
+        (boto.SSLError,),
+        AwsUnreachable,
+        "the server's certificate cannot be verified",
+        "Behind a company proxy, set AWS_CA_BUNDLE to its certificate. Verification cannot be turned off.",
+    ),
+    ((ResponseParserError,), AwsUnreachable, "the response is not from AWS", _CHECK_ENDPOINT),
+    (
+        (boto.HTTPClientError, boto.ConnectionError),
+        AwsUnreachable,
+        "no response",
+        f"Check the network, --region and --endpoint-url, then run the command again. {_LOCAL}",
+    ),
+    (
+        (boto.BotoCoreError,),
+        AwsUnreachable,
+        "the request could not be sent",
+        "Check your AWS configuration (~/.aws/config) and --endpoint-url.",
+    ),
+)
+
+
+def translated(error: Exception) -> AwsError | None:
+    """The error as an `AwsError`; None if it is neither AWS's nor the network's but a defect of ours."""
+    if isinstance(error, boto.ClientError):
+        found = error.response.get("Error", {})
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return ServiceError(str(found.get("Code", "")), str(found.get("Message", "")), error.operation_name, status)
+    if isinstance(error, boto.ParamValidationError):
+        return None
+    for types, kind, reason, todo in _NO_ANSWER:
+        if isinstance(error, types):
+            lost = isinstance(error, (boto.HTTPClientError, boto.ConnectionError))
+            sent = lost and not isinstance(error, boto.SSLError)
+            return NoAnswer(kind, reason, _one_line(str(error)), todo, sent=sent)
+    if _raised_while_parsing(error):
+        return NoAnswer(
+            AwsUnreachable,
+            "the response is not from AWS",
+            _one_line(f"{type(error).__name__}: {error}"),
+            _CHECK_ENDPOINT,
+            sent=False,
+        )
+    return None
+
+
+def missing(operation: str, key: str) -> AwsUnreachable:
+    """The problem of a response without a field that AWS always sends."""
+    return AwsUnreachable(f"The response to {operation} is not from AWS.", f"It has no {key}.", _CHECK_ENDPOINT)
+
+
+def _raised_while_parsing(error: Exception) -> bool:
+    """Whether botocore failed while it read a response: its parsers call no code of ours."""
+    return any(
+        frame.f_globals.get("__name__") in ("botocore.parsers", "botocore.handlers")
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+
+
+def _one_line(text: str) -> str:
+    """An unexpected response may be a page of HTML; its beginning is enough."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _MAX_CHARACTERS else f"{flat[:_MAX_CHARACTERS]} …"

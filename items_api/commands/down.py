@@ -1,0 +1,82 @@
+"""`items-api down`: delete the stack and verify that nothing remains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api import local
+from items_api.commands.boundary import Command
+from items_api.commands.opening import known_of, opened
+from items_api.commands.options import explain_option, target_options, yes_option
+from items_api.commands.running import confirm, run_steps
+from items_api.errors import Problem
+from items_api.terminal.result import DONE, FAILED, Result
+from items_api.terminal.text import Line
+
+if TYPE_CHECKING:
+    from items_api.commands.options import Target
+    from items_api.provision.stack import Stack
+    from items_api.provision.step import Outcome
+    from items_api.terminal.screen import Screen
+
+
+@click.command(cls=Command)
+@target_options
+@click.option("--keep-table", is_flag=True, help="Keep the table and its items; the next up uses it again.")
+@explain_option
+@yes_option
+def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes: bool) -> Result:
+    """Delete the stack and verify that nothing remains."""
+    with opened(screen, target, explain=explain) as stack:
+        if stack is None:
+            line = Line("The local AWS is empty: there is nothing to delete.")
+            return Result(document={"region": target.region, "resources": []}, lines=[line])
+        stack.look()
+        if not yes and any(step.owned for step in stack.steps):
+            confirm(screen, _question(stack, keep_table=keep_table))
+            stack.look()  # time has passed since the question
+        outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
+        result = _result(stack, outcomes, keep_table=keep_table)
+    if target.local and result.ok:
+        return replace(result, lines=[*result.lines, *_stop_if_empty()])
+    return result
+
+
+def _question(stack: Stack, *, keep_table: bool) -> str:
+    if keep_table or not stack.table.owned:
+        return f"Delete the stack {stack.settings.name}?"
+    counted = stack.count_items()
+    if counted is None:
+        items = "its items (they cannot be counted right now)"
+    else:
+        count, more = counted
+        items = f"more than {count} items" if more else f"its {count} item{'' if count == 1 else 's'}"
+    return f"Delete the stack {stack.settings.name}, including the table {stack.table.name} and {items}?"
+
+
+def _result(stack: Stack, outcomes: list[Outcome], *, keep_table: bool) -> Result:
+    ok = not stack.remaining and not any(outcome.error for outcome in outcomes)
+    lines = [
+        Line(f"Still exists: {outcome.title} {outcome.name} ({outcome.arn})", "red", essential=True)
+        for outcome in stack.remaining
+    ]
+    if ok:
+        kept = f" except the table {stack.table.name}" if keep_table and stack.table.owned else ""
+        foreign = any(step.found and not step.owned for step in stack.steps)
+        lines = [Line(f"Nothing{' of this stack' if foreign else ''} remains{kept}.", "green")]
+    document = {**known_of(stack), "resources": outcomes}
+    return Result(DONE if ok else FAILED, ok=ok, document=document, lines=lines)
+
+
+def _stop_if_empty() -> list[Line]:
+    try:
+        running = local.find(local.home())
+        if running is None or not local.is_empty(running):
+            return []
+        local.stop(local.home(), forget=True)
+    except (OSError, Problem) as error:
+        return [Line(f"Could not stop the local AWS: {error}", "yellow", essential=True)]
+    return [Line("The local AWS is empty and has been stopped.")]

@@ -1,0 +1,120 @@
+"""`items-api export`: write the stack as code for other tools. None of these commands calls AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from items_api import __version__
+from items_api.commands import opening
+from items_api.commands.boundary import Command
+from items_api.commands.options import settings_options, target_options
+from items_api.errors import InvalidSetting
+from items_api.export import deployer, openapi, sam, shell, terraform
+from items_api.export.output import write_file, write_folder
+from items_api.settings import Settings
+from items_api.terminal.result import Result
+from items_api.terminal.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from items_api.commands.options import SettingsIn, Target
+    from items_api.terminal.screen import Screen
+
+_ACCOUNT_DIGITS = 12
+
+
+class Export(click.Group):
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)  # in the order of this file, not of the alphabet
+
+
+@click.group(cls=Export)
+def export() -> None:
+    """Export the stack as code, without calling AWS."""
+
+
+def output_options(default: str) -> Callable[[Any], Any]:
+    """`--output` and `--force`; `default` describes the output without them."""
+
+    def decorate(callback: Any) -> Any:
+        callback = click.option("--force", is_flag=True, help="Overwrite existing files.")(callback)
+        return click.option("--output", "-o", metavar="PATH", help=f"Where to write. Default: {default}.")(callback)
+
+    return decorate
+
+
+def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]], help_text: str) -> None:
+    """Define a command that writes the files of a stack into a folder."""
+
+    @export.command(name, list_key="files", help=help_text)
+    @target_options
+    @settings_options
+    @output_options("a new folder named after the stack")
+    def command(screen: Screen, *, target: Target, settings_in: SettingsIn, output: str | None, force: bool) -> Result:
+        del screen
+        return _written(write_folder(Path(output or target.name), files(_settings(target, settings_in)), force=force))
+
+
+_folder_command(
+    "shell",
+    shell.files,
+    "Write scripts for the AWS CLI: up.sh and down.sh.\n\nThey need nothing else, and are meant to be read.",
+)
+_folder_command("sam", sam.files, "Write a template and a source folder for AWS SAM.")
+_folder_command(
+    "terraform",
+    terraform.files,
+    "Write a configuration for Terraform.\n\nimports.sh beside it prints import blocks for an existing stack.",
+)
+
+
+@export.command("deployer-policy", list_key="files")
+@target_options
+@click.option("--account", default="*", show_default=True, metavar="ID", help="Restrict the policy to this account.")
+@output_options("stdout")
+def deployer_policy(screen: Screen, *, target: Target, account: str, output: str | None, force: bool) -> Result:
+    """Write the IAM policy that up, status and down need.
+
+    It is the smallest policy with which every command works for this stack.
+    """
+    del screen
+    if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
+        raise InvalidSetting(f"--account {account!r} is not an account ID.", todo="Use its 12 digits.")
+    settings = _settings(target, lambda region: Settings(name=target.name, region=region))
+    return _document(deployer.policy(settings, account), output, force=force)
+
+
+@export.command("openapi", list_key="files")
+@target_options
+@click.option("--url", metavar="URL", help="The endpoint that the document names.")
+@output_options("stdout")
+def openapi_document(screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool) -> Result:
+    """Write the API as an OpenAPI 3.1 document."""
+    del screen
+    server = url.rstrip("/") if url else None
+    return _document(openapi.document(target.name, __version__, server), output, force=force)
+
+
+def _settings(target: Target, settings_in: SettingsIn) -> Settings:
+    """In the region that `up` would use, which may come from the user's AWS configuration."""
+    return settings_in(opening.region_of(target))
+
+
+def _document(document: dict[str, Any], output: str | None, *, force: bool) -> Result:
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    if output is None:
+        return Result(raw=text)
+    return _written(write_file(Path(output), f"{text}\n".encode(), force=force))
+
+
+def _written(paths: list[Path]) -> Result:
+    files = [str(path) for path in paths]
+    return Result(document={"files": files}, lines=[Line(f"Wrote {file}") for file in files])

@@ -1,0 +1,154 @@
+"""Finds the stack that a command works on: account, region and, with --local, the local AWS."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from items_api import aws, local
+from items_api.aws.line import cli_line
+from items_api.errors import AwsUnreachable, Interrupted, LocalUnavailable, Problem
+from items_api.provision import stack as stacks
+from items_api.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from items_api.aws.client import Watcher
+    from items_api.aws.session import Account
+    from items_api.commands.options import SettingsIn, Target
+    from items_api.terminal.screen import Screen
+
+LOCAL_REGION = "us-east-1"
+
+
+@contextmanager
+def opened(
+    screen: Screen,
+    target: Target,
+    settings_in: SettingsIn | None = None,
+    *,
+    start: bool = False,
+    explain: bool = False,
+) -> Iterator[stacks.Stack | None]:
+    """The stack in its account; None if the local AWS is empty and must not be started.
+
+    Errors and Ctrl-C inside the context carry what is known of the stack by then (`Problem.known`).
+
+    Args:
+        screen: shows which stack it is.
+        target: selects the stack.
+        settings_in: the settings in a region; they are validated before anything is started or called.
+        start: start the local AWS if necessary.
+        explain: show every write as an `aws` command.
+    """
+    settings = settings_in or (lambda region: Settings(name=target.name, region=region))
+    settings(target.region or LOCAL_REGION)
+    account = find_account(screen, target, start=start)
+    if account is None:
+        yield None
+        return
+    client = account.aws(_explainer(screen, account) if explain else None)
+    with _naming_the_local_aws(target):
+        stack = stacks.Stack(settings(account.region), client, client.account_id())
+    where = "the local AWS, account" if target.local else "account"
+    screen.line(f"Stack {target.name} in {where} {stack.account}, region {account.region}")
+    try:
+        with _naming_the_local_aws(target):
+            yield stack
+    except (KeyboardInterrupt, click.Abort):
+        raise _with_known(_interrupted(stack, target), stack) from None
+    except Problem as problem:
+        raise _with_known(problem, stack)  # noqa: B904 - the same exception
+
+
+def known_of(stack: stacks.Stack) -> dict[str, Any]:
+    """What the JSON documents of all commands say about a stack."""
+    return {"account": stack.account, "region": stack.settings.region}
+
+
+def _with_known(problem: Problem, stack: stacks.Stack) -> Problem:
+    problem.known = known_of(stack) | ({"resources": stack.results} if stack.results else {})
+    return problem
+
+
+def find_account(screen: Screen, target: Target, *, start: bool) -> Account | None:
+    """Where the stack is, or would be; None if the local AWS is empty and must not be started."""
+    if not target.local:
+        return aws.session.aws_account(profile=target.profile, region=target.region, endpoint_url=target.endpoint_url)
+    find = local.ensure_running if start else local.resume
+    running = find(local.home(), screen.line)
+    if running is None:
+        return None
+    if running.note:
+        screen.line(running.note, "yellow", essential=True)
+    return aws.session.local_account(
+        region=target.region or LOCAL_REGION,
+        endpoint_url=running.endpoint_url,
+        access_key=running.access_key,
+        secret_key=running.secret_key,
+    )
+
+
+def region_of(target: Target) -> str:
+    """The target's region, without a call to AWS."""
+    if target.region or target.local:
+        return target.region or LOCAL_REGION
+    return aws.session.aws_account(profile=target.profile, region=None, endpoint_url=target.endpoint_url).region
+
+
+def regions() -> list[str]:
+    return aws.session.regions()
+
+
+def stack_names(screen: Screen, target: Target) -> list[str]:
+    """The names of the stacks in the target's account and region."""
+    account = find_account(screen, target, start=False)
+    return stacks.stack_names(account.aws()) if account else []
+
+
+def _explainer(screen: Screen, account: Account) -> Watcher:
+    """Shows every write as an `aws` command, after what these commands need to be pasted into a shell."""
+
+    def show(line: str) -> None:
+        screen.line(f"$ {line}", "cyan", essential=True)
+
+    def explain(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+        show(cli_line(service, operation, parameters))
+
+    show(f"export AWS_DEFAULT_REGION={account.region}")
+    if account.endpoint_url:
+        show(f"export AWS_ENDPOINT_URL={shlex.quote(account.endpoint_url)}")
+    return explain
+
+
+@contextmanager
+def _naming_the_local_aws(target: Target) -> Iterator[None]:
+    """With --local, an endpoint that does not respond is the local AWS."""
+    try:
+        yield
+    except AwsUnreachable as problem:
+        if not target.local:
+            raise
+        todo = "Run the command again; it starts the local AWS."
+        raise LocalUnavailable("The local AWS stopped responding.", f"{problem.what} {problem.why}", todo) from problem
+
+
+def _interrupted(stack: stacks.Stack, target: Target) -> Interrupted:
+    groups = (
+        ("Exists", ("created", "updated", "unchanged")),
+        ("Deleted", ("deleted", "absent")),
+        ("Unfinished", ("failed",)),
+    )
+    lists = [
+        f"{label}: {', '.join(names)}."
+        for label, changes in groups
+        if (names := [f"{o.title} {o.name}" for o in stack.results if o.change in changes])
+    ]
+    if not lists:
+        return Interrupted("Interrupted.", "Nothing was changed.")
+    todo = f"items-api up{target.flags} completes the stack, items-api down{target.flags} removes it."
+    return Interrupted("Interrupted.", " ".join(lists), todo)

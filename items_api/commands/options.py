@@ -1,0 +1,223 @@
+"""The options that commands share, and where values come from: command line over variable over file over default."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+import click
+
+from items_api.commands import opening
+from items_api.settings import Settings, parse_tags
+from items_api.terminal.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    SettingsIn: TypeAlias = Callable[[str], Settings]
+    Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+FILE = "items-api.toml"
+_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which stack, and where."""
+
+    name: str
+    region: str | None
+    profile: str | None
+    endpoint_url: str | None
+    local: bool
+
+    def __post_init__(self) -> None:
+        if self.local and (self.profile or self.endpoint_url):
+            other = "--profile" if self.profile else "--endpoint-url"
+            raise click.UsageError(f"--local has its own account and endpoint and cannot be combined with {other}.")
+        if self.endpoint_url and not _is_url(self.endpoint_url):
+            raise click.UsageError(
+                f"--endpoint-url {self.endpoint_url!r} is not a URL. Use one like http://127.0.0.1:4566."
+            )
+
+    @property
+    def flags(self) -> str:
+        """The options that select the same stack again, with a leading space: " --name team-todo --local"."""
+        given = {
+            "--name": None if self.name == "items" else self.name,
+            "--region": self.region,
+            "--profile": self.profile,
+            "--endpoint-url": self.endpoint_url,
+        }
+        words = [word for option, value in given.items() if value for word in (option, value)]
+        return "".join(f" {shlex.quote(word)}" for word in [*words, *(["--local"] if self.local else [])])
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return bool(_URL.fullmatch(text)) and urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
+def _complete_region(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [region for region in opening.regions() if region.startswith(incomplete)]
+
+
+def _complete_name(context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    with suppress(Exception):  # a shell expects names or nothing, never an error
+        values: dict[str, Any] = {field.name: context.params.get(field.name) for field in fields(Target)}
+        names = opening.stack_names(Screen(quiet=True), Target(**values))
+        return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
+TARGET = (
+    click.option(
+        "--name",
+        default="items",
+        show_default=True,
+        shell_complete=_complete_name,
+        help="Name of the stack; all AWS names are derived from it.",
+    ),
+    click.option(
+        "--region",
+        shell_complete=_complete_region,
+        help="AWS region. Default: the one in your AWS configuration; with --local, us-east-1.",
+    ),
+    click.option("--profile", help="Profile in your AWS configuration."),
+    click.option("--endpoint-url", metavar="URL", help="Use another AWS endpoint, such as an emulator."),
+    click.option("--local", is_flag=True, help="Use the local AWS on this computer: no account, no Docker."),
+)
+OUTPUT = (
+    click.option("--json", is_flag=True, help="Print one JSON document on stdout and everything else on stderr."),
+    click.option("--quiet", "-q", is_flag=True, help="Print only results and errors."),
+    click.option("--verbose", "-v", is_flag=True, help="Show tracebacks; with logs, also Lambda's own lines."),
+)
+SETTINGS = (
+    click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
+    click.option(
+        "--cors-origin",
+        "cors_origins",
+        multiple=True,
+        default=["*"],
+        show_default=True,
+        metavar="ORIGIN",
+        help="Origin whose pages may call the API; repeatable.",
+    ),
+    click.option("--memory", type=int, default=256, show_default=True, metavar="MB", help="Memory of the function."),
+    click.option("--timeout", type=int, default=10, show_default=True, metavar="S", help="Timeout of the function."),
+    click.option(
+        "--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="How long to keep logs."
+    ),
+    click.option(
+        "--throttle-rate", type=int, default=100, show_default=True, metavar="N", help="Maximum requests per second."
+    ),
+    click.option(
+        "--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Maximum burst of requests."
+    ),
+)
+yes_option = click.option("--yes", "-y", is_flag=True, help="Skip the confirmation prompt.")
+explain_option = click.option("--explain", is_flag=True, help="Show each write as the equivalent aws command.")
+
+
+def target_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that select a stack, as a `Target` in `target`, and those for the output."""
+
+    @wraps(callback)
+    def wrapper(*args: Any, **values: Any) -> Any:
+        target = Target(**{field.name: values.pop(field.name) for field in fields(Target)})
+        return callback(*args, target=target, **values)
+
+    return _with_options(wrapper, (*TARGET, *OUTPUT))
+
+
+def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the settings of a stack, as a function of the region in `settings_in`. Stands below `target_options`."""
+
+    @wraps(callback)
+    def wrapper(*args: Any, target: Target, **values: Any) -> Any:
+        names = [field.name for field in fields(Settings) if field.name not in ("name", "region")]
+        chosen = {name: values.pop(name) for name in names}
+        chosen["tags"] = parse_tags(chosen["tags"])
+
+        def settings_in(region: str) -> Settings:
+            return Settings(name=target.name, region=region, **chosen)
+
+        return callback(*args, target=target, settings_in=settings_in, **values)
+
+    return _with_options(wrapper, SETTINGS)
+
+
+def _with_options(callback: Callable[..., Any], options: Iterable[Decorator]) -> Callable[..., Any]:
+    for option in reversed(tuple(options)):
+        callback = option(callback)
+    return callback
+
+
+def long_name(option: click.Option) -> str:
+    """`cors-origin`: the option's name in the file."""
+    return next(name.removeprefix("--") for name in option.opts if name.startswith("--"))
+
+
+def variable_of(option: click.Option) -> str | None:
+    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. --yes reads no variable: confirming is never a default."""
+    name = long_name(option)
+    return None if name == "yes" else f"ITEMS_API_{name.replace('-', '_').upper()}"
+
+
+def file_options() -> dict[str, click.Option]:
+    """The options that `items-api.toml` may set, by their names in the file."""
+    holder: Any = _with_options(lambda: None, (*TARGET, *SETTINGS))
+    return {long_name(option): option for option in reversed(holder.__click_params__)}
+
+
+def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str, Any]:
+    """The content of `items-api.toml` as click's `default_map`. A setting that a command does not have is ignored.
+
+    Raises:
+        click.UsageError: the file cannot be read, or has a key or value that it must not have.
+    """
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{path} cannot be read: {error}. It has lines like: memory = 512") from None
+    allowed = file_options()
+    for key, value in content.items():
+        if key not in allowed:
+            raise click.UsageError(_unknown_key(ctx, path, key, allowed))
+        _check_type(path, key, value, allowed[key])
+    return {str(allowed[key].name): value for key, value in content.items()}
+
+
+def _unknown_key(ctx: click.Context, path: Path, key: str, allowed: Iterable[str]) -> str:
+    if f"--{key}" in _all_options(ctx.find_root().command, ctx):
+        return f"{path} cannot set {key}: give --{key} on the command line."
+    return f"{path} has the unknown key {key}. It may have: {', '.join(sorted(allowed))}."
+
+
+def _all_options(command: click.Command, ctx: click.Context) -> set[str]:
+    found = {name for param in command.params for name in param.opts}
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            if sub := command.get_command(ctx, name):
+                found |= _all_options(sub, ctx)
+    return found
+
+
+def _check_type(path: Path, key: str, value: Any, option: click.Option) -> None:
+    kind: type = bool if option.is_flag else int if option.type is click.INT else str
+    values = value if option.multiple and isinstance(value, list) else [value]
+    if any(type(one) is not kind for one in values):
+        wanted = {bool: "true or false", int: "a whole number", str: "a string in quotes"}[kind]
+        raise click.UsageError(f"{path}: {key} is {value!r}, but must be {wanted}.")

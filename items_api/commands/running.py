@@ -1,0 +1,38 @@
+"""What commands that change AWS have in common: the confirmation prompt, and steps that report while they run."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api.errors import NotConfirmed
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from items_api.provision.stack import Stack
+    from items_api.provision.step import Outcome, Progress
+    from items_api.terminal.screen import Screen
+
+
+def confirm(screen: Screen, question: str) -> None:
+    """Ask the question in a terminal. Raises `NotConfirmed` if the answer is no, or if there is no terminal."""
+    if not (sys.stdin and sys.stdin.isatty() and screen.is_terminal):
+        raise NotConfirmed(
+            "Nothing was changed.",
+            f"This needs a confirmation, and there is no terminal to ask in: {question}",
+            "Add --yes to confirm.",
+        )
+    if not click.confirm(question, err=True):
+        raise NotConfirmed("Nothing was changed.", "You answered no.")
+
+
+def run_steps(screen: Screen, stack: Stack, events: Generator[Progress | Outcome]) -> list[Outcome]:
+    """Show the events of running steps. Returns the outcomes in the order of the resources."""
+    with closing(events), screen.steps([(step.title, step.name) for step in stack.steps]) as shown:
+        for event in events:
+            shown.show(event)
+    return stack.results

@@ -1,0 +1,68 @@
+"""`items-api smoke`: test the API over HTTP."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from items_api.commands.boundary import Command
+from items_api.commands.opening import known_of, opened
+from items_api.commands.options import target_options
+from items_api.errors import NoStack
+from items_api.smoke import smoke as run_checks
+from items_api.terminal.result import DONE, FAILED, Result
+from items_api.terminal.text import Line, check_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from items_api.commands.options import Target
+    from items_api.terminal.screen import Screen
+
+
+@click.command(cls=Command, list_key="checks")
+@target_options
+@click.option("--url", metavar="URL", help="Test the API at this URL instead of the stack.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="How long to wait for a new endpoint to respond.",
+)
+def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Result:
+    """Test the API over HTTP and show the curl command for every check."""
+    known, origins = ({"endpoint": url}, ("*",)) if url else _find_endpoint(screen, target)
+    screen.line(f"Testing {known['endpoint']}")
+    done = []
+    with closing(run_checks(known["endpoint"], wait=wait, cors_origins=origins)) as checks:
+        for check in checks:
+            screen.lines(check_lines(check))
+            done.append(check)
+    failed = sum(not check.ok for check in done)
+    summary = f"{len(done) - failed} of {len(done)} checks passed."
+    return Result(
+        FAILED if failed else DONE,
+        ok=not failed,
+        document={**known, "checks": [{**asdict(check), "ms": round(check.ms, 1)} for check in done]},
+        lines=[Line(summary, "red" if failed else "green", essential=True)],
+    )
+
+
+def _find_endpoint(screen: Screen, target: Target) -> tuple[dict[str, Any], Sequence[str]]:
+    """What is known of the stack, its endpoint included, and the origins that its CORS configuration allows."""
+    with opened(screen, target) as stack:
+        if stack is not None:
+            stack.look_at_api()
+            if api := stack.api.owned:
+                cors = api.fields["cors"]
+                return {**known_of(stack), "endpoint": api.endpoint}, cors["origins"] if cors else ()
+    raise NoStack(
+        f"There is no stack {target.name} to test.",
+        "No HTTP API has its tags.",
+        f"Run items-api up{target.flags} first, or choose an API with --url.",
+    )

@@ -1,0 +1,80 @@
+"""`items-api status`: compare the stack with the settings."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api.commands.boundary import Command
+from items_api.commands.opening import known_of, opened
+from items_api.commands.options import settings_options, target_options
+from items_api.errors import Interrupted
+from items_api.observe.details import read_details
+from items_api.terminal.result import ABSENT, DONE, PENDING, Result
+from items_api.terminal.status import details_lines
+from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
+
+if TYPE_CHECKING:
+    from items_api.commands.options import SettingsIn, Target
+    from items_api.observe.details import Details
+    from items_api.provision.stack import Stack
+    from items_api.terminal.screen import Screen
+
+WATCH_SECONDS = 5.0
+LOOKS_PER_METRIC = 12  # metrics cost money and change by the minute
+
+
+@click.command(cls=Command)
+@target_options
+@settings_options
+@click.option("--watch", is_flag=True, help="Refresh every few seconds until Ctrl-C.")
+def status(screen: Screen, *, target: Target, settings_in: SettingsIn, watch: bool) -> Result:
+    """Compare the stack with the settings. Exit 3 if it differs, 4 if it does not exist."""
+    if watch and (screen.json or not screen.is_terminal):
+        raise click.UsageError("--watch needs a terminal and cannot be combined with --json.")
+    with opened(screen, target, settings_in) as stack:
+        if stack is None:
+            line = Line(f"There is no stack {target.name}: the local AWS is empty.")
+            return Result(ABSENT, ok=False, document={"region": target.region, "resources": []}, lines=[line])
+        if watch:
+            return _watch(screen, stack, target)
+        result, _ = _look(screen, stack, target)
+        return result
+
+
+def _watch(screen: Screen, stack: Stack, target: Target) -> Result:
+    details: Details | None = None
+    try:
+        for look in itertools.count():
+            known = None if look % LOOKS_PER_METRIC == 0 else details
+            result, details = _look(screen, stack, target, known=known)
+            click.clear()
+            screen.line(f"Stack {target.name} at {time.strftime('%H:%M:%S')}, every {WATCH_SECONDS:.0f} s until Ctrl-C")
+            screen.lines(result.lines)
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:  # the normal way to end it
+        return Result(Interrupted.exit_code, raw="")
+    raise AssertionError  # the loop has no end
+
+
+def _look(screen: Screen, stack: Stack, target: Target, *, known: Details | None = None) -> tuple[Result, Details]:
+    outcomes = stack.look()
+    states = {str(outcome.state) for outcome in outcomes}
+    details = read_details(stack, console=not (target.local or target.endpoint_url), known=known)
+    lines = [*outcomes_lines(outcomes), *details_lines(details, encoding=screen.encoding)]
+    if "drifted" in states or ("missing" in states and "ok" in states):
+        lines.append(
+            Line(
+                "Differences are shown as: current value → configured value. "
+                f"Run items-api up{target.flags} to apply the configured values; to keep the current ones, "
+                "put them into items-api.toml."
+            )
+        )
+    if stack.endpoint:
+        lines += endpoint_lines(stack.endpoint)
+    code = DONE if states == {"ok"} else ABSENT if states <= {"missing", "foreign"} else PENDING
+    document = {**known_of(stack), "endpoint": stack.endpoint, "resources": outcomes, "details": details}
+    return Result(code, ok=code == DONE, document=document, lines=lines), details

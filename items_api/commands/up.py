@@ -1,0 +1,97 @@
+"""`items-api up`: create the stack, or update it to match the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api.commands.boundary import Command
+from items_api.commands.opening import known_of, opened
+from items_api.commands.options import explain_option, settings_options, target_options, yes_option
+from items_api.commands.running import confirm, run_steps
+from items_api.errors import NotConfirmed
+from items_api.terminal.result import DONE, FAILED, PENDING, Result
+from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
+
+if TYPE_CHECKING:
+    from items_api.commands.options import SettingsIn, Target
+    from items_api.provision.stack import Stack
+    from items_api.provision.step import Outcome
+    from items_api.terminal.screen import Screen
+
+
+@click.command(cls=Command)
+@target_options
+@settings_options
+@click.option("--dry-run", is_flag=True, help="Only show what would change; exit 3 if anything would.")
+@click.option("--adopt", is_flag=True, help="Adopt existing resources that have these names.")
+@explain_option
+@yes_option
+def up(
+    screen: Screen,
+    *,
+    target: Target,
+    settings_in: SettingsIn,
+    dry_run: bool,
+    adopt: bool,
+    explain: bool,
+    yes: bool,
+) -> Result:
+    """Create the stack or update it to match the settings."""
+    with opened(screen, target, settings_in, start=not dry_run, explain=explain) as stack:
+        if stack is None:
+            line = Line("The local AWS is empty: every resource would be created.")
+            return Result(PENDING, document={"region": target.region, "resources": []}, lines=[line])
+        stack.look()
+        plan = stack.plan(adopt=adopt)
+        if dry_run:
+            return _dry_run(stack, plan)
+        _preview(screen, plan)
+        if (weakenings := stack.weakenings()) and not yes:
+            confirm(screen, f"This would {'; and '.join(weakenings)}. Continue?")
+            _check_again(stack, weakenings, adopt=adopt)
+        outcomes = run_steps(screen, stack, stack.up())
+        return _result(stack, outcomes, target)
+
+
+def _dry_run(stack: Stack, plan: list[Outcome]) -> Result:
+    changes = sum(outcome.change != "unchanged" for outcome in plan)
+    summary = Line(f"Dry run: {changes} of {len(plan)} resources would change. Nothing was changed.")
+    return Result(
+        PENDING if changes else DONE,
+        document={**known_of(stack), "endpoint": stack.endpoint, "resources": plan},
+        lines=[*outcomes_lines(plan), summary],
+    )
+
+
+def _preview(screen: Screen, plan: list[Outcome]) -> None:
+    """In a terminal, what is about to change. In a pipe, the results say it."""
+    changing = [outcome for outcome in plan if outcome.change == "updated"]
+    if screen.is_terminal and changing:
+        screen.line("About to change:")
+        screen.lines(outcomes_lines(changing))
+        screen.line()
+
+
+def _check_again(stack: Stack, weakenings: list[str], *, adopt: bool) -> None:
+    """Time has passed since the question, so the answer must still fit."""
+    stack.look()
+    stack.plan(adopt=adopt)
+    if set(stack.weakenings()) - set(weakenings):
+        raise NotConfirmed(
+            "Nothing was changed.", "What would be opened up has changed since the question.", "Run up again."
+        )
+
+
+def _result(stack: Stack, outcomes: list[Outcome], target: Target) -> Result:
+    ok = not any(outcome.error for outcome in outcomes)
+    lines = endpoint_lines(stack.endpoint) if ok and stack.endpoint else []
+    if not ok:
+        lines = [Line(f"The stack is not complete. Fix the cause and run items-api up{target.flags} again.")]
+    return Result(
+        DONE if ok else FAILED,
+        ok=ok,
+        document={**known_of(stack), "endpoint": stack.endpoint, "resources": outcomes},
+        lines=lines,
+    )

@@ -1,0 +1,122 @@
+"""Where output goes. People read stdout, or stderr when --json reserves stdout for one document.
+
+In a terminal, running steps are a table that redraws itself; in a pipe, every line is plain and final. Output that
+cannot be written (a closed pipe, a full disk) never stops work on AWS: it is remembered and reported at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Self, TextIO
+
+import click
+
+from items_api.terminal.text import event_lines, printable, problem_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from items_api.errors import Problem
+    from items_api.provision.step import Outcome, Progress
+    from items_api.terminal.live import Live
+    from items_api.terminal.text import Line
+
+
+class Screen:
+    """Prints lines for people, and the document. `quiet` leaves only what was asked for, and errors."""
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+        self.json = json
+        self.verbose = verbose
+        self._quiet = quiet
+        self._stream = sys.stderr if json else sys.stdout
+        if self._stream is None:  # the process was started with the stream closed
+            self._stream = sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the whole run
+        self.lost: OSError | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        return self._stream.isatty()
+
+    @property
+    def encoding(self) -> str:
+        return self._stream.encoding or "utf-8"
+
+    def line(self, text: str = "", style: str = "", *, essential: bool = False) -> None:
+        if self._quiet and not essential:
+            return
+        text = printable(text)  # anyone may have written what AWS returns
+        if style and self.is_terminal:
+            text = _styled(text, style)
+        self._write(self._stream, text)
+
+    def lines(self, lines: Iterable[Line]) -> None:
+        for text, style, essential in lines:
+            self.line(text, style, essential=essential)
+
+    def problem(self, problem: Problem) -> None:
+        """One short block on stderr, even with --quiet and --json."""
+        first, *rest = problem_lines(problem)
+        for text in (f"Error: {first}", *(f"  {line}" for line in rest)):
+            for line in _wrapped(printable(text), sys.stderr):
+                self._write(sys.stderr, line)
+
+    def document(self, text: str) -> None:
+        """Text for programs, on stdout."""
+        self._write(sys.stdout, text)
+
+    def steps(self, steps: Sequence[tuple[str, str]]) -> Lines | Live:
+        """A context whose `show` prints the events of running steps, given as (title, name)."""
+        if not self.is_terminal or self._quiet:
+            return Lines(self)
+        from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load; pipes and --help need none
+
+        return Live(self._stream, steps)
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            # A character that the stream cannot encode is printed as ? instead of ending the command.
+            encoding = stream.encoding or "utf-8"
+            stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+            stream.flush()
+        except OSError as error:
+            self.lost = self.lost or error
+            # Python would try to flush again at exit, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _styled(text: str, style: str) -> str:
+    if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+        return text
+    color = None if style in ("bold", "dim") else style
+    return click.style(text, bold=style == "bold", dim=style == "dim", fg=color)
+
+
+def _wrapped(text: str, stream: TextIO) -> list[str]:
+    """In a terminal, wrapped between words, so that prose reads well and no id, ARN or URL is broken."""
+    if not (stream and stream.isatty()):
+        return [text]
+    width = max(40, shutil.get_terminal_size().columns)
+    indent = "        " if text.startswith("  ") else ""
+    return textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+
+
+class Lines:
+    """Shows running steps where nothing can be redrawn: one line for each wait and each result."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, event: Progress | Outcome) -> None:
+        self._screen.lines(event_lines(event))

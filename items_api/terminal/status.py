@@ -1,0 +1,89 @@
+"""The details of a stack as lines: size, memory, metrics with sparklines, console links."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from items_api.observe.details import COUNTED_EVERY_HOURS, Details
+from items_api.provision.stack import STEPS
+from items_api.terminal.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from items_api.observe.metrics import Metrics
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_ASCII = "_.-:=+*#"
+_TITLES = {step.type: step.title for step in STEPS}
+
+
+def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line]:
+    """`encoding` is that of the output."""
+    if details.items is not None:
+        items = f"{details.items:,} item{'' if details.items == 1 else 's'}"
+        size = "" if details.size is None else f", {_size(details.size)}"
+        yield Line(f"  Table     {items}{size} (DynamoDB's count, up to {COUNTED_EVERY_HOURS} h old)")
+    if details.memory is not None:
+        when = f", last updated {_shown(details.updated)}" if details.updated else ""
+        yield Line(f"  Function  {details.memory} MB{when}")
+    if details.metrics:
+        yield from _metric_lines(details.metrics, encoding)
+    for note in details.notes:
+        yield Line(f"  {note}", "dim")
+    if details.links:
+        yield Line("  Console")
+        # URLs come last and are never wrapped, so that they can be copied.
+        yield from (Line(f"    {_TITLES[type_]:<16}{url}", "dim") for type_, url in details.links.items())
+
+
+def _metric_lines(metrics: Metrics, encoding: str) -> Iterator[Line]:
+    def row(title: str, value: str, hours: tuple[float | None, ...] | None = None) -> Line:
+        drawn = f"  {sparkline(hours, encoding)}" if hours else ""
+        return Line(f"    {title:<15}{value:<24}{drawn}".rstrip())
+
+    yield Line("  Last 24 hours, hourly")
+    if metrics.requests is not None:
+        yield row("requests", f"{sum(metrics.requests):,.0f}", metrics.requests)
+    for title, counts in (
+        ("4xx", metrics.client_errors),
+        ("5xx", metrics.server_errors),
+        ("throttles", metrics.throttles),
+        ("Lambda errors", metrics.function_errors),
+    ):
+        if counts is not None:
+            yield row(title, f"{sum(counts):,.0f}", counts if any(counts) else None)
+    if metrics.latency_p50 is not None and metrics.latency_p95 is not None:
+        yield row("latency", _percentiles(metrics.latency_p50, metrics.latency_p95), metrics.latency_p95_hourly)
+    if metrics.function_p50 is not None and metrics.function_p95 is not None:
+        yield row("in Lambda", _percentiles(metrics.function_p50, metrics.function_p95))
+
+
+def sparkline(values: Sequence[float | None], encoding: str = "utf-8") -> str:
+    """One character per value, from 0 to the maximum; a space for None. ASCII if the encoding has no blocks."""
+    try:
+        _BLOCKS.encode(encoding)
+        levels = _BLOCKS
+    except UnicodeEncodeError:
+        levels = _ASCII
+    top = max((value for value in values if value is not None), default=0) or 1
+    return "".join(" " if value is None else levels[round(value / top * (len(levels) - 1))] for value in values)
+
+
+def _percentiles(p50: float, p95: float) -> str:
+    return f"p50 {p50:,.0f} ms, p95 {p95:,.0f} ms"
+
+
+def _size(number: int) -> str:
+    """`512 bytes`, `3.4 KB`."""
+    size = float(number)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000:  # noqa: PLR2004 - decimal units
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _shown(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
