@@ -1,4 +1,4 @@
-"""Settings: every name is derived from one, and what AWS would refuse is refused before the first call."""
+"""Settings: all names are derived from one, and values that AWS would reject are rejected before the first call."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_other_names_follow_the_same_pattern() -> None:
     ("region", "partition"),
     [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
 )
-def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
+def test_arns_use_the_partition_of_the_region(region: str, partition: str) -> None:
     arns = Arns(Settings(region=region), "123456789012")
     assert arns.role == f"arn:{partition}:iam::123456789012:role/items-api-role"
     assert arns.table == f"arn:{partition}:dynamodb:{region}:123456789012:table/Items"
     assert arns.invoke_source("a1b2") == f"arn:{partition}:execute-api:{region}:123456789012:a1b2/*"
 
 
-def test_owner_tags_win_over_nothing_and_stand_beside_the_users() -> None:
+def test_owner_tags_are_added_to_the_users_tags() -> None:
     settings = Settings(name="todo", region="eu-west-1", tags={"team": "web"})
     assert settings.all_tags == {
         "team": "web",
@@ -70,7 +70,7 @@ def test_owner_tags_win_over_nothing_and_stand_beside_the_users() -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ({"name": "Team_Todo"}, "--name 'Team_Todo' .* team-todo."),
+        ({"name": "Team_Todo"}, "--name 'Team_Todo' .* team-todo\\."),
         ({"name": "teamTodo"}, "team-todo."),
         ({"name": "a--b"}, "a-b"),
         ({"name": "-items"}, "single hyphens"),
@@ -84,7 +84,7 @@ def test_owner_tags_win_over_nothing_and_stand_beside_the_users() -> None:
         ({"memory": 10_241}, "--memory 10241"),
         ({"timeout": 0}, "--timeout 0"),
         ({"timeout": 31}, "--timeout 31 .* 1 to 30 seconds"),
-        ({"log_retention": 13}, "--log-retention 13 .* Nearest are 7 and 14"),
+        ({"log_retention": 13}, "--log-retention 13 .* nearest are 7 and 14"),
         ({"throttle_rate": 0}, "--throttle-rate 0"),
         ({"throttle_burst": 5001}, "--throttle-burst 5001"),
         ({"cors_origins": ()}, "--cors-origin is empty"),
@@ -93,25 +93,25 @@ def test_owner_tags_win_over_nothing_and_stand_beside_the_users() -> None:
         ({"cors_origins": ("https://a.example?x",)}, "no path, query"),
         ({"cors_origins": ("a.example",)}, "neither http:// nor https://"),
         ({"cors_origins": ("ftp://a.example",)}, "neither http:// nor https://"),
-        ({"cors_origins": ("https://A.example",)}, "lower-case"),
+        ({"cors_origins": ("https://A.example",)}, "lowercase"),
         ({"cors_origins": ("https://user@a.example",)}, "user name"),
         ({"cors_origins": ("https://a.example:443",)}, "default port"),
-        ({"cors_origins": ("https://a.example:99999",)}, "does not parse"),
-        ({"cors_origins": ("*", "https://a.example")}, "stands beside"),
+        ({"cors_origins": ("https://a.example:99999",)}, "cannot be parsed"),
+        ({"cors_origins": ("*", "https://a.example")}, "combined with"),
         ({"cors_origins": ("https://a.example", "https://a.example")}, "twice"),
         ({"tags": {"Team": "x", "team": "y"}}, "differ only in case"),
-        ({"tags": {"Managed-By": "me"}}, "not yours to set"),
+        ({"tags": {"Managed-By": "me"}}, "reserved key"),
         ({"tags": {"a": "line\nbreak"}}, "letters, digits"),
-        ({"tags": {"aws:x": "y"}}, "aws: are its own"),
-        ({"tags": {"managed-by": "me"}}, "not yours to set"),
-        ({"tags": {"items-api:stack": "me"}}, "not yours to set"),
+        ({"tags": {"aws:x": "y"}}, "belong to AWS"),
+        ({"tags": {"managed-by": "me"}}, "reserved key"),
+        ({"tags": {"items-api:stack": "me"}}, "reserved key"),
         ({"tags": {"a" * 129: "y"}}, "1 to 128"),
-        ({"tags": {"a": "y" * 257}}, "up to 256"),
+        ({"tags": {"a": "y" * 257}}, "256 in the value"),
         ({"tags": {"a": "<script>"}}, "letters, digits"),
         ({"tags": {f"k{i}": "v" for i in range(47)}}, "47 tags are too many"),
     ],
 )
-def test_what_aws_would_refuse_is_refused_and_the_message_says_what_would_be_right(
+def test_an_invalid_value_is_rejected_and_the_message_says_what_is_valid(
     setting: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InvalidSetting, match=said):
@@ -122,15 +122,15 @@ def test_what_aws_would_refuse_is_refused_and_the_message_says_what_would_be_rig
     "origin",
     ["https://a.example", "http://localhost:3000", "https://*.a.example", "http://[::1]:8080", "http://10.0.0.1"],
 )
-def test_an_origin_is_written_as_a_browser_sends_it(origin: str) -> None:
+def test_an_origin_is_accepted_as_browsers_send_it(origin: str) -> None:
     assert Settings(cors_origins=(origin,)).cors_origins == (origin,)
 
 
-def test_a_tags_value_may_hold_equals_signs() -> None:
+def test_a_tag_value_may_contain_equals_signs() -> None:
     assert parse_tags(["team=web", "query=a=b", "empty="]) == {"team": "web", "query": "a=b", "empty": ""}
 
 
 @pytest.mark.parametrize("pairs", [["team"], ["=web"], ["a=1", "a=2"]])
-def test_what_is_no_tag_is_refused(pairs: list[str]) -> None:
+def test_a_malformed_tag_is_rejected(pairs: list[str]) -> None:
     with pytest.raises(InvalidSetting, match="--tag"):
         parse_tags(pairs)

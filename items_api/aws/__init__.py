@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from items_api.aws import line as line
     from items_api.aws import session as session
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Load `aws.session` on first use (PEP 562): boto3 takes 110 ms, which --help and completion do not need."""
-    if name == "session":
-        return importlib.import_module("items_api.aws.session")
+    """Load a module on first use (PEP 562): boto3 takes 110 ms, which --help and completion do not need."""
+    if name in ("line", "session"):
+        return importlib.import_module(f"items_api.aws.{name}")
     raise AttributeError(name)

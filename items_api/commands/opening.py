@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from items_api import aws, local
-from items_api.aws.line import cli_line
 from items_api.errors import AwsUnreachable, Interrupted, LocalUnavailable, Problem
 from items_api.provision import stack as stacks
 from items_api.settings import Settings
@@ -117,7 +116,7 @@ def _explainer(screen: Screen, account: Account) -> Watcher:
         screen.line(f"$ {line}", "cyan", essential=True)
 
     def explain(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
-        show(cli_line(service, operation, parameters))
+        show(aws.line.cli_line(service, operation, parameters))
 
     show(f"export AWS_DEFAULT_REGION={account.region}")
     if account.endpoint_url:

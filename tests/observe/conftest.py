@@ -1,4 +1,4 @@
-"""Clients with names, and a clock that runs only when someone waits."""
+"""Fake clients, and a clock that advances only when someone sleeps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from items_api.provision.aws import Aws
+from items_api.aws.client import Aws
 
 if TYPE_CHECKING:
     import threading
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 GROUP = "/aws/lambda/items-api"
 
 
-def refusal(code: str, message: str, operation: str) -> ClientError:
+def client_error(code: str, message: str, operation: str) -> ClientError:
     status = {"ResponseMetadata": {"HTTPStatusCode": 400}}
     return ClientError(cast("Any", {"Error": {"Code": code, "Message": message}, **status}), operation)
 
 
 @dataclass
 class LogGroup:
-    """A log group behind the client's call, in pages of `page_size`, sorted by time and then by arrival.
+    """A log group behind FilterLogEvents, in pages of `page_size`, sorted by time and then by arrival.
 
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
     """
@@ -36,7 +36,7 @@ class LogGroup:
     page_size: int = 3
     has_ids: bool = True
     has_tokens: bool = True
-    refusals: list[Exception] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     _events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -49,14 +49,14 @@ class LogGroup:
     def filter_log_events(self, **request: Any) -> dict[str, Any]:
         start = request["startTime"]
         assert request["logGroupName"] == GROUP
-        if self.refusals:
-            raise self.refusals.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         self.starts.append(start)
         found = [event for event in self._events if event["timestamp"] >= start]
         first = int(request.get("nextToken", "0"))
         after = first + self.page_size
         page: dict[str, Any] = {"events": found[first:after], "searchedLogStreams": []}
-        # AWS gives a token also when the next page turns out to be empty.
+        # AWS returns a token even if the next page turns out to be empty.
         if self.has_tokens and first < len(found):
             page["nextToken"] = str(after)
         return page
@@ -64,22 +64,22 @@ class LogGroup:
 
 @dataclass
 class CloudWatch:
-    """Answers GetMetricData with these results, or with this refusal."""
+    """Answers GetMetricData with these results, or with this error."""
 
     results: list[dict[str, Any]] = field(default_factory=list)
-    refusal: ClientError | None = None
+    error: ClientError | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     def get_metric_data(self, **request: Any) -> dict[str, Any]:
         self.requests.append(request)
-        if self.refusal:
-            raise self.refusal
+        if self.error:
+            raise self.error
         return {"MetricDataResults": self.results}
 
 
 @dataclass
 class Session:
-    """In place of boto3's: hands out the clients it was given."""
+    """Stands in for boto3's session: returns the clients it was given."""
 
     clients: dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The last 24 hours: one request to CloudWatch, and honest numbers out of whatever it answers."""
+"""The last 24 hours: one request to CloudWatch, and correct numbers from whatever it returns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from items_api.observe.metrics import (
     metric_request,
     metrics_from,
     read_metrics,
-    sparkline,
     window_start,
 )
-from items_api.provision.aws import Aws
+from items_api.aws.client import Aws
 from items_api.settings import Settings
-from tests.observe.conftest import CloudWatch, aws_with, refusal
+from tests.observe.conftest import CloudWatch, aws_with, client_error
 
 NOW = datetime(2026, 11, 23, 10, 24, tzinfo=UTC)
 START = datetime(2026, 11, 22, 11, tzinfo=UTC)
@@ -32,7 +31,7 @@ def result(name: str, points: dict[int, float]) -> dict[str, Any]:
     return {"Id": name, "Label": name, "Timestamps": times, "Values": list(points.values()), "StatusCode": "Complete"}
 
 
-def test_the_window_is_24_whole_hours_with_the_current_one_last() -> None:
+def test_the_window_is_24_full_hours_ending_with_the_current_one() -> None:
     assert window_start(NOW) == START
     assert window_start(NOW.astimezone(timezone(timedelta(hours=5, minutes=45)))) == START
 
@@ -61,11 +60,11 @@ def test_one_request_asks_for_all_metrics_of_api_and_function() -> None:
 
 
 @mock_aws
-def test_the_request_is_one_that_aws_takes_and_without_requests_there_are_no_metrics() -> None:
+def test_an_api_without_requests_has_no_metrics() -> None:
     assert read_metrics(Aws(boto3.Session()), Settings(), "a1b2c3", NOW) == (None, "")
 
 
-def test_counts_fill_quiet_hours_with_zero_and_latencies_leave_them_empty() -> None:
+def test_an_hour_without_requests_counts_zero_and_has_no_latency() -> None:
     metrics = metrics_from(
         [
             result("requests", {0: 5.0, 23: 7.0}),
@@ -83,57 +82,37 @@ def test_counts_fill_quiet_hours_with_zero_and_latencies_leave_them_empty() -> N
     )
 
 
-def test_a_day_cut_in_two_tells_the_slower_part() -> None:
-    """The percentile of the whole is not to be had then, and the better half would be a lie."""
+def test_of_a_day_in_two_parts_the_slower_one_counts() -> None:
+    """The percentile of the whole day is unknown then, and the faster part would be misleading."""
     metrics = metrics_from([result("latency_p95", {0: 900.0, 13: 40.0})], START)
     assert metrics == Metrics(START, latency_p95=900.0)
 
 
-def test_no_points_at_all_are_no_metrics() -> None:
+def test_without_any_values_there_are_no_metrics() -> None:
     assert metrics_from([result("requests", {}), result("throttles", {})], START) is None
 
 
-def test_a_missing_permission_becomes_a_note_that_names_it() -> None:
+def test_a_missing_permission_is_named_in_a_note() -> None:
     text = "User: arn:aws:iam::1:user/me is not authorized to perform: cloudwatch:GetMetricData"
-    cloudwatch = CloudWatch(refusal=refusal("AccessDenied", text, "GetMetricData"))
+    cloudwatch = CloudWatch(error=client_error("AccessDenied", text, "GetMetricData"))
     assert read_metrics(aws_with(cloudwatch=cloudwatch), Settings(), "a1b2c3", NOW) == (
         None,
-        "The metrics are left out: your user or role needs cloudwatch:GetMetricData.",
+        "No metrics: your user or role needs cloudwatch:GetMetricData.",
     )
 
 
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
-        (refusal("InternalServiceFault", "sorry", "GetMetricData"), "InternalServiceFault"),
-        (EndpointConnectionError(endpoint_url="https://monitoring.example"), "no answer"),
+        (client_error("InternalServiceFault", "sorry", "GetMetricData"), "InternalServiceFault"),
+        (EndpointConnectionError(endpoint_url="https://monitoring.example"), "no response"),
     ],
 )
-def test_any_other_failure_becomes_a_note_and_is_not_waited_for(failure: Any, said: str) -> None:
-    """A network without a way to CloudWatch must not hold up `status`."""
-    cloudwatch = CloudWatch(refusal=failure)
+def test_any_other_failure_becomes_a_note_and_is_not_retried(failure: Any, said: str) -> None:
+    """A network that blocks CloudWatch must not delay `status`."""
+    cloudwatch = CloudWatch(error=failure)
     metrics, note = read_metrics(aws_with(cloudwatch=cloudwatch), Settings(), "a1b2c3", NOW)
     assert metrics is None
     assert note.startswith("Could not read the metrics")
     assert said in note
     assert len(cloudwatch.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("values", "drawn"),
-    [
-        ([], ""),
-        ([0, 0], "▁▁"),
-        ([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"),
-        ([7.0], "█"),
-        ([None, 10, None, 5], " █ ▅"),
-        ([None], " "),
-    ],
-)
-def test_a_sparkline_goes_from_zero_to_the_greatest(values: list[float | None], drawn: str) -> None:
-    assert sparkline(values) == drawn
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_a_terminal_that_knows_no_blocks_gets_ascii(encoding: str) -> None:
-    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], encoding) == "_.-:=+*#"

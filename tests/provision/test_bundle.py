@@ -11,13 +11,13 @@ import zipfile
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files, sources
 
 
-def test_it_holds_the_handlers_sources_and_nothing_else() -> None:
+def test_it_contains_the_handlers_sources_and_nothing_else() -> None:
     archive = zipfile.ZipFile(io.BytesIO(bundle()))
     assert {name: archive.read(name) for name in archive.namelist()} == sources()
     assert all(name.startswith("handler/") and name.endswith(".py") for name in sources())
 
 
-def test_nothing_in_it_depends_on_when_or_where_it_was_made() -> None:
+def test_nothing_in_it_depends_on_time_or_computer() -> None:
     for entry in zipfile.ZipFile(io.BytesIO(bundle())).infolist():
         assert entry.date_time == (1980, 1, 1, 0, 0, 0)
         assert entry.create_system == 3
@@ -25,7 +25,7 @@ def test_nothing_in_it_depends_on_when_or_where_it_was_made() -> None:
         assert entry.compress_type == zipfile.ZIP_STORED
 
 
-def test_another_process_makes_the_same_bytes() -> None:
+def test_another_process_builds_the_same_bytes() -> None:
     print_hash = "from items_api.provision.bundle import code_sha256; print(code_sha256())"
     other = subprocess.run(
         [sys.executable, "-c", print_hash], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"}
@@ -50,7 +50,7 @@ def test_the_handler_can_be_imported_from_the_zip_alone() -> None:
         )
 
 
-def test_it_tells_which_files_differ_from_another_zip() -> None:
+def test_differences_to_another_zip_are_listed_by_file() -> None:
     other = io.BytesIO()
     with zipfile.ZipFile(other, "w") as archive:
         for name, content in sources().items():
@@ -59,7 +59,7 @@ def test_it_tells_which_files_differ_from_another_zip() -> None:
         archive.writestr("handler/old.py", "")
     assert differing_files(other.getvalue()) == [
         "handler/index.py changed",
-        "handler/item.py new",
-        "handler/old.py gone",
+        "handler/item.py added",
+        "handler/old.py removed",
     ]
     assert differing_files(bundle()) == []

@@ -1,4 +1,4 @@
-"""The IAM documents, word for word."""
+"""The IAM policy documents, word for word."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from items_api.provision.policies import table_access_policy, trust_policy
 from items_api.settings import Arns, Settings
 
 
-def test_lambda_and_nobody_else_may_assume_the_role() -> None:
+def test_only_lambda_may_assume_the_role() -> None:
     assert trust_policy() == {
         "Version": "2012-10-17",
         "Statement": [
@@ -15,7 +15,7 @@ def test_lambda_and_nobody_else_may_assume_the_role() -> None:
     }
 
 
-def test_the_handler_may_use_its_table_and_write_to_its_log_group_but_not_make_one() -> None:
+def test_the_handler_may_use_its_table_and_write_to_its_log_group_but_not_create_one() -> None:
     assert table_access_policy(Arns(Settings(region="eu-west-1"), "123456789012")) == {
         "Version": "2012-10-17",
         "Statement": [

@@ -1,4 +1,4 @@
-"""`items-api logs` from the command line: what it prints, where, and how it ends."""
+"""`items-api logs`: what it prints, where, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import click
 import pytest
 from moto import mock_aws
 
-from items_api.observe.commands import logs, start_of
+from items_api.cli import cli
+from items_api.commands.logs import start_of
 from tests.observe.conftest import GROUP
-from tests.observe.test_lines import REPORT, START, TIMEOUT, request_line
+from tests.observe.test_events import REPORT, START, TIMEOUT, request_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,8 @@ HEAD = "Stack items in account 123456789012, region us-east-1"
 
 
 @pytest.fixture
-def written() -> Iterator[None]:
-    """A log group with one request, one failure, and what Lambda writes about them."""
+def log_group() -> Iterator[None]:
+    """A log group with a request, a failure, and Lambda's own lines."""
     with mock_aws():
         client = boto3.client("logs")
         client.create_log_group(logGroupName=GROUP)
@@ -41,7 +42,7 @@ def written() -> Iterator[None]:
 
 
 def run(*arguments: str) -> int:
-    return int(logs.main(arguments, prog_name="logs", standalone_mode=False))
+    return int(cli.main(["logs", *arguments], prog_name="items-api", standalone_mode=False))
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -51,44 +52,44 @@ def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line[25:] for line in lines]
 
 
-@pytest.mark.usefixtures("written")
-def test_a_request_is_one_line_and_a_failure_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("log_group")
+def test_a_request_is_one_line_and_failures_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0
     assert shown(capsys) == ["GET    /items/{id+}  200      3.9 ms", TIMEOUT.strip()]
 
 
-@pytest.mark.usefixtures("written")
+@pytest.mark.usefixtures("log_group")
 def test_verbose_shows_lambdas_own_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--verbose") == 0
     assert [line.split()[0] for line in shown(capsys)] == ["START", "GET", "REPORT", TIMEOUT.split()[0]]
 
 
-@pytest.mark.usefixtures("written")
-def test_a_text_asked_for_is_found_in_lambdas_own_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("log_group")
+def test_filter_also_searches_lambdas_own_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--filter", "Billed Duration") == 0
     assert [line.split()[0] for line in shown(capsys)] == ["REPORT"]
 
 
-@pytest.mark.usefixtures("written")
-def test_errors_leaves_out_what_went_well(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("log_group")
+def test_errors_shows_failures_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--errors") == 0
     assert shown(capsys) == [TIMEOUT.strip()]
 
 
-@pytest.mark.usefixtures("written")
-def test_nothing_found_is_said_and_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("log_group")
+def test_an_empty_result_is_not_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--since", "30s") == 0
-    assert capsys.readouterr().out.splitlines()[1].startswith("Nothing since ")
+    assert capsys.readouterr().out.splitlines()[1].startswith("No lines since ")
 
 
-@pytest.mark.usefixtures("written")
-def test_quiet_leaves_the_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("log_group")
+def test_quiet_prints_only_the_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--quiet", "--filter", "GET") == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-@pytest.mark.usefixtures("written")
-def test_json_is_one_document_with_every_event_raw(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("log_group")
+def test_json_is_one_document_with_every_event(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--json") == 0
     streams = capsys.readouterr()
     document = json.loads(streams.out)
@@ -98,6 +99,7 @@ def test_json_is_one_document_with_every_event_raw(capsys: pytest.CaptureFixture
         "name": "items",
         "account": "123456789012",
         "region": "us-east-1",
+        "endpoint": None,
         "ok": True,
         "error": None,
     }
@@ -105,7 +107,7 @@ def test_json_is_one_document_with_every_event_raw(capsys: pytest.CaptureFixture
 
 
 class CtrlC(io.StringIO):
-    """A stdout on which the user reads until a line holds this text, and then presses Ctrl-C."""
+    """A stdout whose reader presses Ctrl-C at the first line that contains this text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -118,8 +120,8 @@ class CtrlC(io.StringIO):
         return count
 
 
-@pytest.mark.usefixtures("written")
-def test_ctrl_c_ends_follow_with_130_and_no_word_of_an_error(
+@pytest.mark.usefixtures("log_group")
+def test_ctrl_c_ends_follow_with_130_and_without_an_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdout", CtrlC("Task timed out"))
@@ -127,7 +129,7 @@ def test_ctrl_c_ends_follow_with_130_and_no_word_of_an_error(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.usefixtures("written")
+@pytest.mark.usefixtures("log_group")
 def test_follow_with_json_is_a_stream_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     stdout = CtrlC("Task timed out")
     monkeypatch.setattr(sys, "stdout", stdout)
@@ -136,9 +138,9 @@ def test_follow_with_json_is_a_stream_of_documents(monkeypatch: pytest.MonkeyPat
     assert [json.loads(line)["message"] for line in lines] == [START, request_line(), REPORT, TIMEOUT]
 
 
-@pytest.mark.usefixtures("written")
-def test_follow_ends_when_its_reader_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with `| head`: nobody wants the rest, and that is no error."""
+@pytest.mark.usefixtures("log_group")
+def test_follow_ends_when_its_reader_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `| head`: that is not an error."""
     ours, theirs = os.pipe()
     os.close(ours)
     with os.fdopen(theirs, "w") as stdout:
@@ -147,21 +149,21 @@ def test_follow_ends_when_its_reader_goes_away(monkeypatch: pytest.MonkeyPatch) 
 
 
 @mock_aws
-def test_logs_of_a_stack_that_is_not_there_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_of_a_missing_stack_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--name", "nope") == 1
     assert capsys.readouterr().err.splitlines() == [
-        "Error: There is no log group /aws/lambda/nope-api.",
-        "  Why:  The stack is not there, or not complete.",
+        "Error: The log group /aws/lambda/nope-api does not exist.",
+        "  Why:  The stack does not exist or is not complete.",
         "  Next: Run items-api up --name nope first.",
     ]
 
 
-def test_a_since_that_is_no_time_is_a_usage_error_before_any_call(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_since_that_is_not_a_time_is_a_usage_error_before_any_call(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(click.UsageError) as caught:
         run("--since", "yesterday-ish")
     assert caught.value.exit_code == 2
     assert caught.value.format_message() == (
-        "Invalid value for '--since': 'yesterday-ish' is no time. Use an age like 30s, 15m, 2h or 1d, or an ISO 8601 "
+        "Invalid value for '--since': 'yesterday-ish' is not a time. Use an age like 30s, 15m, 2h or 1d, or an ISO 8601 "
         "time like 2026-11-23T10:00 or 2026-11-23T09:00Z."
     )
 
@@ -170,7 +172,7 @@ def test_a_since_that_is_no_time_is_a_usage_error_before_any_call(capsys: pytest
     ("text", "seconds"),
     [("0s", 0), ("30s", 30), ("15m", 900), ("2h", 7200), ("1d", 86_400)],
 )
-def test_since_takes_an_age(text: str, seconds: int) -> None:
+def test_since_accepts_an_age(text: str, seconds: int) -> None:
     assert start_of(text, NOW) == 1000 * (NOW - seconds)
 
 
@@ -184,16 +186,16 @@ def test_since_takes_an_age(text: str, seconds: int) -> None:
         ("1969-12-31T00:00Z", 0),
     ],
 )
-def test_since_takes_an_iso_8601_time_and_nothing_lies_before_1970(text: str, moment: int) -> None:
+def test_since_accepts_an_iso_8601_time_and_never_goes_before_1970(text: str, moment: int) -> None:
     assert start_of(text, NOW) == moment
 
 
 @pytest.mark.parametrize("text", ["", "15", "m", "-15m", "1.5h", "15 m", "15M", "1w", "9999999999d", "noon", "٣m "])
-def test_since_takes_nothing_else(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no time"):
+def test_since_accepts_nothing_else(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a time"):
         start_of(text, NOW)
 
 
-def test_since_in_the_future_is_refused() -> None:
-    with pytest.raises(click.BadParameter, match="lies in the future"):
+def test_since_rejects_the_future() -> None:
+    with pytest.raises(click.BadParameter, match="is in the future"):
         start_of("2099-01-01", NOW)

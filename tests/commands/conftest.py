@@ -1,0 +1,51 @@
+"""The commands in this Python process, on moto, in an empty folder; their output is a pipe."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+from moto import mock_aws
+
+from items_api.cli import cli
+from tests.aws import MOTO, NO_DELAYS, Account, Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Run = Callable[..., Result]
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """An empty AWS account in which nothing takes time."""
+    with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account:
+        yield account
+
+
+@pytest.fixture
+def process() -> Process:
+    """To inject faults into the calls of the commands."""
+    return Process("items-api")
+
+
+@pytest.fixture
+def run(account: Account, process: Process, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `items-api` with these arguments."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str, **options: Any) -> Result:
+        with account.running(process):
+            return CliRunner().invoke(cli, arguments, **options)
+
+    return invoke
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The one JSON document on stdout."""
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
+    return found

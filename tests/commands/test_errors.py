@@ -1,0 +1,114 @@
+"""Errors: one block on stderr, a document with --json, and an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from items_api import local
+from tests.aws import Fault, Refusal
+from tests.commands.conftest import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    from tests.aws import Account, Process
+
+    Run = Callable[..., Result]
+
+USER = "arn:aws:iam::123456789012:user/dev"
+REFUSALS = {
+    "AccessDenied": (
+        Refusal("AccessDenied", f"User: {USER} is not authorized to perform: iam:GetRole on resource: role x", 403),
+        "iam.GetRole",
+        "needs iam:GetRole",
+    ),
+    "NoCredentials": (
+        Refusal("ExpiredToken", "The security token included in the request is expired", 403),
+        "sts.GetCallerIdentity",
+        "expired",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+@pytest.mark.parametrize("command", ["up", "status", "down", "smoke"])
+def test_an_error_is_one_block_on_stderr_and_a_document_with_json(
+    run: Run, process: Process, kind: str, command: str
+) -> None:
+    refusal, operation, said = REFUSALS[kind]
+    if command == "smoke":
+        operation = "sts.GetCallerIdentity"
+    process.faults.at(operation, 1, refusal, times=9)
+    result = run(command, "--json")
+    report = document(result)
+    assert (result.exit_code, report["ok"], report["error"]["type"]) == (1, False, kind)
+    assert report["error"].keys() == {"type", "what", "why", "todo"}
+    assert report["checks" if command == "smoke" else "resources"] == []
+    assert said in report["error"]["what"] + report["error"]["todo"]
+    assert result.stderr.count("Error: ") == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_a_foreign_resource_stops_up_before_its_first_write(run: Run, account: Account) -> None:
+    boto3.client("logs").create_log_group(logGroupName="/aws/lambda/items-api")
+    result = run("up", "--json")
+    report = document(result)
+    assert (result.exit_code, report["error"]["type"]) == (1, "ForeignResource")
+    assert (report["account"], report["region"]) == ("123456789012", "us-east-1")
+    assert account.journal.writes() == []
+
+
+def test_smoke_without_a_stack_says_what_to_do(run: Run) -> None:
+    result = run("smoke", "--name", "nope")
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "Error: There is no stack nope to test.\n"
+        "  Why:  No HTTP API has its tags.\n"
+        "  Next: Run items-api up --name nope first, or choose an API with --url.\n"
+    )
+
+
+def test_verbose_adds_the_traceback(run: Run, process: Process) -> None:
+    process.faults.at("sts.GetCallerIdentity", 1, Fault.DENIED)
+    assert "Traceback" in run("status", "--verbose").stderr
+
+
+def test_a_defect_is_called_a_bug_and_shows_its_traceback_on_request(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "home", lambda: 1 / 0)
+    result = run("status", "--local", "--json")
+    assert (result.exit_code, document(result)["error"]["type"]) == (1, "Bug")
+    assert "Traceback" not in result.stderr
+    assert "ZeroDivisionError" in run("status", "--local", "--verbose").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("up", "--memory", "100"), "--memory 100 is out of range"),
+        (("up", "--memory", "much"), "not a valid integer"),
+        (("up", "--name", "Capital"), "such as capital"),
+        (("up", "--region", "us-esat-1"), "Did you mean us-east-1"),
+        (("up", "--region", "eusc-de-east-1"), "not a region"),
+        (("up", "--tag", "x"), "--tag team=web"),
+        (("up", "--endpoint-url", "foo"), "is not a URL"),
+        (("up", "--local", "--profile", "x"), "cannot be combined with --profile"),
+        (("status", "--watch", "--json"), "--watch needs a terminal"),
+        (("status", "--watch"), "--watch needs a terminal"),
+        (("frobnicate",), "No such command"),
+        (("logs", "--since", "yesterday-ish"), "is not a time"),
+    ],
+)
+def test_a_usage_error_is_exit_2_before_any_call(
+    run: Run, account: Account, arguments: tuple[str, ...], said: str
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(account.journal) == 0
