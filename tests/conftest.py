@@ -1,4 +1,4 @@
-"""For the whole suite: no test reaches AWS, and no test sends what AWS would refuse."""
+"""For the whole suite: no test reaches AWS, and no test sends a request that AWS would refuse as malformed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.httpsession import URLLib3Session
+from moto import mock_aws
 
-from tests.aws_model.conformity import Conformity
-from tests.aws_model.world import AwsWorld
+from tests.aws import MOTO, Account
+from tests.aws.conformity import Conformity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Subprocesses inherit them, so they are set for good and not by a fixture.
+# Subprocesses inherit these variables, so they are set permanently and not by a fixture.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ.update(
@@ -33,14 +34,21 @@ _CONFORMITY.install()
 
 
 @pytest.fixture
+def account() -> Iterator[Account]:
+    """An empty AWS account: moto, with AWS's usual delays on a virtual clock."""
+    with mock_aws(config=MOTO), Account() as account:
+        yield account
+
+
+@pytest.fixture
 def conformity() -> Conformity:
-    """For a test that means to send a bad request: `take` what it has found."""
+    """For a test that sends a malformed request on purpose: `take` the violations that were found."""
     return _CONFORMITY
 
 
 @pytest.fixture(autouse=True)
-def _every_request_is_one_that_aws_accepts(conformity: Conformity) -> Iterator[None]:
-    """Fails the test also if the code under test swallowed the error."""
+def _every_request_is_well_formed(conformity: Conformity) -> Iterator[None]:
+    """Fail the test even if the code under test swallows the error."""
     conformity.take()
     yield
     if violations := conformity.take():
@@ -51,14 +59,14 @@ def _every_request_is_one_that_aws_accepts(conformity: Conformity) -> Iterator[N
 def _no_request_leaves_this_computer() -> Iterator[None]:
     send = URLLib3Session.send
 
-    def send_if_near(self: URLLib3Session, request: Any) -> Any:
+    def send_if_local(self: URLLib3Session, request: Any) -> Any:
         host = urlsplit(request.url).hostname or ""
         if not _is_loopback(host):
             raise AssertionError(f"a test tried to reach {request.url}")
         return send(self, request)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(URLLib3Session, "send", send_if_near)
+        patch.setattr(URLLib3Session, "send", send_if_local)
         yield
 
 
@@ -71,15 +79,9 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-@pytest.fixture
-def aws_world() -> AwsWorld:
-    """An empty account with AWS's usual delays."""
-    return AwsWorld()
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many cases the matrix of faults ran, all workers together."""
+    """Print how many cases the fault matrix ran, in all workers together."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     cases = [count for report in reports for name, count in report.user_properties if name == "matrix cases"]
     if cases:
-        terminalreporter.write_line(f"matrix of faults: {sum(cases)} cases, each a fault, an up and a down")
+        terminalreporter.write_line(f"fault matrix: {sum(cases)} cases")

@@ -1,9 +1,14 @@
-"""The product at work on the modelled AWS: what `up` and `down` do, without a terminal."""
+"""The product at work: what `up`, `down` and `status` do, without a terminal.
+
+This is the only file of the provisioning tests that knows how the product is put together.
+"""
 
 from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+
+import boto3
 
 from items_api.provision.aws import Aws
 from items_api.provision.session import open_stack
@@ -12,22 +17,22 @@ from items_api.settings import Settings
 if TYPE_CHECKING:
     from items_api.provision.stack import Stack
     from items_api.provision.step import Change, Outcome, State
-    from tests.aws_model import AwsWorld, ModelSession
+    from tests.aws import Account, ProcessSession
 
 ACCOUNT = "123456789012"
 DEFAULT = Settings()
 
 
-def new_process(world: AwsWorld, session: ModelSession | None = None, settings: Settings = DEFAULT) -> Stack:
-    """A stack as a new process finds it."""
-    return open_stack(Aws(session or world.session(), clock=world.clock), settings)  # type: ignore[arg-type]
+def new_process(account: Account, session: ProcessSession | None = None, settings: Settings = DEFAULT) -> Stack:
+    """A stack as a new process sees it."""
+    return open_stack(Aws(session or account.session(), clock=account.clock), settings)
 
 
 def up(
-    world: AwsWorld, session: ModelSession | None = None, settings: Settings = DEFAULT, *, adopt: bool = False
+    account: Account, session: ProcessSession | None = None, settings: Settings = DEFAULT, *, adopt: bool = False
 ) -> dict[str, Outcome]:
     """`items-api up`: outcomes by title."""
-    stack = new_process(world, session, settings)
+    stack = new_process(account, session, settings)
     stack.look()
     stack.plan(adopt=adopt)
     with closing(stack.up()) as events:
@@ -37,10 +42,10 @@ def up(
 
 
 def down(
-    world: AwsWorld, session: ModelSession | None = None, settings: Settings = DEFAULT, **options: Any
+    account: Account, session: ProcessSession | None = None, settings: Settings = DEFAULT, **options: Any
 ) -> tuple[dict[str, Outcome], list[Outcome]]:
     """`items-api down`: outcomes by title, and what it found when it looked again."""
-    stack = new_process(world, session, settings)
+    stack = new_process(account, session, settings)
     stack.look()
     with closing(stack.down(**options)) as events:
         for _ in events:
@@ -48,9 +53,9 @@ def down(
     return {step.title: stack.outcomes[step] for step in stack.steps}, stack.left
 
 
-def states(world: AwsWorld, settings: Settings = DEFAULT) -> dict[str, State | None]:
+def states(account: Account, settings: Settings = DEFAULT) -> dict[str, State | None]:
     """`items-api status`: states by title."""
-    return {outcome.title: outcome.state for outcome in new_process(world, settings=settings).look()}
+    return {outcome.title: outcome.state for outcome in new_process(account, settings=settings).look()}
 
 
 def changes(outcomes: dict[str, Outcome]) -> set[Change | None]:
@@ -61,9 +66,9 @@ def errors(outcomes: dict[str, Outcome]) -> list[str]:
     return [str(outcome.error) for outcome in outcomes.values() if outcome.error]
 
 
-def protect(world: AwsWorld, route_key: str) -> None:
-    """By hand: a JWT authorizer on one route of the stack's API."""
-    gateway = world.boto("apigatewayv2")
+def protect(route_key: str) -> None:
+    """Put a JWT authorizer on one route of the stack's API."""
+    gateway = boto3.client("apigatewayv2")
     api = gateway.get_apis()["Items"][0]["ApiId"]
     authorizer = gateway.create_authorizer(
         ApiId=api,

@@ -1,4 +1,4 @@
-"""up makes the stack what the settings say, whatever was there before; a second up has nothing to do."""
+"""`up` makes the stack match the settings, whatever was there before; a second `up` changes nothing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from items_api.settings import Settings
-from tests.aws_model import AwsWorld, Fault, VirtualClock
+from tests.aws import MOTO, Account, Fault, VirtualClock
 from tests.provision.drive import ACCOUNT, changes, down, errors, new_process, protect, states, up
 
 if TYPE_CHECKING:
@@ -18,43 +20,47 @@ if TYPE_CHECKING:
 
 ROLE = "items-api-role"
 FUNCTION = "items-api"
+READ_EVERYTHING = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
 
 
 @pytest.fixture
-def standing(aws_world: AwsWorld) -> AwsWorld:
+def deployed(account: Account) -> Account:
     """An account with a stack of default settings."""
-    assert errors(up(aws_world)) == []
-    aws_world.rest()
-    return aws_world
+    assert errors(up(account)) == []
+    account.rest()
+    return account
 
 
-def test_the_first_up_creates_everything_and_the_second_writes_nothing(aws_world: AwsWorld) -> None:
-    assert changes(up(aws_world)) == {"created"}
-    aws_world.journal.clear()
-    assert changes(up(aws_world)) == {"unchanged"}
-    assert aws_world.journal.writes() == []
+def test_the_first_up_creates_everything_and_the_second_writes_nothing(account: Account) -> None:
+    assert changes(up(account)) == {"created"}
+    account.journal.clear()
+    assert changes(up(account)) == {"unchanged"}
+    assert account.journal.writes() == []
 
 
-def test_the_second_down_reports_absent_and_writes_nothing(standing: AwsWorld) -> None:
-    outcomes, left = down(standing)
-    assert (changes(outcomes), left, standing.leftovers()) == ({"deleted"}, [], [])
-    standing.journal.clear()
-    outcomes, left = down(standing)
+def test_the_second_down_reports_absent_and_writes_nothing(deployed: Account) -> None:
+    outcomes, left = down(deployed)
+    assert (changes(outcomes), left, deployed.leftovers()) == ({"deleted"}, [], [])
+    deployed.journal.clear()
+    outcomes, left = down(deployed)
     assert (changes(outcomes), left) == ({"absent"}, [])
-    assert standing.journal.writes() == []
+    assert deployed.journal.writes() == []
 
 
-def test_a_plan_writes_nothing(standing: AwsWorld) -> None:
-    standing.journal.clear()
-    stack = new_process(standing, settings=Settings(memory=512))
+def test_a_plan_writes_nothing(deployed: Account) -> None:
+    deployed.journal.clear()
+    stack = new_process(deployed, settings=Settings(memory=512))
     stack.look()
     planned = {outcome.title: outcome.change for outcome in stack.plan()}
     assert planned["Lambda function"] == "updated"
-    assert standing.journal.writes() == []
+    assert deployed.journal.writes() == []
 
 
-def test_a_plan_says_what_changes_from_what_to_what(standing: AwsWorld) -> None:
-    stack = new_process(standing, settings=Settings(memory=512, throttle_rate=10, tags={"team": "web"}))
+def test_a_plan_lists_each_difference_with_the_current_and_the_wanted_value(deployed: Account) -> None:
+    stack = new_process(deployed, settings=Settings(memory=512, throttle_rate=10, tags={"team": "web"}))
     stack.look()
     drift = {(o.title, d.field): (d.have, d.want) for o in stack.plan() for d in o.drift}
     assert drift == {
@@ -81,46 +87,46 @@ def test_a_plan_says_what_changes_from_what_to_what(standing: AwsWorld) -> None:
     ],
     ids=["memory", "timeout", "log retention", "CORS", "throttle", "tags"],
 )
-def test_a_changed_setting_is_updated_in_place(standing: AwsWorld, settings: Settings) -> None:
-    assert "updated" in changes(up(standing, settings=settings))
-    assert changes(up(standing, settings=settings)) == {"unchanged"}
-    assert set(states(standing, settings).values()) == {"ok"}
+def test_a_changed_setting_is_updated_in_place(deployed: Account, settings: Settings) -> None:
+    assert "updated" in changes(up(deployed, settings=settings))
+    assert changes(up(deployed, settings=settings)) == {"unchanged"}
+    assert set(states(deployed, settings).values()) == {"ok"}
 
 
-def delete_table(world: AwsWorld) -> None:
-    world.boto("dynamodb").delete_table(TableName="Items")
+def delete_table(account: Account) -> None:
+    boto3.client("dynamodb").delete_table(TableName="Items")
 
 
-def delete_log_group(world: AwsWorld) -> None:
-    world.boto("logs").delete_log_group(logGroupName="/aws/lambda/items-api")
+def delete_log_group(account: Account) -> None:
+    boto3.client("logs").delete_log_group(logGroupName="/aws/lambda/items-api")
 
 
-def delete_function(world: AwsWorld) -> None:
-    world.boto("lambda").delete_function(FunctionName=FUNCTION)
+def delete_function(account: Account) -> None:
+    boto3.client("lambda").delete_function(FunctionName=FUNCTION)
 
 
-def api_id(world: AwsWorld) -> str:
-    return str(world.boto("apigatewayv2").get_apis()["Items"][0]["ApiId"])
+def api_id() -> str:
+    return str(boto3.client("apigatewayv2").get_apis()["Items"][0]["ApiId"])
 
 
-def delete_api(world: AwsWorld) -> None:
-    world.boto("apigatewayv2").delete_api(ApiId=api_id(world))
+def delete_api(account: Account) -> None:
+    boto3.client("apigatewayv2").delete_api(ApiId=api_id())
 
 
-def delete_permission(world: AwsWorld) -> None:
-    world.boto("lambda").remove_permission(FunctionName=FUNCTION, StatementId="apigw")
+def delete_permission(account: Account) -> None:
+    boto3.client("lambda").remove_permission(FunctionName=FUNCTION, StatementId="apigw")
 
 
-def delete_inline_policy(world: AwsWorld) -> None:
-    world.boto("iam").delete_role_policy(RoleName=ROLE, PolicyName="items-table-access")
+def delete_inline_policy(account: Account) -> None:
+    boto3.client("iam").delete_role_policy(RoleName=ROLE, PolicyName="items-table-access")
 
 
-def recreate_role(world: AwsWorld) -> None:
-    """The classic: same name, another principal, and a function that fails with it."""
-    iam = world.boto("iam")
+def recreate_role(account: Account) -> None:
+    """The new role has the same name and is another principal, with which the function fails."""
+    iam = boto3.client("iam")
     role = iam.get_role(RoleName=ROLE)["Role"]
-    delete_inline_policy(world)
-    world.rest()
+    delete_inline_policy(account)
+    account.rest()
     iam.delete_role(RoleName=ROLE)
     iam.create_role(
         RoleName=ROLE,
@@ -129,23 +135,23 @@ def recreate_role(world: AwsWorld) -> None:
     )
 
 
-def widen_trust(world: AwsWorld) -> None:
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*"}]}
-    world.boto("iam").update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(document))
+def widen_trust(account: Account) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+    boto3.client("iam").update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(document))
 
 
-def add_policies(world: AwsWorld) -> None:
-    iam = world.boto("iam")
-    iam.put_role_policy(RoleName=ROLE, PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[]}')
+def add_policies(account: Account) -> None:
+    iam = boto3.client("iam")
+    iam.put_role_policy(RoleName=ROLE, PolicyName="more", PolicyDocument=json.dumps(READ_EVERYTHING))
     iam.attach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess")
 
 
-def change_retention(world: AwsWorld) -> None:
-    world.boto("logs").put_retention_policy(logGroupName="/aws/lambda/items-api", retentionInDays=1)
+def change_retention(account: Account) -> None:
+    boto3.client("logs").put_retention_policy(logGroupName="/aws/lambda/items-api", retentionInDays=1)
 
 
-def change_configuration(world: AwsWorld) -> None:
-    world.boto("lambda").update_function_configuration(
+def change_configuration(account: Account) -> None:
+    boto3.client("lambda").update_function_configuration(
         FunctionName=FUNCTION, Timeout=3, Handler="other.handler", Environment={"Variables": {"TABLE_NAME": "Other"}}
     )
 
@@ -157,20 +163,20 @@ def other_zip() -> bytes:
     return buffer.getvalue()
 
 
-def change_code(world: AwsWorld) -> None:
-    world.boto("lambda").update_function_code(FunctionName=FUNCTION, ZipFile=other_zip(), Architectures=["x86_64"])
+def change_code(account: Account) -> None:
+    boto3.client("lambda").update_function_code(FunctionName=FUNCTION, ZipFile=other_zip(), Architectures=["x86_64"])
 
 
-def change_cors(world: AwsWorld) -> None:
-    world.boto("apigatewayv2").update_api(
-        ApiId=api_id(world),
+def change_cors(account: Account) -> None:
+    boto3.client("apigatewayv2").update_api(
+        ApiId=api_id(),
         Name="renamed",
         CorsConfiguration={"AllowOrigins": ["https://evil.example"], "AllowMethods": ["GET"]},
     )
 
 
-def add_route_integration_stage_authorizer(world: AwsWorld) -> None:
-    gateway, api = world.boto("apigatewayv2"), api_id(world)
+def add_route_integration_stage_authorizer(account: Account) -> None:
+    gateway, api = boto3.client("apigatewayv2"), api_id()
     integration = gateway.create_integration(
         ApiId=api,
         IntegrationType="HTTP_PROXY",
@@ -180,12 +186,12 @@ def add_route_integration_stage_authorizer(world: AwsWorld) -> None:
     )["IntegrationId"]
     gateway.create_route(ApiId=api, RouteKey="ANY /admin", Target=f"integrations/{integration}")
     gateway.create_stage(ApiId=api, StageName="test")
-    protect(world, "POST /items")
+    protect("POST /items")
 
 
-def lift_throttle(world: AwsWorld) -> None:
-    world.boto("apigatewayv2").update_stage(
-        ApiId=api_id(world),
+def raise_throttle(account: Account) -> None:
+    boto3.client("apigatewayv2").update_stage(
+        ApiId=api_id(),
         StageName="$default",
         AutoDeploy=False,
         DefaultRouteSettings={"ThrottlingRateLimit": 9999.0, "ThrottlingBurstLimit": 4999},
@@ -193,9 +199,9 @@ def lift_throttle(world: AwsWorld) -> None:
     )
 
 
-def aim_permission_elsewhere(world: AwsWorld) -> None:
-    delete_permission(world)
-    world.boto("lambda").add_permission(
+def redirect_permission(account: Account) -> None:
+    delete_permission(account)
+    boto3.client("lambda").add_permission(
         FunctionName=FUNCTION,
         StatementId="apigw",
         Action="lambda:InvokeFunction",
@@ -204,7 +210,7 @@ def aim_permission_elsewhere(world: AwsWorld) -> None:
     )
 
 
-BY_HAND: list[Callable[[AwsWorld], Any]] = [
+MANUAL_CHANGES: list[Callable[[Account], Any]] = [
     delete_table,
     delete_log_group,
     delete_function,
@@ -219,60 +225,60 @@ BY_HAND: list[Callable[[AwsWorld], Any]] = [
     change_code,
     change_cors,
     add_route_integration_stage_authorizer,
-    lift_throttle,
-    aim_permission_elsewhere,
+    raise_throttle,
+    redirect_permission,
 ]
 
 
-@pytest.mark.parametrize("alter", BY_HAND, ids=lambda alter: alter.__name__)
-def test_what_someone_deleted_or_altered_by_hand_is_seen_and_repaired(
-    standing: AwsWorld, alter: Callable[[AwsWorld], Any]
+@pytest.mark.parametrize("change", MANUAL_CHANGES, ids=lambda change: change.__name__)
+def test_up_detects_and_repairs_manual_changes(
+    deployed: Account, change: Callable[[Account], Any]
 ) -> None:
-    before = standing.snapshot()
-    alter(standing)
-    standing.rest()
-    assert set(states(standing).values()) > {"ok"}, "the change was not seen"
-    assert errors(up(standing)) == []
-    standing.rest()
-    assert standing.snapshot() == before
-    assert changes(up(standing)) == {"unchanged"}
+    before = deployed.snapshot()
+    change(deployed)
+    deployed.rest()
+    assert set(states(deployed).values()) > {"ok"}, "the change was not detected"
+    assert errors(up(deployed)) == []
+    deployed.rest()
+    assert deployed.snapshot() == before
+    assert changes(up(deployed)) == {"unchanged"}
 
 
-@pytest.mark.parametrize("alter", BY_HAND, ids=lambda alter: alter.__name__)
-def test_down_removes_a_stack_that_someone_altered_by_hand(
-    standing: AwsWorld, alter: Callable[[AwsWorld], Any]
+@pytest.mark.parametrize("change", MANUAL_CHANGES, ids=lambda change: change.__name__)
+def test_down_removes_a_manually_changed_stack(
+    deployed: Account, change: Callable[[Account], Any]
 ) -> None:
-    alter(standing)
-    standing.rest()
-    outcomes, left = down(standing)
-    assert (errors(outcomes), left, standing.leftovers()) == ([], [], [])
+    change(deployed)
+    deployed.rest()
+    outcomes, left = down(deployed)
+    assert (errors(outcomes), left, deployed.leftovers()) == ([], [], [])
 
 
-def test_cors_credentials_and_age_that_someone_added_are_switched_off(standing: AwsWorld) -> None:
-    """An omitted field means no change to API Gateway, so they have to be named."""
-    standing.boto("apigatewayv2").update_api(
-        ApiId=api_id(standing),
+def test_added_cors_credentials_and_max_age_are_reset(deployed: Account) -> None:
+    """API Gateway leaves an omitted field unchanged, so `up` sends them explicitly."""
+    boto3.client("apigatewayv2").update_api(
+        ApiId=api_id(),
         CorsConfiguration={"AllowOrigins": ["https://evil.example"], "AllowCredentials": True, "MaxAge": 600},
     )
-    assert up(standing)["HTTP API"].change == "updated"
-    cors = standing.boto("apigatewayv2").get_apis()["Items"][0]["CorsConfiguration"]
+    assert up(deployed)["HTTP API"].change == "updated"
+    cors = boto3.client("apigatewayv2").get_apis()["Items"][0]["CorsConfiguration"]
     assert (cors["AllowOrigins"], cors["AllowCredentials"], cors["MaxAge"]) == (["*"], False, 0)
 
 
-def test_foreign_statements_on_the_function_are_shown_and_left(standing: AwsWorld) -> None:
-    standing.boto("lambda").add_permission(
+def test_foreign_permission_statements_are_reported_and_kept(deployed: Account) -> None:
+    boto3.client("lambda").add_permission(
         FunctionName=FUNCTION, StatementId="events", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
     )
-    outcomes = up(standing)
+    outcomes = up(deployed)
     assert changes(outcomes) == {"unchanged"}
     assert outcomes["invoke permission"].notes == ("statement events is not this tool's",)
-    assert "events" in standing.boto("lambda").get_policy(FunctionName=FUNCTION)["Policy"]
+    assert "events" in boto3.client("lambda").get_policy(FunctionName=FUNCTION)["Policy"]
 
 
-def test_what_aws_says_differently_is_no_drift(standing: AwsWorld) -> None:
-    """CORS headers in lower case, AuthorizationType NONE, a deployment id that churns, tags of others."""
-    standing.boto("apigatewayv2").update_api(
-        ApiId=api_id(standing),
+def test_what_aws_normalizes_is_not_drift(deployed: Account) -> None:
+    """Lower-case CORS headers, AuthorizationType NONE, a changing deployment id, foreign tags."""
+    boto3.client("apigatewayv2").update_api(
+        ApiId=api_id(),
         CorsConfiguration={
             "AllowOrigins": ["*"],
             "AllowMethods": ["DELETE", "GET", "PUT", "POST"],
@@ -280,61 +286,62 @@ def test_what_aws_says_differently_is_no_drift(standing: AwsWorld) -> None:
             "ExposeHeaders": ["Location", "Link"],
         },
     )
-    standing.boto("iam").tag_role(RoleName=ROLE, Tags=[{"Key": "cost-center", "Value": "7"}])
-    assert set(states(standing).values()) == {"ok"}
+    boto3.client("iam").tag_role(RoleName=ROLE, Tags=[{"Key": "cost-center", "Value": "7"}])
+    assert set(states(deployed).values()) == {"ok"}
 
 
-def test_down_keeps_the_table_when_asked_and_up_takes_it_up_again(standing: AwsWorld) -> None:
-    outcomes, left = down(standing, keep_table=True)
+def test_down_keeps_the_table_on_request_and_the_next_up_reuses_it(deployed: Account) -> None:
+    outcomes, left = down(deployed, keep_table=True)
     assert outcomes["DynamoDB table"].change == "skipped"
-    assert (left, standing.leftovers()) == ([], ["AWS::DynamoDB::Table us-east-1 Items"])
-    outcomes = up(standing)
+    assert (left, deployed.leftovers()) == ([], ["AWS::DynamoDB::Table us-east-1 Items"])
+    outcomes = up(deployed)
     assert outcomes["DynamoDB table"].change == "unchanged"
-    assert set(states(standing).values()) == {"ok"}
+    assert set(states(deployed).values()) == {"ok"}
 
 
-def test_a_table_on_its_way_out_is_waited_for(standing: AwsWorld) -> None:
-    delete_table(standing)
-    outcomes = up(standing)
+def test_up_waits_for_a_table_that_is_being_deleted(deployed: Account) -> None:
+    delete_table(deployed)
+    outcomes = up(deployed)
     assert (errors(outcomes), outcomes["DynamoDB table"].change) == ([], "created")
-    assert set(states(standing).values()) == {"ok"}
+    assert set(states(deployed).values()) == {"ok"}
 
 
-def test_a_protected_table_stays_and_the_way_out_is_said(standing: AwsWorld) -> None:
-    standing.boto("dynamodb").update_table(TableName="Items", DeletionProtectionEnabled=True)
-    standing.rest()
-    outcomes, left = down(standing)
+def test_down_keeps_a_protected_table_and_says_how_to_unprotect_it(deployed: Account) -> None:
+    boto3.client("dynamodb").update_table(TableName="Items", DeletionProtectionEnabled=True)
+    deployed.rest()
+    outcomes, left = down(deployed)
     assert "--no-deletion-protection-enabled" in str(outcomes["DynamoDB table"].error)
     assert [outcome.title for outcome in left] == ["DynamoDB table"]
 
 
 @pytest.mark.parametrize("command", [states, up])
-def test_looking_is_at_most_four_round_trips_deep(command: Callable[[AwsWorld], object]) -> None:
-    world = AwsWorld(clock=VirtualClock(pauses=60))  # exact also where threads get their turn late
-    up(world)
-    world.rest()
-    world.journal.clear()
-    command(world)
-    assert 0 < world.journal.depth() <= 4
+def test_reading_the_stack_takes_at_most_four_round_trips(command: Callable[[Account], object]) -> None:
+    # With more pauses the clock is exact also on a busy computer.
+    with mock_aws(config=MOTO), Account(clock=VirtualClock(pauses=60)) as account:
+        up(account)
+        account.rest()
+        account.journal.clear()
+        command(account)
+        assert 0 < account.journal.depth() <= 4
 
 
-def test_no_log_group_comes_back_after_down(standing: AwsWorld) -> None:
-    """A late log line would make the group again if the role allowed it."""
-    down(standing)
-    assert standing.leftovers() == []
+def test_no_log_group_reappears_after_down(deployed: Account) -> None:
+    """A late log line would recreate the group if the role allowed it."""
+    down(deployed)
+    assert deployed.leftovers() == []
 
 
-def test_what_needs_a_failed_step_is_not_tried_nor_what_needs_that(aws_world: AwsWorld) -> None:
-    session = aws_world.session()
+def test_steps_that_depend_on_a_failed_step_are_skipped(account: Account) -> None:
+    session = account.session()
     session.faults.at("iam.CreateRole", 1, Fault.DENIED)
-    outcomes = up(aws_world, session)
+    outcomes = up(account, session)
     assert [outcomes[title].change for title in ("IAM role", "Lambda function", "invoke permission")] == [
         "failed",
         "skipped",
         "skipped",
     ]
     assert {outcomes[title].change for title in ("DynamoDB table", "log group", "HTTP API")} == {"created"}
-    assert not {call.operation for call in aws_world.journal.writes()} & {
+    assert not {call.operation for call in account.journal.writes()} & {
         "lambda.CreateFunction",
         "lambda.AddPermission",
     }

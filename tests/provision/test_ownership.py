@@ -1,4 +1,4 @@
-"""Only what carries the stack's tags is changed or deleted; anything else of the same name is somebody's."""
+"""Only resources with the stack's tags are changed or deleted. Others of the same name are foreign."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from items_api.errors import CannotChange, NotOurs
@@ -17,11 +18,11 @@ from tests.provision.drive import ACCOUNT, down, errors, new_process, protect, s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.aws_model import AwsWorld
+    from tests.aws import Account
 
 
-def foreign_table(world: AwsWorld, key: str = "itemId") -> None:
-    world.boto("dynamodb").create_table(
+def foreign_table(account: Account, key: str = "itemId") -> None:
+    boto3.client("dynamodb").create_table(
         TableName="Items",
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
@@ -30,23 +31,23 @@ def foreign_table(world: AwsWorld, key: str = "itemId") -> None:
     )
 
 
-def foreign_role(world: AwsWorld) -> None:
-    world.boto("iam").create_role(RoleName="items-api-role", AssumeRolePolicyDocument=json.dumps(trust_policy()))
+def foreign_role(account: Account) -> None:
+    boto3.client("iam").create_role(RoleName="items-api-role", AssumeRolePolicyDocument=json.dumps(trust_policy()))
 
 
-def foreign_log_group(world: AwsWorld) -> None:
-    world.boto("logs").create_log_group(logGroupName="/aws/lambda/items-api")
+def foreign_log_group(account: Account) -> None:
+    boto3.client("logs").create_log_group(logGroupName="/aws/lambda/items-api")
 
 
-def foreign_function(world: AwsWorld) -> None:
+def foreign_function(account: Account) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("index.py", "")
-    role = world.boto("iam").create_role(RoleName="somebody", AssumeRolePolicyDocument=json.dumps(trust_policy()))[
+    role = boto3.client("iam").create_role(RoleName="another", AssumeRolePolicyDocument=json.dumps(trust_policy()))[
         "Role"
     ]["Arn"]
-    world.rest()
-    world.boto("lambda").create_function(
+    account.rest()
+    boto3.client("lambda").create_function(
         FunctionName="items-api",
         Runtime="python3.12",
         Handler="index.handler",
@@ -55,11 +56,11 @@ def foreign_function(world: AwsWorld) -> None:
     )
 
 
-def foreign_api(world: AwsWorld) -> None:
-    world.boto("apigatewayv2").create_api(Name="items-http-api", ProtocolType="HTTP")
+def foreign_api(account: Account) -> None:
+    boto3.client("apigatewayv2").create_api(Name="items-http-api", ProtocolType="HTTP")
 
 
-FOREIGN: dict[str, Callable[[AwsWorld], Any]] = {
+FOREIGN: dict[str, Callable[[Account], Any]] = {
     "DynamoDB table": foreign_table,
     "IAM role": foreign_role,
     "log group": foreign_log_group,
@@ -70,60 +71,60 @@ each_kind = pytest.mark.parametrize("kind", FOREIGN)
 
 
 @each_kind
-def test_up_stops_before_its_first_write_at_what_is_not_ours(aws_world: AwsWorld, kind: str) -> None:
-    FOREIGN[kind](aws_world)
-    aws_world.rest()
+def test_up_stops_before_its_first_write_when_a_resource_is_foreign(account: Account, kind: str) -> None:
+    FOREIGN[kind](account)
+    account.rest()
     with pytest.raises(NotOurs, match=f"The {kind} .* exists already and is not this stack's") as refusal:
-        up(aws_world)
+        up(account)
     assert "--adopt" in refusal.value.todo
-    assert aws_world.journal.writes() == []
+    assert account.journal.writes() == []
 
 
 @each_kind
-def test_status_calls_it_foreign(aws_world: AwsWorld, kind: str) -> None:
-    FOREIGN[kind](aws_world)
-    aws_world.rest()
-    assert states(aws_world)[kind] == "foreign"
+def test_status_reports_a_foreign_resource(account: Account, kind: str) -> None:
+    FOREIGN[kind](account)
+    account.rest()
+    assert states(account)[kind] == "foreign"
 
 
 @each_kind
-def test_down_leaves_it_and_says_so(aws_world: AwsWorld, kind: str) -> None:
-    FOREIGN[kind](aws_world)
-    aws_world.rest()
-    before = aws_world.snapshot()
-    outcomes, left = down(aws_world)
+def test_down_keeps_a_foreign_resource_and_says_so(account: Account, kind: str) -> None:
+    FOREIGN[kind](account)
+    account.rest()
+    before = account.snapshot()
+    outcomes, left = down(account)
     assert (outcomes[kind].change, left) == ("skipped", [])
     assert "left alone" in outcomes[kind].notes[0]
-    assert aws_world.snapshot() == before
+    assert account.snapshot() == before
 
 
 @each_kind
-def test_adopt_takes_it_over_and_down_then_removes_it(aws_world: AwsWorld, kind: str) -> None:
-    FOREIGN[kind](aws_world)
-    aws_world.rest()
-    outcomes = up(aws_world, adopt=True)
+def test_adopt_takes_over_a_foreign_resource_and_down_then_removes_it(account: Account, kind: str) -> None:
+    FOREIGN[kind](account)
+    account.rest()
+    outcomes = up(account, adopt=True)
     assert (errors(outcomes), outcomes[kind].change) == ([], "updated")
-    aws_world.rest()
-    assert set(states(aws_world).values()) == {"ok"}
-    outcomes, left = down(aws_world)
+    account.rest()
+    assert set(states(account).values()) == {"ok"}
+    outcomes, left = down(account)
     assert (errors(outcomes), left) == ([], [])
-    aws_world.rest()
-    assert [name for name in aws_world.leftovers() if "somebody" not in name] == []
+    account.rest()
+    assert [name for name in account.leftovers() if "another" not in name] == []
 
 
 @each_kind
-def test_what_appears_between_the_look_and_the_write_is_not_touched(aws_world: AwsWorld, kind: str) -> None:
-    """Where AWS tells: a create that says "already exists". Names of APIs are not unique, so there it does not."""
-    stack = new_process(aws_world)
+def test_a_foreign_resource_that_appears_after_the_read_is_not_changed(account: Account, kind: str) -> None:
+    """AWS refuses to create a second resource of the same name, except an API."""
+    stack = new_process(account)
     stack.look()
     stack.plan()
-    FOREIGN[kind](aws_world)
-    aws_world.rest()
-    before = aws_world.snapshot()
+    FOREIGN[kind](account)
+    account.rest()
+    before = account.snapshot()
     for _ in stack.up():
         pass
     outcome = next(outcome for outcome in stack.outcomes.values() if outcome.title == kind)
-    after = aws_world.snapshot()
+    after = account.snapshot()
     for type_, resources in before.items():
         for name, fields in resources.items():
             if type_ != "AWS::ApiGatewayV2::Api":
@@ -131,48 +132,48 @@ def test_what_appears_between_the_look_and_the_write_is_not_touched(aws_world: A
     assert isinstance(outcome.error, NotOurs) is (kind != "HTTP API")
 
 
-def test_an_incompatible_key_is_refused_with_the_difference(aws_world: AwsWorld) -> None:
-    foreign_table(aws_world, key="id")
-    aws_world.rest()
+def test_adopt_refuses_a_table_with_another_key(account: Account) -> None:
+    foreign_table(account, key="id")
+    account.rest()
     with pytest.raises(CannotChange, match=r"key is .*id \(S\).*wanted .*itemId \(S\)"):
-        up(aws_world, adopt=True)
-    assert aws_world.journal.writes() == []
+        up(account, adopt=True)
+    assert account.journal.writes() == []
 
 
-def test_two_strange_apis_of_one_name_can_not_be_adopted(aws_world: AwsWorld) -> None:
-    foreign_api(aws_world)
-    foreign_api(aws_world)
+def test_adopt_refuses_two_foreign_apis_of_the_same_name(account: Account) -> None:
+    foreign_api(account)
+    foreign_api(account)
     for adopt in (False, True):
         with pytest.raises(NotOurs, match="2 HTTP APIs are named items-http-api"):
-            up(aws_world, adopt=adopt)
-    assert aws_world.journal.writes() == []
+            up(account, adopt=adopt)
+    assert account.journal.writes() == []
 
 
-def test_a_strange_api_beside_ours_is_noted_and_left(aws_world: AwsWorld) -> None:
-    up(aws_world)
-    foreign_api(aws_world)
-    assert "has the same name" in up(aws_world)["HTTP API"].notes[0]
-    down(aws_world)
-    assert len(aws_world.leftovers()) == 1
+def test_a_foreign_api_of_the_same_name_is_reported_and_kept(account: Account) -> None:
+    up(account)
+    foreign_api(account)
+    assert "has the same name" in up(account)["HTTP API"].notes[0]
+    down(account)
+    assert len(account.leftovers()) == 1
 
 
-def test_the_role_of_another_regions_stack_is_not_ours_and_the_message_names_the_way_out(aws_world: AwsWorld) -> None:
-    up(aws_world)
-    aws_world.rest()
-    session = aws_world.session(region="eu-west-1")
+def test_a_role_of_the_same_stack_in_another_region_is_foreign(account: Account) -> None:
+    up(account)
+    account.rest()
+    session = account.session(region="eu-west-1")
     with pytest.raises(NotOurs, match="belongs to the stack items of region us-east-1") as refusal:
-        up(aws_world, session, Settings(region="eu-west-1"))
+        up(account, session, Settings(region="eu-west-1"))
     assert "--name" in refusal.value.todo
 
 
-def test_stacks_of_different_names_do_not_meet(aws_world: AwsWorld) -> None:
+def test_stacks_with_different_names_are_independent(account: Account) -> None:
     todo = Settings(name="team-todo")
-    up(aws_world)
-    up(aws_world, settings=todo)
-    aws_world.rest()
-    down(aws_world)
-    assert set(states(aws_world, todo).values()) == {"ok"}
-    assert set(states(aws_world).values()) == {"missing"}
+    up(account)
+    up(account, settings=todo)
+    account.rest()
+    down(account)
+    assert set(states(account, todo).values()) == {"ok"}
+    assert set(states(account).values()) == {"missing"}
 
 
 @pytest.mark.parametrize(
@@ -184,30 +185,30 @@ def test_stacks_of_different_names_do_not_meet(aws_world: AwsWorld) -> None:
         ({}, {"cors_origins": ("https://a.example",), "throttle_rate": 5, "memory": 512}, []),
     ],
 )
-def test_a_plan_that_opens_something_up_says_what(
-    aws_world: AwsWorld, before: dict[str, Any], after: dict[str, Any], said: list[str]
+def test_a_plan_names_each_protection_that_it_weakens(
+    account: Account, before: dict[str, Any], after: dict[str, Any], said: list[str]
 ) -> None:
-    up(aws_world, settings=Settings(**before))
-    stack = new_process(aws_world, settings=Settings(**after))
+    up(account, settings=Settings(**before))
+    stack = new_process(account, settings=Settings(**after))
     stack.look()
     assert stack.weakenings(stack.plan()) == said
 
 
-def test_an_adoption_is_something_to_ask_about(aws_world: AwsWorld) -> None:
-    foreign_table(aws_world)
-    aws_world.rest()
-    stack = new_process(aws_world)
+def test_adopting_a_resource_needs_confirmation(account: Account) -> None:
+    foreign_table(account)
+    account.rest()
+    stack = new_process(account)
     stack.look()
     assert stack.weakenings(stack.plan(adopt=True)) == ["take over what another made: DynamoDB table Items"]
 
 
-def test_what_turns_foreign_between_the_plan_and_a_second_look_is_not_taken(aws_world: AwsWorld) -> None:
-    """As while a question stands on the screen."""
-    up(aws_world)
-    stack = new_process(aws_world, settings=Settings(log_retention=30))
+def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(account: Account) -> None:
+    """This can happen while `up` waits for confirmation."""
+    up(account)
+    stack = new_process(account, settings=Settings(log_retention=30))
     stack.look()
     stack.plan()
-    logs = aws_world.boto("logs")
+    logs = boto3.client("logs")
     logs.delete_log_group(logGroupName="/aws/lambda/items-api")
     logs.create_log_group(logGroupName="/aws/lambda/items-api", tags={"owner": "bob"})
     stack.look()
@@ -218,18 +219,18 @@ def test_what_turns_foreign_between_the_plan_and_a_second_look_is_not_taken(aws_
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"owner": "bob"}
 
 
-def disable_endpoint(world: AwsWorld) -> None:
-    gateway = world.boto("apigatewayv2")
+def disable_endpoint(account: Account) -> None:
+    gateway = boto3.client("apigatewayv2")
     gateway.update_api(ApiId=gateway.get_apis()["Items"][0]["ApiId"], DisableExecuteApiEndpoint=True)
 
 
-def remove_cors(world: AwsWorld) -> None:
-    gateway = world.boto("apigatewayv2")
+def remove_cors(account: Account) -> None:
+    gateway = boto3.client("apigatewayv2")
     gateway.delete_cors_configuration(ApiId=gateway.get_apis()["Items"][0]["ApiId"])
 
 
-def narrow_methods(world: AwsWorld) -> None:
-    gateway = world.boto("apigatewayv2")
+def narrow_methods(account: Account) -> None:
+    gateway = boto3.client("apigatewayv2")
     cors = {**gateway.get_apis()["Items"][0]["CorsConfiguration"], "AllowMethods": ["GET"]}
     gateway.update_api(ApiId=gateway.get_apis()["Items"][0]["ApiId"], CorsConfiguration=cors)
 
@@ -237,51 +238,51 @@ def narrow_methods(world: AwsWorld) -> None:
 @pytest.mark.parametrize(
     ("close", "said"),
     [
-        (lambda world: protect(world, "GET /items"), "let anybody call GET /items, which asks for JWT"),
+        (lambda account: protect("GET /items"), "let anybody call GET /items, which asks for JWT"),
         (disable_endpoint, "open the API's endpoint, which is switched off"),
         (remove_cors, "let browsers of other origins call"),
         (narrow_methods, "let browsers use the methods DELETE, POST, PUT"),
     ],
 )
-def test_a_repair_that_takes_away_someones_protection_is_asked_about(
-    aws_world: AwsWorld, close: Callable[[AwsWorld], None], said: str
+def test_a_repair_that_removes_a_protection_needs_confirmation(
+    account: Account, close: Callable[[Account], None], said: str
 ) -> None:
-    up(aws_world)
-    close(aws_world)
-    stack = new_process(aws_world)
+    up(account)
+    close(account)
+    stack = new_process(account)
     stack.look()
     assert stack.weakenings(stack.plan()) == [said]
 
 
-def test_what_others_put_into_the_environment_is_not_shown(aws_world: AwsWorld) -> None:
-    up(aws_world)
-    aws_world.rest()
-    aws_world.boto("lambda").update_function_configuration(
+def test_values_of_foreign_environment_variables_are_not_shown(account: Account) -> None:
+    up(account)
+    account.rest()
+    boto3.client("lambda").update_function_configuration(
         FunctionName="items-api", Environment={"Variables": {"TABLE_NAME": "Items", "DB_PASSWORD": "hunter2"}}
     )
-    aws_world.rest()
-    drift = [d for outcome in new_process(aws_world).look() for d in outcome.drift]
+    account.rest()
+    drift = [d for outcome in new_process(account).look() for d in outcome.drift]
     assert [(d.field, d.have, d.want) for d in drift] == [("environment.DB_PASSWORD", "(set)", None)]
 
 
-def test_an_integration_that_signs_or_rewrites_requests_is_replaced(aws_world: AwsWorld) -> None:
-    up(aws_world)
-    gateway = aws_world.boto("apigatewayv2")
+def test_an_integration_that_signs_requests_is_replaced(account: Account) -> None:
+    up(account)
+    gateway = boto3.client("apigatewayv2")
     api = gateway.get_apis()["Items"][0]["ApiId"]
     [integration] = gateway.get_integrations(ApiId=api)["Items"]
     gateway.update_integration(
         ApiId=api,
         IntegrationId=integration["IntegrationId"],
-        CredentialsArn=f"arn:aws:iam::{ACCOUNT}:role/somebody",
+        CredentialsArn=f"arn:aws:iam::{ACCOUNT}:role/another",
     )
-    assert errors(up(aws_world)) == []
+    assert errors(up(account)) == []
     [left] = gateway.get_integrations(ApiId=api)["Items"]
     assert "CredentialsArn" not in left
-    assert set(states(aws_world).values()) == {"ok"}
+    assert set(states(account).values()) == {"ok"}
 
 
-def test_two_names_that_lead_to_one_table_are_told_whose_it_is(aws_world: AwsWorld) -> None:
-    up(aws_world, settings=Settings(name="pr-12"))
-    aws_world.rest()
+def test_a_table_name_shared_by_two_stacks_belongs_to_the_first(account: Account) -> None:
+    up(account, settings=Settings(name="pr-12"))
+    account.rest()
     with pytest.raises(NotOurs, match="belongs to the stack pr-12 of region us-east-1"):
-        up(aws_world, settings=Settings(name="pr12"))
+        up(account, settings=Settings(name="pr12"))

@@ -6,24 +6,25 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
 from items_api.errors import Problem
 from items_api.provision.step import Progress
-from tests.aws_model import AwsWorld, Delays, Fault
+from tests.aws import Delays, Fault
 from tests.provision.drive import changes, down, errors, new_process, states, up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.aws_model import ModelSession
+    from tests.aws import Account, ProcessSession
 
 
-def apis(world: AwsWorld) -> list[str]:
-    return [api["ApiId"] for api in world.boto("apigatewayv2").get_apis()["Items"]]
+def apis() -> list[str]:
+    return [api["ApiId"] for api in boto3.client("apigatewayv2").get_apis()["Items"]]
 
 
-def side_by_side(*commands: Callable[[], object]) -> None:
+def concurrently(*commands: Callable[[], object]) -> None:
     threads = [threading.Thread(target=command) for command in commands]
     for thread in threads:
         thread.start()
@@ -34,53 +35,53 @@ def side_by_side(*commands: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.NO_ANSWER, Fault.FAILED_AFTER])
 @pytest.mark.parametrize("lag", [0.0, 1.0])
-def test_an_api_whose_answer_was_lost_is_found_and_not_made_again(fault: Fault, lag: float) -> None:
-    world = AwsWorld(delays=Delays(apis_listed=lag))
-    session = world.session()
+def test_up_finds_the_api_after_a_lost_create_response(account: Account, fault: Fault, lag: float) -> None:
+    account.delays = Delays(apis_listed=lag)
+    session = account.session()
     session.faults.at("apigatewayv2.CreateApi", 1, fault)
-    assert errors(up(world, session)) == []
-    assert len(world.journal.of("apigatewayv2.CreateApi")) == 1
-    assert len(apis(world)) == 1
+    assert errors(up(account, session)) == []
+    assert len(account.journal.of("apigatewayv2.CreateApi")) == 1
+    assert len(apis()) == 1
 
 
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.FAILED_BEFORE])
-def test_an_api_that_was_not_made_is_made_after_a_look(aws_world: AwsWorld, fault: Fault) -> None:
-    session = aws_world.session()
+def test_up_looks_for_the_api_before_it_sends_a_failed_create_again(account: Account, fault: Fault) -> None:
+    session = account.session()
     session.faults.at("apigatewayv2.CreateApi", 1, fault)
-    assert errors(up(aws_world, session)) == []
-    calls = aws_world.journal.operations()
+    assert errors(up(account, session)) == []
+    calls = account.journal.operations()
     first, second = (i for i, operation in enumerate(calls) if operation == "apigatewayv2.CreateApi")
     assert "apigatewayv2.GetApis" in calls[first:second]
-    assert len(apis(aws_world)) == 1
+    assert len(apis()) == 1
 
 
-def test_duplicates_that_carry_our_tags_are_removed_and_the_oldest_stays(aws_world: AwsWorld) -> None:
-    up(aws_world)
-    oldest = apis(aws_world)
-    tags = aws_world.boto("apigatewayv2").get_apis()["Items"][0]["Tags"]
+def test_up_removes_duplicate_apis_and_keeps_the_oldest(account: Account) -> None:
+    up(account)
+    oldest = apis()
+    tags = boto3.client("apigatewayv2").get_apis()["Items"][0]["Tags"]
     for _ in range(3):
-        aws_world.boto("apigatewayv2").create_api(Name="items-http-api", ProtocolType="HTTP", Tags=tags)
-    assert states(aws_world)["HTTP API"] == "drifted"
-    assert errors(up(aws_world)) == []
-    assert apis(aws_world) == oldest
+        boto3.client("apigatewayv2").create_api(Name="items-http-api", ProtocolType="HTTP", Tags=tags)
+    assert states(account)["HTTP API"] == "drifted"
+    assert errors(up(account)) == []
+    assert apis() == oldest
 
 
-def test_down_removes_duplicates_too(aws_world: AwsWorld) -> None:
-    up(aws_world)
-    tags = aws_world.boto("apigatewayv2").get_apis()["Items"][0]["Tags"]
-    aws_world.boto("apigatewayv2").create_api(Name="renamed", ProtocolType="HTTP", Tags=tags)
-    down(aws_world)
-    assert aws_world.leftovers() == []
+def test_down_removes_duplicate_apis(account: Account) -> None:
+    up(account)
+    tags = boto3.client("apigatewayv2").get_apis()["Items"][0]["Tags"]
+    boto3.client("apigatewayv2").create_api(Name="renamed", ProtocolType="HTTP", Tags=tags)
+    down(account)
+    assert account.leftovers() == []
 
 
-def test_two_ups_at_once_converge_on_one_stack(aws_world: AwsWorld) -> None:
+def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
     results: list[list[str]] = []
-    side_by_side(*[lambda: results.append(errors(up(aws_world)))] * 2)
+    concurrently(*[lambda: results.append(errors(up(account)))] * 2)
     assert results == [[], []]
-    aws_world.rest()
-    assert len(apis(aws_world)) == 1
-    assert set(states(aws_world).values()) == {"ok"}
-    assert changes(up(aws_world)) == {"unchanged"}
+    account.rest()
+    assert len(apis()) == 1
+    assert set(states(account).values()) == {"ok"}
+    assert changes(up(account)) == {"unchanged"}
 
 
 @pytest.mark.parametrize(
@@ -98,16 +99,16 @@ def test_two_ups_at_once_converge_on_one_stack(aws_world: AwsWorld) -> None:
         "lambda.AddPermission",
     ],
 )
-def test_an_up_that_comes_between_any_two_calls_of_another_ends_in_one_stack(
-    aws_world: AwsWorld, operation: str
+def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(
+    account: Account, operation: str
 ) -> None:
-    """The first stands still before a create while the second runs from beginning to end."""
-    first = aws_world.session("first")
-    aws_world.schedule.before(operation, lambda _: errors(up(aws_world, aws_world.session("second"))), process="first")
-    assert errors(up(aws_world, first)) == []
-    aws_world.rest()
-    assert len(apis(aws_world)) == 1
-    assert set(states(aws_world).values()) == {"ok"}
+    """The first up stops before a create call while the second one runs from beginning to end."""
+    first = account.session("first")
+    account.schedule.before(operation, lambda _: errors(up(account, account.session("second"))), process="first")
+    assert errors(up(account, first)) == []
+    account.rest()
+    assert len(apis()) == 1
+    assert set(states(account).values()) == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -122,23 +123,23 @@ def test_an_up_that_comes_between_any_two_calls_of_another_ends_in_one_stack(
         "lambda.AddPermission",
     ],
 )
-def test_an_up_meets_a_down_and_the_next_command_of_either_kind_finishes(aws_world: AwsWorld, operation: str) -> None:
-    first = aws_world.session("first")
-    aws_world.schedule.before(operation, lambda _: down(aws_world, aws_world.session("second")), process="first")
+def test_after_an_up_and_a_down_collide_the_next_command_finishes_the_job(account: Account, operation: str) -> None:
+    first = account.session("first")
+    account.schedule.before(operation, lambda _: down(account, account.session("second")), process="first")
     said: list[str] = []
     try:
-        said = errors(up(aws_world, first))
+        said = errors(up(account, first))
     except Problem as problem:
         said = [str(problem)]
-    aws_world.rest()
-    assert said or set(states(aws_world).values()) == {"ok"} or errors(up(aws_world)) == []
-    down(aws_world)
-    assert aws_world.leftovers() == []
+    account.rest()
+    assert said or set(states(account).values()) == {"ok"} or errors(up(account)) == []
+    down(account)
+    assert account.leftovers() == []
 
 
-def interrupt(world: AwsWorld, session: ModelSession, after: int) -> set[str | None]:
-    """Ctrl-C at the `after`-th event of an up; what the outcomes then say."""
-    stack = new_process(world, session)
+def interrupt(account: Account, session: ProcessSession, after: int) -> set[str | None]:
+    """Ctrl-C at the `after`-th event of an up: the changes that it then reports."""
+    stack = new_process(account, session)
     stack.look()
     with closing(stack.up()) as events:
         for count, _ in enumerate(events, 1):
@@ -148,18 +149,19 @@ def interrupt(world: AwsWorld, session: ModelSession, after: int) -> set[str | N
 
 
 @pytest.mark.parametrize("after", range(1, 16))
-def test_ctrl_c_anywhere_leaves_what_the_next_up_or_down_finishes(after: int) -> None:
-    for command in (up, down):
-        world = AwsWorld()
-        interrupt(world, world.session(), after)
-        world.rest(1.0)  # as long as a hand needs
-        command(world)
-        world.rest()
-        assert set(states(world).values()) == ({"ok"} if command is up else {"missing"})
+@pytest.mark.parametrize("command", [up, down])
+def test_after_ctrl_c_at_any_point_the_next_up_or_down_finishes_the_job(
+    account: Account, command: Callable[[Account], object], after: int
+) -> None:
+    interrupt(account, account.session(), after)
+    account.rest(1.0)  # until the user types the next command
+    command(account)
+    account.rest()
+    assert set(states(account).values()) == ({"ok"} if command is up else {"missing"})
 
 
-def test_ctrl_c_ends_waits_at_once_and_says_what_is_half_way(aws_world: AwsWorld) -> None:
-    stack = new_process(aws_world)
+def test_ctrl_c_stops_waiting_at_once_and_reports_unfinished_steps(account: Account) -> None:
+    stack = new_process(account)
     stack.look()
     with closing(stack.up()) as events:
         for event in events:
@@ -171,30 +173,29 @@ def test_ctrl_c_ends_waits_at_once_and_says_what_is_half_way(aws_world: AwsWorld
     assert "invoke permission" not in by_title
 
 
-def test_an_api_that_is_long_in_being_listed_is_known_by_its_id() -> None:
-    world = AwsWorld(delays=Delays(apis_listed=9.0))
-    outcomes = up(world)
-    assert (errors(outcomes), len(world.journal.of("apigatewayv2.CreateApi"))) == ([], 1)
-    world.rest()
-    assert set(states(world).values()) == {"ok"}
+def test_up_finds_its_new_api_by_id_while_the_list_lags(account: Account) -> None:
+    account.delays = Delays(apis_listed=9.0)
+    outcomes = up(account)
+    assert (errors(outcomes), len(account.journal.of("apigatewayv2.CreateApi"))) == ([], 1)
+    account.rest()
+    assert set(states(account).values()) == {"ok"}
 
 
-def test_a_table_whose_answer_was_lost_is_ours_though_its_tags_lag() -> None:
-    world = AwsWorld(delays=Delays(table_tags=2.0))
-    session = world.session()
+def test_up_recognizes_its_table_after_a_lost_create_response(account: Account) -> None:
+    session = account.session()
     session.faults.at("dynamodb.CreateTable", 1, Fault.CUT_AFTER)
-    assert errors(up(world, session)) == []
+    assert errors(up(account, session)) == []
 
 
-def test_a_function_deleted_while_it_is_waited_for_is_said_to_be_gone(aws_world: AwsWorld) -> None:
-    session = aws_world.session("first")
-    aws_world.schedule.after(
+def test_up_reports_a_function_that_is_deleted_while_it_waits(account: Account) -> None:
+    session = account.session("first")
+    account.schedule.after(
         "lambda.CreateFunction",
-        lambda call: aws_world.boto("lambda").delete_function(FunctionName="items-api") if call.outcome == "ok" else 0,
+        lambda call: boto3.client("lambda").delete_function(FunctionName="items-api") if call.outcome == "ok" else 0,
         process="first",
         nth=None,
     )
-    before = aws_world.clock.now()
-    said = errors(up(aws_world, session))
+    before = account.clock.now()
+    said = errors(up(account, session))
     assert any("vanished before it was Active" in text for text in said)
-    assert aws_world.clock.now() - before < 120
+    assert account.clock.now() - before < 120

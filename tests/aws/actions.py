@@ -1,6 +1,7 @@
-"""Which IAM actions a call needs, and on which resource.
+"""Which IAM actions a call needs, and on which resource: what the deployer's policy is tested against.
 
-Source: the Service Authorization Reference, a page a service:
+moto's own IAM checks know neither API Gateway's path resources nor the tags and the role that a create request also
+needs rights for. Source: the Service Authorization Reference, one page per service:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -9,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.aws_model.journal import Call
+    from tests.aws.journal import Call
 
 ACCOUNT = "123456789012"
 
-# What a tag in a create request needs besides the create itself.
+# What tags in a create request need besides the create itself.
 _TAGGING = {
     "dynamodb.CreateTable": ("Tags", "dynamodb:TagResource"),
     "iam.CreateRole": ("Tags", "iam:TagRole"),

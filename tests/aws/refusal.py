@@ -1,7 +1,8 @@
-"""What AWS says when it does not do what it was asked: codes, messages and HTTP statuses, service by service.
+"""AWS's words for an error: codes, messages and HTTP statuses, service by service.
 
-Sources: the exceptions in botocore's service models; the "Common Errors" page of each service's API reference; and the
-messages that hashicorp/terraform-provider-aws (`internal/service/*`) matches on.
+moto never throttles, never fails and checks no permissions. Sources: the exceptions in botocore's service models; the
+"Common Errors" page of each service's API reference; and the messages that hashicorp/terraform-provider-aws
+(`internal/service/*`) matches on.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 from typing import Any
 
 
-class Refusal(Exception):  # noqa: N818 - it becomes botocore's ClientError, which is the error
-    """An error answer, before botocore makes a `ClientError` of it."""
+class Refusal(Exception):  # noqa: N818 - botocore turns it into a ClientError, which is the error
+    """An error answer of AWS. Raised by a layer before moto sees the request."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
         self.status = status
-        self.members = members  # of the error's shape, beside code and message
+        self.members = members  # of the error's shape, besides code and message
 
     def answer(self) -> dict[str, Any]:
-        return {"Error": {"Code": self.code, "Message": self.message}, **self.members}
+        metadata = {"RequestId": "00000000-0000", "HTTPStatusCode": self.status, "HTTPHeaders": {}, "RetryAttempts": 0}
+        return {"Error": {"Code": self.code, "Message": self.message}, **self.members, "ResponseMetadata": metadata}
 
 
+_UNKNOWN = "The request processing has failed because of an unknown error, exception or failure."
 _THROTTLED = {
     "apigatewayv2": ("TooManyRequestsException", "Too Many Requests", 429),
     "dynamodb": ("ThrottlingException", "Rate of requests exceeds the allowed throughput.", 400),
@@ -34,21 +37,14 @@ _THROTTLED = {
 _SERVER_ERROR = {
     "apigatewayv2": ("InternalServerErrorException", "Internal server error", 500),
     "dynamodb": ("InternalServerError", "The server encountered an internal error trying to fulfill the request.", 500),
-    "iam": (
-        "ServiceFailure",
-        "The request processing has failed because of an unknown error, exception or failure.",
-        500,
-    ),
+    "iam": ("ServiceFailure", _UNKNOWN, 500),
     "lambda": ("ServiceException", "An error occurred and the request cannot be processed.", 500),
     "logs": ("ServiceUnavailableException", "The service cannot complete the request.", 500),
-    "sts": (
-        "InternalFailure",
-        "The request processing has failed because of an unknown error, exception or failure.",
-        500,
-    ),
+    "sts": ("InternalFailure", _UNKNOWN, 500),
 }
 _DENIED = {
     "apigatewayv2": ("AccessDeniedException", 403),
+    "cloudwatch": ("AccessDenied", 403),
     "dynamodb": ("AccessDeniedException", 400),
     "iam": ("AccessDenied", 403),
     "lambda": ("AccessDeniedException", 403),
@@ -67,7 +63,7 @@ def server_error(service: str) -> Refusal:
 
 
 def denied(service: str, user: str, action: str, resource: str) -> Refusal:
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """See https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html."""
     if service == "sts":
         # GetCallerIdentity needs no permission and no policy can deny it; only bad keys are refused:
         # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html

@@ -1,4 +1,4 @@
-"""Who does what first: hooks at single calls, and gates that hold a call until it is told to go on."""
+"""Adds order: hooks before and after single calls, and gates that hold a call until the test opens them."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.aws_model.journal import Call
+    from tests.aws.journal import Call
 
-_PATIENCE = 20.0  # real seconds; a gate that nobody opens is a mistake in the test
+_PATIENCE = 20.0  # real seconds; a gate that no one opens is a mistake in the test
 
 
 @dataclass
 class Gate:
-    """A call that waits: `reached` is set when it stands at the gate, `open()` lets it through."""
+    """Holds a call: `wait_until_reached()`, then `open()`."""
 
     name: str
-    reached: threading.Event = field(default_factory=threading.Event)
+    _reached: threading.Event = field(default_factory=threading.Event)
     _opened: threading.Event = field(default_factory=threading.Event)
 
     def open(self) -> None:
         self._opened.set()
 
     def wait_until_reached(self) -> None:
-        if not self.reached.wait(_PATIENCE):
+        if not self._reached.wait(_PATIENCE):
             raise AssertionError(f"{self.name} was never called")
 
     def hold(self) -> None:
-        self.reached.set()
+        self._reached.set()
         if not self._opened.wait(_PATIENCE):
-            raise AssertionError(f"nobody opened the gate at {self.name}")
+            raise AssertionError(f"no one opened the gate at {self.name}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ class _Hook:
 
 
 class Schedule:
-    """Hooks run in the caller's thread, before the request leaves or after the answer has come. They may call AWS."""
+    """Hooks run in the caller's thread, before the request is sent or after the answer has arrived. They may call AWS.
+
+    `nth` counts the calls of one process from 1; None means every call.
+    """
 
     def __init__(self) -> None:
         self._before: list[_Hook] = []
@@ -69,15 +72,6 @@ class Schedule:
         """Hold the call until the gate is opened."""
         gate = Gate(operation)
         self.before(operation, lambda call: gate.hold(), process=process, nth=nth)
-        return gate
-
-    def hold_until(self, held: tuple[str, str], done: tuple[str, str]) -> Gate:
-        """(process, operation): the first's call waits until the second's is answered.
-
-        `hold_until(("first", "apigatewayv2.CreateStage"), ("second", "apigatewayv2.CreateApi"))`
-        """
-        gate = self.pause_before(held[1], process=held[0])
-        self.after(done[1], lambda call: gate.open(), process=done[0])
         return gate
 
     def run_before(self, call: Call) -> None:

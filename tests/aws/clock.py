@@ -1,4 +1,8 @@
-"""Time that passes only when everybody waits: 8 seconds cost a third of a millisecond, and are 8 seconds."""
+"""Adds virtual time: eight seconds of waiting for AWS take less than a millisecond of the test.
+
+The product takes a `Clock` (`now`, `sleep`) and the layers measure every delay of AWS on the same one, so a test of a
+race or of a wait is exact and quick.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,16 @@ import heapq
 import itertools
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-# A thread that can run does so within one such pause, because the pausing one gives up the interpreter's lock.
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A runnable thread runs within one such pause, because the pausing thread gives up the interpreter's lock.
 _PAUSE = 50e-6
-_LONGEST_NAP = 0.05  # how late, in real seconds, a sleeper who is not the next to wake sees its event set
+_LONGEST_NAP = 0.05  # real seconds until a sleeper that is not the next to wake notices that its event is set
 
 
 @dataclass(order=True)
@@ -21,17 +30,19 @@ class _Sleeper:
 
 
 class VirtualClock:
-    """The product's `Clock`: jumps to the next deadline as soon as no thread has anything left to do.
+    """Jumps to the next deadline as soon as no thread has anything left to do.
 
-    Whether one has is not asked of the threads but watched: `pauses` short pauses in a row, in which nobody slept, woke
-    or called AWS. A thread held up for longer finds that some time has passed, as on any real computer: the clock may
-    be less exact then, but never wrong. More `pauses` make it more exact and slower.
+    Calls that moto is answering are counted, and time stands still for them. Threads that compute between two calls are
+    not known to the clock. It watches for them instead: time moves after `pauses` short pauses in a row in which no
+    thread went to sleep, woke up or called AWS. A thread that is held up for longer finds that some time has passed, as
+    on a busy computer. More `pauses` make the clock more exact and slower.
     """
 
     def __init__(self, pauses: int = 3) -> None:
         self._pauses = pauses
         self._now = 0.0
         self._stirs = 0
+        self._working = 0
         self._wanted = 1
         self._lock = threading.Lock()
         self._turns = itertools.count()
@@ -41,11 +52,23 @@ class VirtualClock:
         return self._now
 
     def stir(self) -> None:
-        """Somebody is at work: time stands still for another moment."""
+        """Report activity: time stands still for another moment."""
         self._stirs += 1
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """No time passes inside the block."""
+        with self._lock:
+            self._working += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working -= 1
+            self.stir()
+
     def gather(self, sleepers: int) -> None:
-        """Let no time pass before so many sleep at once, so that calls meant to be made at the same moment are.
+        """Let no time pass before this many threads sleep, so that their calls are made at the same moment.
 
         Holds once; `gather(1)` ends it.
         """
@@ -69,18 +92,18 @@ class VirtualClock:
             self._leave(me)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass while nobody is at work."""
+        """Let time pass while no command runs."""
         self.sleep(seconds, threading.Event())
 
     def _move_on(self, first: _Sleeper, until: threading.Event) -> None:
-        """The one who wakes next moves the time, unless somebody stirs."""
+        """Called by the sleeper with the earliest deadline: move the time unless another thread is active."""
         before = self._stirs
         for _ in range(self._pauses):
             time.sleep(_PAUSE)
-            if self._stirs != before:
+            if self._stirs != before or self._working:
                 return
         with self._lock:
-            asleep = len(self._sleepers) >= self._wanted and self._stirs == before
+            asleep = len(self._sleepers) >= self._wanted and self._stirs == before and not self._working
             if asleep and self._sleepers[0] is first and not until.is_set():
                 self._wanted = 1
                 self._now = first.deadline

@@ -1,0 +1,105 @@
+"""Adds faults: which call of a process fails, and how."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from tests.aws.refusal import Refusal, denied, server_error, throttled
+
+if TYPE_CHECKING:
+    from tests.aws.journal import Call
+
+USER = "arn:aws:iam::123456789012:user/dev"
+
+
+class ProcessKilled(BaseException):
+    """The process is gone. No `except Exception` of the product sees it, and none of its later calls takes effect."""
+
+
+class Fault(Enum):
+    THROTTLED = "throttled"
+    THROTTLED_FIVE_TIMES = "throttled five times"
+    FAILED_BEFORE = "500 before it took effect"
+    FAILED_AFTER = "500 after it took effect"
+    CUT_BEFORE = "connection closed before it took effect"
+    CUT_AFTER = "connection closed after it took effect"
+    NO_ANSWER = "took effect, and the answer timed out"
+    DENIED = "access denied"
+    KILLED_BEFORE = "process killed before the call"
+    KILLED_AFTER = "process killed after the call"
+
+    @property
+    def times(self) -> int:
+        """How many calls of the operation in a row fail."""
+        return 5 if self is Fault.THROTTLED_FIVE_TIMES else 1
+
+
+def instead_of_effect(fault: Fault | Refusal | None, call: Call) -> BaseException | None:
+    """What the caller gets while nothing happens at AWS."""
+    match fault:
+        case Refusal():
+            return fault
+        case Fault.THROTTLED | Fault.THROTTLED_FIVE_TIMES:
+            return throttled(call.service)
+        case Fault.FAILED_BEFORE:
+            return server_error(call.service)
+        case Fault.CUT_BEFORE:
+            return ConnectionClosedError(endpoint_url=call.url)
+        case Fault.DENIED:
+            return denied(call.service, USER, *call.actions[0])
+        case Fault.KILLED_BEFORE:
+            return ProcessKilled(call.process)
+    return None
+
+
+def instead_of_answer(fault: Fault | Refusal | None, call: Call) -> BaseException | None:
+    """What the caller gets after the call took effect."""
+    match fault:
+        case Fault.FAILED_AFTER:
+            return server_error(call.service)
+        case Fault.CUT_AFTER:
+            return ConnectionClosedError(endpoint_url=call.url)
+        case Fault.NO_ANSWER:
+            return ReadTimeoutError(endpoint_url=call.url)
+        case Fault.KILLED_AFTER:
+            return ProcessKilled(call.process)
+    return None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    operation: str
+    first: int
+    times: int
+    fault: Fault | Refusal
+
+
+class Faults:
+    """The faults of one process.
+
+    session.faults.at("iam.CreateRole", 1, Fault.CUT_AFTER)
+    session.faults.at("sts.GetCallerIdentity", 1, Refusal("SignatureDoesNotMatch", "Signature expired: ...", 403))
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._lock = threading.Lock()
+        self.struck: list[Call] = []
+
+    def at(self, operation: str, nth: int, fault: Fault | Refusal, times: int | None = None) -> None:
+        """Fail the process's `nth` call of `operation`, counted from 1."""
+        times = times or (fault.times if isinstance(fault, Fault) else 1)
+        self._entries.append(_Entry(operation, nth, times, fault))
+
+    def take(self, call: Call) -> Fault | Refusal | None:
+        with self._lock:
+            for entry in self._entries:
+                if entry.operation == call.operation and entry.first <= call.nth < entry.first + entry.times:
+                    self.struck.append(call)
+                    return entry.fault
+        return None

@@ -1,0 +1,65 @@
+"""Where the layers attach: botocore's public events, for every client that this Python process creates.
+
+moto attaches itself in the same way, to `before-send`. The events used here enclose that one:
+
+    before-parameter-build   the parameters as the caller gave them
+    before-call              may answer in AWS's place, or raise
+    after-call               may change the parsed answer, or raise: that is how an answer gets lost
+    after-call-error         moto raised
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore import handlers
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
+
+    from tests.aws.pipeline import Http, Pipeline
+
+PARAMETERS = "tests.aws.parameters"  # keys of a request's context
+PROCESS = "tests.aws.process"
+_active: list[Pipeline] = []
+
+
+def activate(pipeline: Pipeline) -> None:
+    if _active:
+        raise AssertionError("another account is active")
+    _active.append(pipeline)
+
+
+def deactivate() -> None:
+    _active.clear()
+
+
+def _before_parameter_build(params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
+    for pipeline in _active:
+        pipeline.given(params, model, context)
+
+
+def _before_call(
+    params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any
+) -> tuple[Http, dict[str, Any]] | None:
+    return _active[0].request(params, model, context) if _active else None
+
+
+def _after_call(http_response: Any, parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    for pipeline in _active:
+        pipeline.response(http_response, parsed, context)
+
+
+def _after_call_error(exception: BaseException, context: dict[str, Any], **_: Any) -> None:
+    for pipeline in _active:
+        pipeline.error(exception, context)
+
+
+handlers.BUILTIN_HANDLERS.extend(
+    [
+        ("before-parameter-build", _before_parameter_build),
+        ("before-call", _before_call),
+        ("after-call", _after_call),
+        ("after-call-error", _after_call_error),
+    ]
+)
