@@ -91,6 +91,6 @@ def _check_known(region: str) -> None:
         near = difflib.get_close_matches(region, known, n=3, cutoff=0.5)
         raise InvalidSetting(
             f"--region {region!r} is not a region with HTTP APIs that this version of boto3 knows.",
-            f"Did you mean {' or '.join(near)}?" if near else "",
+            f"Did you mean {', '.join(near)}?" if near else "",
             "Correct it or, if the region is new, upgrade boto3.",
         )

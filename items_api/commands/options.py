@@ -193,11 +193,10 @@ def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str,
     except (OSError, ValueError) as error:
         raise click.UsageError(f"{path} cannot be read: {error}. It has lines like: memory = 512") from None
     allowed = file_options()
-    for key, value in content.items():
+    for key in content:
         if key not in allowed:
             raise click.UsageError(_unknown_key(ctx, path, key, allowed))
-        _check_type(path, key, value, allowed[key])
-    return {str(allowed[key].name): value for key, value in content.items()}
+    return {str(allowed[key].name): _checked(path, key, value, allowed[key]) for key, value in content.items()}
 
 
 def _unknown_key(ctx: click.Context, path: Path, key: str, allowed: Iterable[str]) -> str:
@@ -215,9 +214,11 @@ def _all_options(command: click.Command, ctx: click.Context) -> set[str]:
     return found
 
 
-def _check_type(path: Path, key: str, value: Any, option: click.Option) -> None:
+def _checked(path: Path, key: str, value: Any, option: click.Option) -> Any:
+    """The value, if its type is the option's; a single value for a repeatable option becomes a list."""
     kind: type = bool if option.is_flag else int if option.type is click.INT else str
     values = value if option.multiple and isinstance(value, list) else [value]
     if any(type(one) is not kind for one in values):
         wanted = {bool: "true or false", int: "a whole number", str: "a string in quotes"}[kind]
         raise click.UsageError(f"{path}: {key} is {value!r}, but must be {wanted}.")
+    return values if option.multiple else value

@@ -94,7 +94,7 @@ def test_a_defect_is_called_a_bug_and_shows_its_traceback_on_request(
         (("up", "--memory", "100"), "--memory 100 is out of range"),
         (("up", "--memory", "much"), "not a valid integer"),
         (("up", "--name", "Capital"), "such as capital"),
-        (("up", "--region", "us-esat-1"), "Did you mean us-east-1"),
+        (("up", "--region", "us-esat-1"), "us-east-1"),
         (("up", "--region", "eusc-de-east-1"), "not a region"),
         (("up", "--tag", "x"), "--tag team=web"),
         (("up", "--endpoint-url", "foo"), "is not a URL"),

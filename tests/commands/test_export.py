@@ -11,7 +11,7 @@ import pytest
 
 from items_api.cli import cli
 from items_api.export import deployer, sam, shell, terraform
-from items_api.openapi import document
+from items_api.export.openapi import document
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def test_the_policy_is_narrowed_to_an_account(run: Run) -> None:
 def test_an_account_that_is_none_is_refused(run: Run) -> None:
     code, out, err = run("deployer-policy", "--account", "12345")
     assert (code, out) == (2, "")
-    assert err == "Error: --account '12345' is not an account's id.\n  Next: It has 12 digits.\n"
+    assert err == "Error: --account '12345' is not an account ID.\n  Next: Use its 12 digits.\n"
 
 
 def test_one_document_goes_into_a_file_that_is_not_there_yet(run: Run) -> None:

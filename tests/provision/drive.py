@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from items_api.provision.aws import Aws
-from items_api.provision.session import open_stack
+from items_api.aws.client import Aws
+from items_api.provision.stack import Stack
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
-    from items_api.provision.stack import Stack
     from items_api.provision.step import Change, Outcome, State
     from tests.aws import Account, ProcessSession
 
@@ -25,7 +24,8 @@ DEFAULT = Settings()
 
 def new_process(account: Account, session: ProcessSession | None = None, settings: Settings = DEFAULT) -> Stack:
     """A stack as a new process sees it."""
-    return open_stack(Aws(session or account.session(), clock=account.clock), settings)
+    aws = Aws(session or account.session(), clock=account.clock)
+    return Stack(settings, aws, aws.account_id())
 
 
 def up(
@@ -50,12 +50,18 @@ def down(
     with closing(stack.down(**options)) as events:
         for _ in events:
             pass
-    return {step.title: stack.outcomes[step] for step in stack.steps}, stack.left
+    return {step.title: stack.outcomes[step] for step in stack.steps}, stack.remaining
 
 
 def states(account: Account, settings: Settings = DEFAULT) -> dict[str, State | None]:
     """`items-api status`: states by title."""
     return {outcome.title: outcome.state for outcome in new_process(account, settings=settings).look()}
+
+
+def weakenings(stack: Stack, *, adopt: bool = False) -> list[str]:
+    """What `up` asks about first, from what the stack's `look` found."""
+    stack.plan(adopt=adopt)
+    return stack.weakenings()
 
 
 def changes(outcomes: dict[str, Outcome]) -> set[Change | None]:

@@ -271,7 +271,7 @@ def test_foreign_permission_statements_are_reported_and_kept(deployed: Account) 
     )
     outcomes = up(deployed)
     assert changes(outcomes) == {"unchanged"}
-    assert outcomes["invoke permission"].notes == ("statement events is not this tool's",)
+    assert outcomes["invoke permission"].notes == ("statement events was not added by this tool",)
     assert "events" in boto3.client("lambda").get_policy(FunctionName=FUNCTION)["Policy"]
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from items_api.errors import CannotChange, NotOurs
+from items_api.errors import CannotChange, ForeignResource
 from items_api.provision.policies import trust_policy
 from items_api.settings import Settings
-from tests.provision.drive import ACCOUNT, down, errors, new_process, protect, states, up
+from tests.provision.drive import ACCOUNT, down, errors, new_process, protect, states, up, weakenings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ each_kind = pytest.mark.parametrize("kind", FOREIGN)
 def test_up_stops_before_its_first_write_when_a_resource_is_foreign(account: Account, kind: str) -> None:
     FOREIGN[kind](account)
     account.rest()
-    with pytest.raises(NotOurs, match=f"The {kind} .* exists already and is not this stack's") as refusal:
+    with pytest.raises(ForeignResource, match=f"The {kind} .* already exists and does not belong to this stack") as refusal:
         up(account)
     assert "--adopt" in refusal.value.todo
     assert account.journal.writes() == []
@@ -94,7 +94,7 @@ def test_down_keeps_a_foreign_resource_and_says_so(account: Account, kind: str) 
     before = account.snapshot()
     outcomes, left = down(account)
     assert (outcomes[kind].change, left) == ("skipped", [])
-    assert "left alone" in outcomes[kind].notes[0]
+    assert "not deleted" in outcomes[kind].notes[0]
     assert account.snapshot() == before
 
 
@@ -129,13 +129,13 @@ def test_a_foreign_resource_that_appears_after_the_read_is_not_changed(account: 
         for name, fields in resources.items():
             if type_ != "AWS::ApiGatewayV2::Api":
                 assert after[type_][name] == fields
-    assert isinstance(outcome.error, NotOurs) is (kind != "HTTP API")
+    assert isinstance(outcome.error, ForeignResource) is (kind != "HTTP API")
 
 
 def test_adopt_refuses_a_table_with_another_key(account: Account) -> None:
     foreign_table(account, key="id")
     account.rest()
-    with pytest.raises(CannotChange, match=r"key is .*id \(S\).*wanted .*itemId \(S\)"):
+    with pytest.raises(CannotChange, match=r"key is .*id \(S\).*expected .*itemId \(S\)"):
         up(account, adopt=True)
     assert account.journal.writes() == []
 
@@ -144,7 +144,7 @@ def test_adopt_refuses_two_foreign_apis_of_the_same_name(account: Account) -> No
     foreign_api(account)
     foreign_api(account)
     for adopt in (False, True):
-        with pytest.raises(NotOurs, match="2 HTTP APIs are named items-http-api"):
+        with pytest.raises(ForeignResource, match="2 HTTP APIs are named items-http-api"):
             up(account, adopt=adopt)
     assert account.journal.writes() == []
 
@@ -161,7 +161,7 @@ def test_a_role_of_the_same_stack_in_another_region_is_foreign(account: Account)
     up(account)
     account.rest()
     session = account.session(region="eu-west-1")
-    with pytest.raises(NotOurs, match="belongs to the stack items of region us-east-1") as refusal:
+    with pytest.raises(ForeignResource, match="belongs to the stack items in region us-east-1") as refusal:
         up(account, session, Settings(region="eu-west-1"))
     assert "--name" in refusal.value.todo
 
@@ -179,9 +179,9 @@ def test_stacks_with_different_names_are_independent(account: Account) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ({"cors_origins": ("https://a.example",)}, {}, ["let browsers call from * (now: https://a.example)"]),
-        ({"throttle_rate": 5}, {}, ["lift the throttle rate from 5 to 100"]),
-        ({"throttle_burst": 5}, {}, ["lift the throttle burst from 5 to 200"]),
+        ({"cors_origins": ("https://a.example",)}, {}, ["allow browsers on * to call the API (now: https://a.example)"]),
+        ({"throttle_rate": 5}, {}, ["raise the throttle rate from 5 to 100"]),
+        ({"throttle_burst": 5}, {}, ["raise the throttle burst from 5 to 200"]),
         ({}, {"cors_origins": ("https://a.example",), "throttle_rate": 5, "memory": 512}, []),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_plan_names_each_protection_that_it_weakens(
     up(account, settings=Settings(**before))
     stack = new_process(account, settings=Settings(**after))
     stack.look()
-    assert stack.weakenings(stack.plan()) == said
+    assert weakenings(stack) == said
 
 
 def test_adopting_a_resource_needs_confirmation(account: Account) -> None:
@@ -199,7 +199,7 @@ def test_adopting_a_resource_needs_confirmation(account: Account) -> None:
     account.rest()
     stack = new_process(account)
     stack.look()
-    assert stack.weakenings(stack.plan(adopt=True)) == ["take over what another made: DynamoDB table Items"]
+    assert weakenings(stack, adopt=True) == ["adopt the DynamoDB table Items, which does not belong to this stack"]
 
 
 def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(account: Account) -> None:
@@ -214,7 +214,7 @@ def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(account: 
     stack.look()
     for _ in stack.up():
         pass
-    assert isinstance(stack.outcomes[stack.logs].error, NotOurs)
+    assert isinstance(stack.outcomes[stack.logs].error, ForeignResource)
     arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/items-api"
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"owner": "bob"}
 
@@ -238,10 +238,10 @@ def narrow_methods(account: Account) -> None:
 @pytest.mark.parametrize(
     ("close", "said"),
     [
-        (lambda account: protect("GET /items"), "let anybody call GET /items, which asks for JWT"),
-        (disable_endpoint, "open the API's endpoint, which is switched off"),
-        (remove_cors, "let browsers of other origins call"),
-        (narrow_methods, "let browsers use the methods DELETE, POST, PUT"),
+        (lambda account: protect("GET /items"), "allow anyone to call GET /items, which requires JWT authorization"),
+        (disable_endpoint, "enable the API's endpoint, which is disabled"),
+        (remove_cors, "allow browsers on other origins to call the API"),
+        (narrow_methods, "allow browsers to use the methods DELETE, POST, PUT"),
     ],
 )
 def test_a_repair_that_removes_a_protection_needs_confirmation(
@@ -251,7 +251,7 @@ def test_a_repair_that_removes_a_protection_needs_confirmation(
     close(account)
     stack = new_process(account)
     stack.look()
-    assert stack.weakenings(stack.plan()) == [said]
+    assert weakenings(stack) == [said]
 
 
 def test_values_of_foreign_environment_variables_are_not_shown(account: Account) -> None:
@@ -284,5 +284,5 @@ def test_an_integration_that_signs_requests_is_replaced(account: Account) -> Non
 def test_a_table_name_shared_by_two_stacks_belongs_to_the_first(account: Account) -> None:
     up(account, settings=Settings(name="pr-12"))
     account.rest()
-    with pytest.raises(NotOurs, match="belongs to the stack pr-12 of region us-east-1"):
+    with pytest.raises(ForeignResource, match="belongs to the stack pr-12 in region us-east-1"):
         up(account, settings=Settings(name="pr12"))

@@ -165,11 +165,11 @@ def test_ctrl_c_stops_waiting_at_once_and_reports_unfinished_steps(account: Acco
     stack.look()
     with closing(stack.up()) as events:
         for event in events:
-            if isinstance(event, Progress) and event.waiting == "until Lambda can assume the role":
+            if isinstance(event, Progress) and event.waiting == "for Lambda to be able to assume the role":
                 break
     by_title = {outcome.title: outcome for outcome in stack.outcomes.values()}
     assert by_title["IAM role"].change == "created"
-    assert "Interrupted before the Lambda function" in str(by_title["Lambda function"].error)
+    assert "Interrupted before this step could create or update the Lambda function" in str(by_title["Lambda function"].error)
     assert "invoke permission" not in by_title
 
 
@@ -197,5 +197,5 @@ def test_up_reports_a_function_that_is_deleted_while_it_waits(account: Account) 
     )
     before = account.clock.now()
     said = errors(up(account, session))
-    assert any("vanished before it was Active" in text for text in said)
+    assert any("was deleted before it became Active" in text for text in said)
     assert account.clock.now() - before < 120
