@@ -1,7 +1,7 @@
 """Writes what the docs take from the code: python docs/generate.py. `make test` checks that it is current.
 
-In a Markdown file, what stands between `<!-- generated: KEY ARGUMENTS -->` and `<!-- end -->` is made here. The
-README's picture is what a terminal shows of a real run on the local AWS.
+In a Markdown file, the text between `<!-- generated: KEY ARGUMENTS -->` and `<!-- end -->` is generated here. The
+picture in the README shows a real run on the local AWS.
 """
 
 from __future__ import annotations
@@ -13,74 +13,94 @@ import re
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from items_api import render  # noqa: E402
+from moto import mock_aws  # noqa: E402
+
 from items_api.cli import cli  # noqa: E402
-from items_api.command import variable_of  # noqa: E402
-from items_api.observe.details import details, details_json  # noqa: E402
+from items_api.commands.options import file_options, long_name, variable_of  # noqa: E402
 from items_api.smoke import Check  # noqa: E402
-from tests.aws_model import NO_DELAYS, AwsWorld  # noqa: E402
-from tests.provision.drive import new_process  # noqa: E402
+from items_api.terminal.result import Result, to_json  # noqa: E402
+from items_api.terminal.text import MARKS  # noqa: E402
+from tests.aws import MOTO, NO_DELAYS, Account, Process  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 PICTURE = ROOT / "docs" / "terminal.svg"
 _BLOCK = re.compile(r"(<!-- generated: (?P<key>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+def commands(group: click.Group = cli, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command by its path, ("export", "sam") for example."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command  # noqa: S101
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+
+
 def command_help(*path: str) -> str:
-    command: click.Command = cli
-    context = click.Context(cli, info_name="items-api", terminal_width=80, help_option_names=["-h", "--help"])
+    command, context = (
+        cli,
+        click.Context(cli, info_name="items-api", terminal_width=80, help_option_names=["-h", "--help"]),
+    )
     for name in path:
-        assert isinstance(command, click.Group)  # noqa: S101
-        command = command.commands[name]
+        command = command.get_command(context, name)  # type: ignore[assignment]
         context = click.Context(command, info_name=name, parent=context, terminal_width=80)
     return _fenced("text", command.get_help(context))
 
 
-def option_variables() -> str:
-    """Options with their environment variables and their keys in items-api.toml; all follow the one pattern."""
-    rows = [
-        f"| `{option}` | `{variable_of(option)}` | `{option.removeprefix('--')}` |"
-        for option in ("--name", "--cors-origin", "--yes")
-    ]
-    return "\n".join(["| option | variable | key |", "|---|---|---|", *rows]) + "\n"
+def option_sources() -> str:
+    """Which options have an environment variable, and which a key in items-api.toml."""
+    options = {
+        long_name(param): param
+        for _, command in commands()
+        for param in command.params
+        if isinstance(param, click.Option) and param.is_eager is False
+    }
+    in_file = list(file_options())
+    rows = ["| option | variable | key in the file |", "|---|---|---|"]
+    for name in [*in_file, *(name for name in options if name not in in_file)]:
+        variable = variable_of(options[name])
+        rows.append(
+            f"| `--{name}` | {f'`{variable}`' if variable else ''} | {f'`{name}`' if name in in_file else ''} |"
+        )
+    return "\n".join(rows) + "\n"
 
 
 def json_sample(command: str) -> str:
-    """A document as the command prints it, of a stack on a modelled AWS; resources after the first are left out."""
+    """A document as the command prints it, shortened to its first resource."""
     if command == "smoke":
-        check = Check("GET reads", ok=True, status=200, ms=12.3, curl="curl -i https://…/items/1", detail="")
-        return _fenced("json", render.smoke_json(ENDPOINT, [check]))
-    stack = new_process(AwsWorld(delays=NO_DELAYS))
-    looked = stack.look()
-    with closing(stack.up()) as events:
-        for _ in events:
-            pass
-    outcomes = looked if command == "status" else [stack.outcomes[step] for step in stack.steps]
-    report = render.Report(command, "items", stack.account, "us-east-1", ENDPOINT, ok=command == "up")
-    document = json.loads(render.report_json(report))
+        check = Check("GET reads an item", ok=True, status=200, ms=12.3, curl="curl -i https://…/items/1", detail="")
+        known = {"account": "123456789012", "region": "us-east-1", "endpoint": ENDPOINT}
+        return _fenced("json", to_json(Result(document={**known, "checks": [vars(check)]}).envelope("smoke", "items")))
+    with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account, account.running(Process("docs")):
+        if command == "status":
+            CliRunner().invoke(cli, ["up", "--region", "us-east-1"])
+        document: dict[str, Any] = json.loads(
+            CliRunner().invoke(cli, [command, "--json", "--region", "us-east-1"]).stdout
+        )
     if command == "status":
-        document["details"] = details_json(details(stack))
-    shown = json.loads(render.report_json(render.Report(command, "items", resources=outcomes)))["resources"][0]
-    text = json.dumps({**document, "resources": [{**shown, "seconds": 0.0}]}, indent=2)
-    # Ids are given out in the order in which steps that run side by side happen to ask.
-    return _fenced("json", text.replace(str(stack.api.api_id), "a1b2c3d4e5"))
+        document["details"]["function"]["updated"] = "2026-11-24T10:24:52+00:00"
+    document["resources"] = [{**document["resources"][0], "seconds": 0.0}]
+    api_id = document["endpoint"].removeprefix("https://").partition(".")[0]
+    return _fenced("json", json.dumps(document, indent=2).replace(api_id, "a1b2c3d4e5"))
 
 
 GENERATORS: dict[str, Callable[..., str]] = {
     "help": command_help,
-    "variables": option_variables,
+    "variables": option_sources,
     "json": json_sample,
 }
 
@@ -90,7 +110,7 @@ def _fenced(language: str, text: str) -> str:
 
 
 def current(text: str) -> str:
-    """A Markdown file's text with its generated blocks made anew."""
+    """A Markdown file's text with its blocks generated anew."""
 
     def block(match: re.Match[str]) -> str:
         key, *arguments = match["key"].split()
@@ -100,7 +120,7 @@ def current(text: str) -> str:
 
 
 def markdown_files() -> Sequence[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def picture() -> str:
@@ -121,19 +141,19 @@ def picture() -> str:
                 text=True,
                 check=True,
             )
-            for shown in _abridged(done.stdout.splitlines()):
+            for shown in _shortened(done.stdout.splitlines()):
                 console.print(Text(shown, style=_style(shown)), soft_wrap=False, overflow="ellipsis", no_wrap=True)
             console.print()
     return console.export_svg(title="items-api")
 
 
-def _abridged(lines: Sequence[str], most: int = 18) -> Sequence[str]:
+def _shortened(lines: Sequence[str], most: int = 18) -> Sequence[str]:
     lines = [line for line in lines if not line.startswith("      curl") and " waiting " not in line]
     return lines if len(lines) <= most else [*lines[:8], "  …", *lines[-3:]]
 
 
 def _style(line: str) -> str:
-    marks = {mark: style for mark, style in render.MARKS.values() if mark in "+~-"}
+    marks = {mark: style for mark, style in MARKS.values() if mark in "+~-"}
     if line.startswith("http"):
         return "bold"
     return marks.get(line.strip()[:1], "") if line.startswith("  ") else ""

@@ -1,7 +1,8 @@
-"""What the docs show is what the code does: generated parts are current, and nothing is left out."""
+"""The docs say what the code does: generated parts are current, quoted errors exist, nothing is left out."""
 
 from __future__ import annotations
 
+import ast
 import html
 import importlib.util
 import re
@@ -12,10 +13,9 @@ import click
 import pytest
 
 from items_api import errors
-from items_api.cli import cli
-from items_api.export.commands import export
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,15 +32,18 @@ def load_generator() -> ModuleType:
 
 
 generate: Any = load_generator()
+COMMANDS: dict[str, click.Command] = {" ".join(path): command for path, command in generate.commands()}
+TROUBLESHOOTING = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (DOCS / "troubleshooting.md").read_text().splitlines()
+    if line.startswith("| `")
+]
 
 
 @pytest.mark.parametrize("path", generate.markdown_files(), ids=lambda path: path.name)
 def test_generated_parts_are_current(path: Path) -> None:
-    """If not: python docs/generate.py."""
+    """If this fails, run: python docs/generate.py."""
     assert generate.current(path.read_text()) == path.read_text()
-
-
-COMMANDS = [*cli.commands, *(f"export {name}" for name in export.commands)]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -48,43 +51,55 @@ def test_every_command_is_documented_with_its_help(command: str) -> None:
     assert f"<!-- generated: help {command} -->" in (DOCS / "commands.md").read_text()
 
 
+def test_every_option_has_a_help_text() -> None:
+    options = [param for command in COMMANDS.values() for param in command.params if isinstance(param, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
 def test_every_exit_code_is_documented() -> None:
     documented = re.findall(r"^\| (\d+) \|", (DOCS / "commands.md").read_text(), re.MULTILINE)
     assert documented == ["0", "1", "2", "3", "4", "130"]
 
 
-def test_every_kind_of_error_has_its_cause_and_cure() -> None:
+def test_every_type_of_error_has_its_cause_and_cure() -> None:
     kinds = {
         kind.__name__
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.Problem) and kind is not errors.Problem
     }
-    documented = set(re.findall(r"^\| `(\w+)`", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE))
-    assert documented == kinds
+    assert {re.findall(r"`(\w+)`", row[0])[0] for row in TROUBLESHOOTING} == kinds
 
 
-def test_every_option_has_a_help_text() -> None:
-    def options(command: click.Command) -> list[click.Option]:
-        own = [param for param in command.params if isinstance(param, click.Option)]
-        below = command.commands.values() if isinstance(command, click.Group) else ()
-        return own + [option for sub in below for option in options(sub)]
+def texts_in_code() -> Iterator[str]:
+    """The strings of the package, with … in place of the values of f-strings."""
+    for path in (ROOT / "items_api").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
-    assert [option.name for option in options(cli) if not option.help] == []
+
+def test_every_quoted_error_is_one_that_the_code_can_show() -> None:
+    texts = "\n".join(texts_in_code())
+    quoted = [quote for row in TROUBLESHOOTING for quote in re.findall(r"`([^`]+)`", row[1])]
+    assert len(quoted) >= len(TROUBLESHOOTING)
+    assert [quote for quote in quoted if quote.strip("… ") not in texts] == []
 
 
-def test_every_link_between_the_docs_leads_somewhere() -> None:
+def test_every_link_between_the_docs_works() -> None:
     for path in generate.markdown_files():
         for target in re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
 def words(svg: str) -> list[str]:
-    """The picture's lines without what differs from run to run: ids, ports, times; order too, as steps run side by side."""
+    """The lines of the picture in any order, without what differs between runs: ids, ports, times."""
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     lines = (html.unescape(text).replace("\xa0", " ").strip() for text in texts)
     masked = (re.sub(r" +\d+(\.\d+)? m?s\b|\b[0-9a-f]{8}\.|\d+", "#", line) for line in lines)
     return sorted({re.sub(r"[ #]+", " ", line) for line in masked} - {""})
 
 
-def test_the_readmes_picture_is_what_a_terminal_shows_today() -> None:
+def test_the_readmes_picture_shows_what_a_terminal_shows_today() -> None:
     assert words(generate.picture()) == words(generate.PICTURE.read_text())

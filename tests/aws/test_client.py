@@ -86,7 +86,9 @@ TRANSIENT = [
     ),
     client_error("ResourceConflictException", "The function is currently in the following state: Pending", 409),
     client_error("ConcurrentModification", "", 409),
-    client_error("OperationAbortedException", "A conflicting operation is currently in progress against this resource."),
+    client_error(
+        "OperationAbortedException", "A conflicting operation is currently in progress against this resource."
+    ),
     client_error(
         "LimitExceededException",
         "Subscriber limit exceeded: Only 10 tables can be created, updated, or deleted simultaneously",

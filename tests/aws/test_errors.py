@@ -21,7 +21,11 @@ DENIED = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform:
     [
         (client_error("AccessDenied", DENIED, 403), AccessDenied, "needs iam:CreateRole"),
         (client_error("AccessDeniedException", "no", 403), AccessDenied, "needs CreateRole"),
-        (client_error("ExpiredToken", "The security token included in the request is expired"), NoCredentials, "expired"),
+        (
+            client_error("ExpiredToken", "The security token included in the request is expired"),
+            NoCredentials,
+            "expired",
+        ),
         (
             client_error("InvalidClientTokenId", "The security token included in the request is invalid."),
             NoCredentials,
@@ -37,7 +41,9 @@ DENIED = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform:
             "clock",
         ),
         (
-            client_error("SignatureDoesNotMatch", "Signature not yet current: 20261123T104500Z is still later than", 403),
+            client_error(
+                "SignatureDoesNotMatch", "Signature not yet current: 20261123T104500Z is still later than", 403
+            ),
             NoCredentials,
             "clock",
         ),

@@ -78,9 +78,7 @@ def test_verbose_adds_the_traceback(run: Run, process: Process) -> None:
     assert "Traceback" in run("status", "--verbose").stderr
 
 
-def test_a_defect_is_called_a_bug_and_shows_its_traceback_on_request(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_defect_is_called_a_bug_and_shows_its_traceback_on_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "home", lambda: 1 / 0)
     result = run("status", "--local", "--json")
     assert (result.exit_code, document(result)["error"]["type"]) == (1, "Bug")

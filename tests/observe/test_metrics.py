@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
+from items_api.aws.client import Aws
 from items_api.observe.metrics import (
     Metrics,
     metric_request,
@@ -17,7 +18,6 @@ from items_api.observe.metrics import (
     read_metrics,
     window_start,
 )
-from items_api.aws.client import Aws
 from items_api.settings import Settings
 from tests.observe.conftest import CloudWatch, aws_with, client_error
 
