@@ -17,7 +17,7 @@ from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:
-    from items_api.commands.options import Target
+    from items_api.commands.target import Target
     from items_api.provision.stack import Stack
     from items_api.provision.step import Outcome
     from items_api.terminal.screen import Screen

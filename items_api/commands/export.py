@@ -22,7 +22,7 @@ from items_api.terminal.text import Line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from items_api.commands.options import SettingsIn, Target
+    from items_api.commands.target import SettingsIn, Target
     from items_api.terminal.screen import Screen
 
 _ACCOUNT_DIGITS = 12

@@ -23,7 +23,7 @@ from items_api.terminal.text import Line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from items_api.commands.options import Target
+    from items_api.commands.target import Target
     from items_api.observe.events import Event
     from items_api.terminal.screen import Screen
 

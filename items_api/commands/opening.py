@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from items_api.aws.client import Watcher
     from items_api.aws.session import Account
-    from items_api.commands.options import SettingsIn, Target
+    from items_api.commands.target import SettingsIn, Target
     from items_api.terminal.screen import Screen
 
 LOCAL_REGION = "us-east-1"

@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import urlsplit
 
 import click
 
 from items_api.commands import opening
+from items_api.commands.target import Target
 from items_api.settings import Settings, parse_tags
 from items_api.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    SettingsIn: TypeAlias = Callable[[str], Settings]
     Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 FILE = "items-api.toml"
-_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
-
-
-@dataclass(frozen=True)
-class Target:
-    """Which stack, and where."""
-
-    name: str
-    region: str | None
-    profile: str | None
-    endpoint_url: str | None
-    local: bool
-
-    def __post_init__(self) -> None:
-        if self.local and (self.profile or self.endpoint_url):
-            other = "--profile" if self.profile else "--endpoint-url"
-            raise click.UsageError(f"--local has its own account and endpoint and cannot be combined with {other}.")
-        if self.endpoint_url and not _is_url(self.endpoint_url):
-            raise click.UsageError(
-                f"--endpoint-url {self.endpoint_url!r} is not a URL. Use one like http://127.0.0.1:4566."
-            )
-
-    @property
-    def flags(self) -> str:
-        """The options that select the same stack again, with a leading space: " --name team-todo --local"."""
-        given = {
-            "--name": None if self.name == "items" else self.name,
-            "--region": self.region,
-            "--profile": self.profile,
-            "--endpoint-url": self.endpoint_url,
-        }
-        words = [word for option, value in given.items() if value for word in (option, value)]
-        return "".join(f" {shlex.quote(word)}" for word in [*words, *(["--local"] if self.local else [])])
-
-
-def _is_url(text: str) -> bool:
-    try:
-        return bool(_URL.fullmatch(text)) and urlsplit(text).port != 0
-    except ValueError:
-        return False
 
 
 def _complete_region(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

@@ -19,7 +19,7 @@ from items_api.terminal.text import Line, check_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from items_api.commands.options import Target
+    from items_api.commands.target import Target
     from items_api.terminal.screen import Screen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -12,14 +13,15 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import Interrupted
-from items_api.observe.details import read_details
+from items_api.observe.details import Details
+from items_api.observe.links import console_links
+from items_api.observe.metrics import read_metrics
 from items_api.terminal.result import ABSENT, DONE, PENDING, Result
 from items_api.terminal.status import details_lines
 from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
 
 if TYPE_CHECKING:
-    from items_api.commands.options import SettingsIn, Target
-    from items_api.observe.details import Details
+    from items_api.commands.target import SettingsIn, Target
     from items_api.provision.stack import Stack
     from items_api.terminal.screen import Screen
 
@@ -78,3 +80,43 @@ def _look(screen: Screen, stack: Stack, target: Target, *, known: Details | None
     code = DONE if states == {"ok"} else ABSENT if states <= {"missing", "foreign"} else PENDING
     document = {**known_of(stack), "endpoint": stack.endpoint, "resources": outcomes, "details": details}
     return Result(code, ok=code == DONE, document=document, lines=lines), details
+
+
+def read_details(
+    stack: Stack, *, console: bool = True, now: datetime | None = None, known: Details | None = None
+) -> Details:
+    """What the stack's `look` found, and its metrics, which take one request.
+
+    Args:
+        stack: a stack after `look`.
+        console: whether an AWS console shows it, which is not the case with an emulator.
+        now: the end of the 24 hours.
+        known: earlier details whose metrics are reused: they cost money and change by the minute.
+    """
+    table, function, api = stack.table.owned, stack.function.owned, stack.api.owned
+    if known:
+        metrics, notes = known.metrics, known.notes
+    elif api:
+        metrics, note = read_metrics(stack.aws, stack.settings, api.api_id, now or datetime.now(UTC))
+        notes = (note,) if note else ()
+    else:
+        metrics, notes = None, ()
+    owned = {step.type for step in stack.steps if step.owned}
+    links = console_links(stack.settings, api.api_id if api else None) if console else {}
+    return Details(
+        items=table.items if table else None,
+        size=table.size if table else None,
+        updated=_parsed(function.updated) if function else None,
+        memory=function.fields.get("memory") if function else None,
+        metrics=metrics,
+        links={type_: url for type_, url in links.items() if type_ in owned},
+        notes=notes,
+    )
+
+
+def _parsed(text: str | None) -> datetime | None:
+    """Lambda's `2026-11-23T10:24:52.296+0000`; None for anything else."""
+    try:
+        return datetime.fromisoformat(text or "")
+    except ValueError:
+        return None

@@ -15,7 +15,7 @@ from items_api.terminal.result import DONE, FAILED, PENDING, Result
 from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
 
 if TYPE_CHECKING:
-    from items_api.commands.options import SettingsIn, Target
+    from items_api.commands.target import SettingsIn, Target
     from items_api.provision.stack import Stack
     from items_api.provision.step import Outcome
     from items_api.terminal.screen import Screen

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from items_api.observe.links import console_links
-from items_api.observe.metrics import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from items_api.observe.metrics import Metrics
-    from items_api.provision.stack import Stack
 
 # "DynamoDB updates this value approximately every six hours":
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
@@ -46,43 +42,3 @@ class Details:
             "links": dict(self.links),
             "notes": list(self.notes),
         }
-
-
-def read_details(
-    stack: Stack, *, console: bool = True, now: datetime | None = None, known: Details | None = None
-) -> Details:
-    """What the stack's `look` found, and its metrics, which take one request.
-
-    Args:
-        stack: a stack after `look`.
-        console: whether an AWS console shows it, which is not the case with an emulator.
-        now: the end of the 24 hours.
-        known: earlier details whose metrics are reused: they cost money and change by the minute.
-    """
-    table, function, api = stack.table.owned, stack.function.owned, stack.api.owned
-    if known:
-        metrics, notes = known.metrics, known.notes
-    elif api:
-        metrics, note = read_metrics(stack.aws, stack.settings, api.api_id, now or datetime.now(UTC))
-        notes = (note,) if note else ()
-    else:
-        metrics, notes = None, ()
-    owned = {step.type for step in stack.steps if step.owned}
-    links = console_links(stack.settings, api.api_id if api else None) if console else {}
-    return Details(
-        items=table.items if table else None,
-        size=table.size if table else None,
-        updated=_parsed(function.updated) if function else None,
-        memory=function.fields.get("memory") if function else None,
-        metrics=metrics,
-        links={type_: url for type_, url in links.items() if type_ in owned},
-        notes=notes,
-    )
-
-
-def _parsed(text: str | None) -> datetime | None:
-    """Lambda's `2026-11-23T10:24:52.296+0000`; None for anything else."""
-    try:
-        return datetime.fromisoformat(text or "")
-    except ValueError:
-        return None

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from items_api.observe.details import Details, read_details
+from items_api.commands.status import read_details
+from items_api.observe.details import Details
 from items_api.observe.metrics import Metrics
 from items_api.provision.api import FoundApi
 from items_api.provision.api_parts import Parts
