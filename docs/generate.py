@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.testing import CliRunner
+from moto import mock_aws
+from rich.console import Console
+from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-
-from moto import mock_aws  # noqa: E402
 
 from items_api.cli import cli  # noqa: E402
 from items_api.commands.options import file_options, long_name, variable_of  # noqa: E402
@@ -125,9 +126,6 @@ def markdown_files() -> Sequence[Path]:
 
 def picture() -> str:
     """What a terminal shows of up, smoke and down, as an SVG that rich exports."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as home:
         environment = {"ITEMS_API_HOME": home, "PATH": os.defpath, "HOME": home}
