@@ -19,7 +19,7 @@ from items_api.handler.index import Api
 from items_api.handler.sigv4 import Signer
 
 if TYPE_CHECKING:
-    from tests.handler.conftest import Bench
+    from tests.handler.conftest import Harness
 
 FOLDER = Path(items_api.handler.__file__).parent
 JSON = st.recursive(
@@ -44,9 +44,9 @@ ALMOST_EVENTS = st.fixed_dictionaries(
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(event=ALMOST_EVENTS | JSON)
-def test_no_event_raises_or_is_answered_with_a_5xx(bench: Bench, event: Any) -> None:
+def test_no_event_raises_or_is_answered_with_a_5xx(harness: Harness, event: Any) -> None:
     """Whatever is thrown at the handler, the reply has the shape that the gateway wants, and blames the client."""
-    reply = bench.api.handle(event, None)
+    reply = harness.api.handle(event, None)
     assert reply["statusCode"] in {200, 201, 204, 400, 404, 405, 412}
     assert set(reply) <= {"statusCode", "headers", "body"}
     assert all(type(value) is str for value in reply.get("headers", {}).values())
@@ -55,21 +55,21 @@ def test_no_event_raises_or_is_answered_with_a_5xx(bench: Bench, event: Any) -> 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode))
-def test_any_bytes_are_stored_whole_or_refused(bench: Bench, body: bytes) -> None:
-    reply = bench.ask("PUT", "/items/1", body)
+def test_any_bytes_are_stored_whole_or_refused(harness: Harness, body: bytes) -> None:
+    reply = harness.gateway("PUT", "/items/1", body)
     if reply.status in {200, 201}:
-        assert bench.ask("GET", "/items/1").json == reply.json
+        assert harness.gateway("GET", "/items/1").json == reply.json
     else:
         assert reply.status == 400
 
 
-def test_each_request_leaves_one_line_with_nothing_of_the_item_in_it(bench: Bench) -> None:
-    bench.ask("PUT", "/items/secret-id", '{"secret-name":"secret-text"}', {"x": "secret-header"})
-    bench.ask("GET", "/items/secret-id")
-    bench.ask("POST", "/items", "secret-noise")
-    bench.ask("GET", "/secret-path", query={"q": "secret-query"})
-    bench.ask("SECRET-METHOD", "/items")
-    log = bench.log
+def test_each_request_leaves_one_line_with_nothing_of_the_item_in_it(harness: Harness) -> None:
+    harness.gateway("PUT", "/items/secret-id", '{"secret-name":"secret-text"}', {"x": "secret-header"})
+    harness.gateway("GET", "/items/secret-id")
+    harness.gateway("POST", "/items", "secret-noise")
+    harness.gateway("GET", "/secret-path", query={"q": "secret-query"})
+    harness.gateway("SECRET-METHOD", "/items")
+    log = harness.log
     assert all(line.pop("ms") >= 0 for line in log)
     request_id = {"requestId": "the-request-id"}
     assert log == [
@@ -79,7 +79,7 @@ def test_each_request_leaves_one_line_with_nothing_of_the_item_in_it(bench: Benc
         {"method": None, "route": None, "status": 404, **request_id, "cold": False},
         {"method": None, "route": None, "status": 405, **request_id, "cold": False},
     ]
-    assert "secret" not in "".join(bench.lines).lower()
+    assert "secret" not in "".join(harness.lines).lower()
 
 
 class BrokenTable(Table):
@@ -128,16 +128,16 @@ def run(code: str, environ: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_the_entry_point_answers_with_nothing_but_lambdas_variables(bench: Bench) -> None:
+def test_the_entry_point_answers_with_nothing_but_lambdas_variables(harness: Harness) -> None:
     """As Lambda loads it: `handler.index.handler`, signed with the session token from the environment."""
-    bench.ask.item("PUT", "1", {"name": "Widget"})
+    harness.gateway.item("PUT", "1", {"name": "Widget"})
     environ = {
         "AWS_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_SESSION_TOKEN": "token",
-        "AWS_ENDPOINT_URL": bench.dynamodb.url,
-        "TABLE_NAME": bench.table.name,
+        "AWS_ENDPOINT_URL": harness.dynamodb.url,
+        "TABLE_NAME": harness.table.name,
         "PYTHONPATH": str(FOLDER.parent),
     }
     event = {"rawPath": "/items/1", "requestContext": {"http": {"method": "GET"}, "requestId": "r"}}

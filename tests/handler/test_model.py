@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.handler.conftest import Bench, Reply
+    from tests.handler.conftest import Harness, Reply
 
 IDS = st.sampled_from(["1", "2", "a/b", "100%", "é 😀", ".."])
 CONDITIONS = st.sampled_from(
@@ -30,7 +30,7 @@ DOCUMENTS = st.dictionaries(
 BAD_BODIES = st.sampled_from(
     ["", "[]", "{", '{"a":1e400}', '{"a":1,"a":1}', '{"itemId":7}', '{"":0}', '{"a":"\\ud800"}']
 )
-FAULTS = st.sampled_from(["throttles", "fails_after_the_write", "cuts_before_the_write", "garbles_the_answer"])
+FAULTS = st.sampled_from(["throttles", "fails_after_write", "disconnects_before_write", "corrupts_reply"])
 
 
 def read(text: str) -> Any:
@@ -40,12 +40,12 @@ def read(text: str) -> Any:
 class Store(RuleBasedStateMachine):
     """A dict of documents by id, and what the contract says each request does to it."""
 
-    new_bench: Callable[[], Bench]
+    new_harness: Callable[[], Harness]
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = type(self).new_bench()
-        self.ask = self.bench.ask
+        self.harness = type(self).new_harness()
+        self.gateway = self.harness.gateway
         self.model: dict[str, dict[str, Any]] = {}
 
     def holds(self, item_id: str, conditions: dict[str, str]) -> bool:
@@ -61,7 +61,7 @@ class Store(RuleBasedStateMachine):
     def post(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], as_form: bool) -> None:
         body = json.dumps({**document, "itemId": item_id}, ensure_ascii=not as_form)
         headers = {name.replace("_", "-"): value for name, value in conditions.items()}
-        reply = self.ask("POST", "/items", body.encode() if as_form else body, headers)
+        reply = self.gateway("POST", "/items", body.encode() if as_form else body, headers)
         if not self.holds(item_id, conditions):
             assert reply.status == 412
             return
@@ -70,7 +70,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(document=DOCUMENTS)
     def post_without_an_id(self, document: dict[str, Any]) -> None:
-        reply = self.ask("POST", "/items", json.dumps(document))
+        reply = self.gateway("POST", "/items", json.dumps(document))
         item_id = reply.json["itemId"]
         assert item_id not in self.model
         self.check_write(reply, item_id, document, 201)
@@ -78,7 +78,7 @@ class Store(RuleBasedStateMachine):
     @rule(item_id=IDS, document=DOCUMENTS, conditions=CONDITIONS, repeat_id=st.booleans())
     def put(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], repeat_id: bool) -> None:
         body = {**document, "itemId": item_id} if repeat_id else document
-        reply = self.ask.item("PUT", item_id, body, **conditions)
+        reply = self.gateway.item("PUT", item_id, body, **conditions)
         if not self.holds(item_id, conditions):
             assert reply.status == 412
             return
@@ -87,14 +87,14 @@ class Store(RuleBasedStateMachine):
     @rule(item_id=IDS, document=DOCUMENTS, fault=FAULTS)
     def put_through_a_fault(self, item_id: str, document: dict[str, Any], fault: str) -> None:
         """The write lands and is answered. A lost answer may turn 201 into 200, which no one can tell."""
-        self.bench.dynamodb.script = [getattr(self.bench.dynamodb, fault)]
-        reply = self.ask.item("PUT", item_id, document)
-        lost = fault in {"fails_after_the_write", "garbles_the_answer"}
+        self.harness.dynamodb.faults = [getattr(self.harness.dynamodb, fault)]
+        reply = self.gateway.item("PUT", item_id, document)
+        lost = fault in {"fails_after_write", "corrupts_reply"}
         self.check_write(reply, item_id, document, 200 if lost or item_id in self.model else 201)
 
     @rule(item_id=IDS, conditions=CONDITIONS)
     def delete(self, item_id: str, conditions: dict[str, str]) -> None:
-        reply = self.ask.item("DELETE", item_id, **conditions)
+        reply = self.gateway.item("DELETE", item_id, **conditions)
         if not self.holds(item_id, conditions):
             assert reply.status == 412
             return
@@ -103,7 +103,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(item_id=IDS)
     def get(self, item_id: str) -> None:
-        reply = self.ask.item("GET", item_id)
+        reply = self.gateway.item("GET", item_id)
         if item_id in self.model:
             assert (reply.status, read(reply.text)) == (200, self.model[item_id])
         else:
@@ -111,7 +111,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(item_id=IDS, body=BAD_BODIES, method=st.sampled_from(["POST", "PUT"]))
     def bad_body(self, item_id: str, body: str, method: str) -> None:
-        reply = self.ask(method, "/items") if method == "POST" else self.ask.item("PUT", item_id, body)
+        reply = self.gateway(method, "/items") if method == "POST" else self.gateway.item("PUT", item_id, body)
         assert reply.status == 400
         assert set(reply.json) == {"error"}
 
@@ -121,7 +121,7 @@ class Store(RuleBasedStateMachine):
         query = {} if limit is None else {"limit": str(limit)}
         seen: list[dict[str, Any]] = []
         while True:
-            reply = self.ask("GET", "/items", query=query)
+            reply = self.gateway("GET", "/items", query=query)
             page = read(reply.text)
             seen += page
             link = re.search("next=([^>]+)", reply.headers.get("link", ""))
@@ -134,11 +134,11 @@ class Store(RuleBasedStateMachine):
 
     @invariant()
     def one_log_line_a_request(self) -> None:
-        assert all(line.endswith("\n") and line.count("\n") == 1 for line in self.bench.lines)
+        assert all(line.endswith("\n") and line.count("\n") == 1 for line in self.harness.lines)
 
 
-def test_every_reply_is_the_one_the_model_predicts(new_bench: Callable[[], Bench]) -> None:
-    machine = type("BenchedStore", (Store,), {"new_bench": staticmethod(new_bench)})
+def test_every_reply_is_the_one_the_model_predicts(new_harness: Callable[[], Harness]) -> None:
+    machine = type("TestedStore", (Store,), {"new_harness": staticmethod(new_harness)})
     run_state_machine_as_test(
         machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
     )
