@@ -38,7 +38,7 @@ class Exchange(QuietHandler):
 
     server: FakeDynamoDB
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - BaseHTTPRequestHandler's name
         self.payload = self.rfile.read(int(self.headers["content-length"]))
         self.server.operations.append(self.headers["x-amz-target"].partition(".")[2])
         fault = self.server.faults.pop(0) if self.server.faults else FakeDynamoDB.replies

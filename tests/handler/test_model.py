@@ -1,4 +1,4 @@
-"""The whole handler against a dict: random requests, every reply predicted."""
+"""Model-based test: random requests to the handler, with every reply predicted from a dict."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ BAD_BODIES = st.sampled_from(
 FAULTS = st.sampled_from(["throttles", "fails_after_write", "disconnects_before_write", "corrupts_reply"])
 
 
-def read(text: str) -> Any:
+def loads(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
 class Store(RuleBasedStateMachine):
-    """A dict of documents by id, and what the contract says each request does to it."""
+    """A dict of documents by id, which each request changes according to the contract."""
 
     new_harness: Callable[[], Harness]
 
@@ -48,21 +48,20 @@ class Store(RuleBasedStateMachine):
         self.gateway = self.harness.gateway
         self.model: dict[str, dict[str, Any]] = {}
 
-    def holds(self, item_id: str, conditions: dict[str, str]) -> bool:
-        there = item_id in self.model
-        return not ("if_match" in conditions and not there) and not ("if_none_match" in conditions and there)
+    def precondition_holds(self, item_id: str, conditions: dict[str, str]) -> bool:
+        return ("if_none_match" if item_id in self.model else "if_match") not in conditions
 
     def check_write(self, reply: Reply, item_id: str, document: dict[str, Any], expected: int) -> None:
         assert reply.status == expected
         self.model[item_id] = {**document, "itemId": item_id}
-        assert read(reply.text) == self.model[item_id]
+        assert loads(reply.text) == self.model[item_id]
 
     @rule(item_id=IDS, document=DOCUMENTS, conditions=CONDITIONS, as_form=st.booleans())
     def post(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], as_form: bool) -> None:
         body = json.dumps({**document, "itemId": item_id}, ensure_ascii=not as_form)
         headers = {name.replace("_", "-"): value for name, value in conditions.items()}
         reply = self.gateway("POST", "/items", body.encode() if as_form else body, headers)
-        if not self.holds(item_id, conditions):
+        if not self.precondition_holds(item_id, conditions):
             assert reply.status == 412
             return
         self.check_write(reply, item_id, document, 201)
@@ -79,23 +78,23 @@ class Store(RuleBasedStateMachine):
     def put(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], repeat_id: bool) -> None:
         body = {**document, "itemId": item_id} if repeat_id else document
         reply = self.gateway.item("PUT", item_id, body, **conditions)
-        if not self.holds(item_id, conditions):
+        if not self.precondition_holds(item_id, conditions):
             assert reply.status == 412
             return
         self.check_write(reply, item_id, document, 200 if item_id in self.model else 201)
 
     @rule(item_id=IDS, document=DOCUMENTS, fault=FAULTS)
     def put_through_a_fault(self, item_id: str, document: dict[str, Any], fault: str) -> None:
-        """The write lands and is answered. A lost answer may turn 201 into 200, which no one can tell."""
+        """The write succeeds. If the reply of the first attempt is lost, the retry replaces the item: 200, not 201."""
         self.harness.dynamodb.faults = [getattr(self.harness.dynamodb, fault)]
         reply = self.gateway.item("PUT", item_id, document)
-        lost = fault in {"fails_after_write", "corrupts_reply"}
-        self.check_write(reply, item_id, document, 200 if lost or item_id in self.model else 201)
+        reply_lost = fault in {"fails_after_write", "corrupts_reply"}
+        self.check_write(reply, item_id, document, 200 if reply_lost or item_id in self.model else 201)
 
     @rule(item_id=IDS, conditions=CONDITIONS)
     def delete(self, item_id: str, conditions: dict[str, str]) -> None:
         reply = self.gateway.item("DELETE", item_id, **conditions)
-        if not self.holds(item_id, conditions):
+        if not self.precondition_holds(item_id, conditions):
             assert reply.status == 412
             return
         assert (reply.status, reply.text) == (204, "")
@@ -105,7 +104,7 @@ class Store(RuleBasedStateMachine):
     def get(self, item_id: str) -> None:
         reply = self.gateway.item("GET", item_id)
         if item_id in self.model:
-            assert (reply.status, read(reply.text)) == (200, self.model[item_id])
+            assert (reply.status, loads(reply.text)) == (200, self.model[item_id])
         else:
             assert (reply.status, reply.json) == (404, {"error": "Not found"})
 
@@ -117,12 +116,12 @@ class Store(RuleBasedStateMachine):
 
     @rule(limit=st.none() | st.integers(1, 4))
     def list_everything(self, limit: int | None) -> None:
-        """The pages together are the store, each item once."""
+        """The pages contain each item exactly once."""
         query = {} if limit is None else {"limit": str(limit)}
         seen: list[dict[str, Any]] = []
         while True:
             reply = self.gateway("GET", "/items", query=query)
-            page = read(reply.text)
+            page = loads(reply.text)
             seen += page
             link = re.search("next=([^>]+)", reply.headers.get("link", ""))
             if link is None:
@@ -133,11 +132,11 @@ class Store(RuleBasedStateMachine):
         assert {item["itemId"]: item for item in seen} == self.model
 
     @invariant()
-    def one_log_line_a_request(self) -> None:
+    def one_log_line_per_request(self) -> None:
         assert all(line.endswith("\n") and line.count("\n") == 1 for line in self.harness.lines)
 
 
-def test_every_reply_is_the_one_the_model_predicts(new_harness: Callable[[], Harness]) -> None:
+def test_every_reply_is_as_the_model_predicts(new_harness: Callable[[], Harness]) -> None:
     machine = type("TestedStore", (Store,), {"new_harness": staticmethod(new_harness)})
     run_state_machine_as_test(
         machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
