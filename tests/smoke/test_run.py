@@ -129,9 +129,7 @@ def test_an_untrusted_certificate_is_reported_immediately(items_api: ItemsApi, t
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"
     [only] = run(NotReady(items_api, error, 1), time)
-    assert only.detail == (
-        "The TLS certificate is not trusted: self-signed certificate. The remaining checks were skipped."
-    )
+    assert only.detail.startswith("The TLS certificate is not trusted: self-signed certificate. ")
 
 
 def test_an_endpoint_that_never_becomes_ready_fails_one_check(items_api: ItemsApi, time: Time) -> None:
@@ -266,13 +264,11 @@ def test_every_check_shows_its_request_as_a_curl_command(items_api: ItemsApi, ti
     options = shlex.split(lines["If-None-Match: * protects an existing item"])
     assert options[:4] == ["curl", "-i", "-X", "POST"]
     assert options[5:-2] == ["-H", "content-type: application/json", "-H", "if-none-match: *"]
-    assert "/items/smoke-" in lines["GET returns an item with special characters in its id"]
-    assert lines["GET returns an item with special characters in its id"].endswith(
-        "-gr%C3%BCn%20%E6%9D%B1%E4%BA%AC%20%26%20co"
-    )
+    line = lines["GET returns an item with special characters in its id"]
+    assert re.search(r"/items/smoke-\w+-gr%C3%BCn%20%E6%9D%B1%E4%BA%AC%20%26%20co$", line)
 
 
-def test_an_endpoint_may_have_a_path(items_api: ItemsApi, time: Time) -> None:
+def test_an_endpoint_can_have_a_path(items_api: ItemsApi, time: Time) -> None:
     items_api.prefix = "/prod/v1"
     done = run(items_api, time, endpoint="http://host:8080/prod/v1/")
     assert [check.detail for check in done if not check.ok] == []
