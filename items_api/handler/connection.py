@@ -49,7 +49,7 @@ class Connection:
             host, port = self.authority, "443" if scheme == "https" else "80"
         self._host = host.strip("[]")
         self._port = port
-        # Loading the trusted certificates takes 30 ms of CPU. Lambda's init phase has a full CPU, later phases do not.
+        # Loading the trusted certificates takes about 25 ms of CPU. Only Lambda's init phase has a full CPU.
         self._tls = ssl.create_default_context() if scheme == "https" else None
         self._socket: socket.socket | None = None
         self._received = bytearray()
