@@ -149,7 +149,7 @@ def medians(endpoint: str, rounds: int, requests: int) -> dict[Subject, Figures]
 
 def table(figures: dict[Subject, Figures]) -> str:
     """The figures as a Markdown table."""
-    lines = ["| handler | module load | CPU per warm GET | peak memory | module load with TLS |", "|---|---|---|---|---|"]
+    lines = ["| handler | module load | CPU per warm GET | peak memory | module load with TLS |", "|---" * 5 + "|"]
     for subject, (load, cpu, memory, tls_load) in figures.items():
         warm = f"{cpu:.2f} ms" if subject.handles else ""
         lines.append(f"| {subject.title} | {load:.0f} ms | {warm} | {memory:.0f} MB | {tls_load:.0f} ms |")
