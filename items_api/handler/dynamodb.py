@@ -75,7 +75,7 @@ class ConditionError(DynamoDBError):
 
 
 class UnavailableError(DynamoDBError):
-    """DynamoDB throttled, failed or did not reply until the deadline."""
+    """DynamoDB throttled, failed or did not reply in time."""
 
 
 class _TransientError(Exception):

@@ -118,7 +118,7 @@ class Api:
         return _reply(201 if replaced is None else 200, json_text(item))
 
     def delete(self, request: Request) -> dict[str, Any]:
-        """DELETE /items/{id}: succeeds also if the item does not exist."""
+        """DELETE /items/{id}: also succeeds if the item does not exist."""
         self._table.delete(request.item_id(), request.condition(), request.deadline)
         return {"statusCode": 204}
 

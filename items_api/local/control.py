@@ -135,7 +135,7 @@ def _exclusive(home: Path, report: Callable[[str], None]) -> Iterator[Paths]:
 
 
 def _is_alive(paths: Paths) -> bool:
-    """Whether a server holds its lock. The kernel releases the lock when the server ends in any way."""
+    """Whether a server holds its lock. The kernel releases the lock however the server ends."""
     try:
         lock = paths.server_lock.open("r+")
     except FileNotFoundError:

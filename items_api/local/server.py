@@ -122,7 +122,7 @@ def main() -> int:
     # The caller waits for this process, so there is no zombie. The forked process is the server.
     if os.fork():
         return 0
-    os.setsid()  # a new process group, which does not receive Ctrl-C from the terminal
+    os.setsid()  # a new session, which does not receive Ctrl-C from the terminal
     shutil.rmtree(paths.scratch, ignore_errors=True)
     paths.scratch.mkdir()
     configure(paths, port, settings["access_key"], settings["secret_key"])
