@@ -9,6 +9,7 @@ a crash or power failure loses no more than that.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -30,14 +31,9 @@ USUAL_PORTS = range(4566, 4600)  # AWS emulators use 4566; outgoing connections 
 
 def is_taken(port: int) -> bool:
     """Whether a program listens on this port, on IPv4 or IPv6: clients can resolve `*.localhost` to either."""
-    for family, host in ((socket.AF_INET, HOST), (socket.AF_INET6, "::1")):
-        try:
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.settimeout(1)
-                probe.connect((host, port))
-                return True
-        except OSError:
-            continue
+    for host in (HOST, "::1"):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return True
     return False
 
 
@@ -46,15 +42,8 @@ def listen(ports: Iterable[int]) -> socket.socket | None:
     for port in ports:
         if port and is_taken(port):
             continue
-        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind((HOST, port))
-            server.listen()
-        except OSError:
-            server.close()
-            continue
-        return server
+        with contextlib.suppress(OSError):
+            return socket.create_server((HOST, port))
     return None
 
 
