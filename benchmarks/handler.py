@@ -1,7 +1,7 @@
-"""Measures the handler against its peers: module load, CPU of a warm GET, peak memory.
+"""Compares the handler with others: module load, CPU per warm GET, and peak memory.
 
-Every figure is the median of fresh processes that take turns, all against the same in-memory DynamoDB, which runs in a
-process of its own. Ends with 1 when a budget is missed.
+Every figure is the median of several processes. All use the same in-memory DynamoDB, which runs in another process.
+Exits with 1 if a budget is exceeded.
 
     python benchmarks/handler.py [--rounds 9] [--requests 400]
 """
@@ -33,7 +33,7 @@ EVENT = {
     "isBase64Encoded": False,
 }
 
-# Runs alone in a fresh process: the folder, the module, the event and the number of requests come as arguments.
+# Runs in a new process. Its arguments are the folder, the module, the event and the number of requests.
 PROBE = """
 import sys, time
 folder, module, event, requests = sys.argv[1:]
@@ -53,7 +53,7 @@ if requests:
     for _ in range(requests):
         loaded.handler(event, None)
     cpu = (time.process_time() - start) / requests
-if sys.platform == "linux":  # getrusage would count what the parent had before the exec
+if sys.platform == "linux":  # getrusage would include the parent's memory before the exec
     memory = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 else:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
@@ -62,8 +62,6 @@ print(json.dumps([load * 1e3, cpu * 1e3, memory]), file=sys.stderr)
 
 
 class Subject(NamedTuple):
-    """What is measured: a title, the folder to import from, the module, and whether it handles requests."""
-
     title: str
     folder: Path
     module: str
@@ -71,10 +69,10 @@ class Subject(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Module load and CPU of one warm GET in milliseconds, peak memory in MB, and the load when TLS will be needed.
+    """Times in milliseconds, memory in MB.
 
-    The last one has no budget: ours reads the trusted certificates while it loads, where Lambda has a whole CPU for it;
-    botocore does it in the first request, where it has a slice of one.
+    `tls_load` is the module load with an HTTPS endpoint. It has no budget, because it is not comparable: the handler
+    loads the trusted certificates at import, but botocore during the first request.
     """
 
     load: float
@@ -88,15 +86,15 @@ OURS = Subject("items-api", HERE.parent / "items_api", "handler.index")
 SUBJECTS = (
     BASELINE,
     Subject("botocore client", HERE / "peers", "botocore_client"),
-    Subject("standard library modules alone", HERE / "peers", "standard_library", handles=False),
+    Subject("standard library modules only", HERE / "peers", "standard_library", handles=False),
     OURS,
 )
-#: The most that ours may need, as a share of boto3.resource's.
-BUDGETS = {"module load": 0.20, "CPU a warm GET": 0.20, "peak memory": 0.50}
+#: The limits for items-api, as shares of boto3.resource.
+BUDGETS = {"module load": 0.20, "CPU per warm GET": 0.20, "peak memory": 0.50}
 
 
 class MemoryDynamoDB(BaseHTTPRequestHandler):
-    """Answers every request with the one item, over connections that are kept."""
+    """Answers every request with the same item, over persistent connections."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -113,14 +111,13 @@ class MemoryDynamoDB(BaseHTTPRequestHandler):
 
 
 def serve(port: Queue[int]) -> None:
-    """Be the in-memory DynamoDB until the process is ended."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), MemoryDynamoDB)
     port.put(server.server_address[1])
     server.serve_forever()
 
 
 def measure(subject: Subject, endpoint: str, requests: int) -> Figures:
-    """One fresh process, with Lambda's variables and nothing of this user's AWS configuration."""
+    """Run one process with Lambda's environment variables and without the user's AWS configuration."""
     environ = {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL": endpoint,
@@ -138,40 +135,40 @@ def measure(subject: Subject, endpoint: str, requests: int) -> Figures:
 
 
 def full_measure(subject: Subject, endpoint: str, requests: int) -> Figures:
-    """The same, and another process that loads for an HTTPS endpoint and asks it nothing."""
+    """Also measure the module load with an HTTPS endpoint, in another process that sends no request."""
     return measure(subject, endpoint, requests)._replace(tls_load=measure(subject, "https://127.0.0.1:9", 0).load)
 
 
 def medians(endpoint: str, rounds: int, requests: int) -> dict[Subject, Figures]:
-    """The subjects take turns, so that whatever else the computer does falls on all of them."""
+    """The subjects take turns, so that other load on the computer affects all of them."""
     for subject in SUBJECTS:
-        measure(subject, endpoint, 0)  # compiles what is not compiled yet
+        measure(subject, endpoint, 0)  # compile the bytecode
     runs = [{subject: full_measure(subject, endpoint, requests) for subject in SUBJECTS} for _ in range(rounds)]
     return {subject: Figures(*map(median, zip(*(run[subject] for run in runs), strict=True))) for subject in SUBJECTS}
 
 
 def table(figures: dict[Subject, Figures]) -> str:
-    """The figures in Markdown."""
-    lines = ["| handler | module load | CPU a warm GET | peak memory | module load for TLS |", "|---|---|---|---|---|"]
+    """The figures as a Markdown table."""
+    lines = ["| handler | module load | CPU per warm GET | peak memory | module load with TLS |", "|---" * 5 + "|"]
     for subject, (load, cpu, memory, tls_load) in figures.items():
         warm = f"{cpu:.2f} ms" if subject.handles else ""
         lines.append(f"| {subject.title} | {load:.0f} ms | {warm} | {memory:.0f} MB | {tls_load:.0f} ms |")
     return "\n".join(lines)
 
 
-def verdicts(figures: dict[Subject, Figures]) -> list[tuple[bool, str]]:
-    """For each budget: whether it is met, and in words."""
-    judged = []
-    for title, most, ours, baseline in zip(BUDGETS, BUDGETS.values(), figures[OURS], figures[BASELINE], strict=False):
+def results(figures: dict[Subject, Figures]) -> list[tuple[bool, str]]:
+    """For each budget, whether it is met, and a description."""
+    rows = []
+    for title, budget, ours, baseline in zip(BUDGETS, BUDGETS.values(), figures[OURS], figures[BASELINE], strict=False):
         share = ours / baseline
-        judged.append((share <= most, f"{title}: {share:.3f} of {BASELINE.title}'s, budget {most:.2f}"))
-    return judged
+        rows.append((share <= budget, f"{title}: {share:.3f} of {BASELINE.title}, budget {budget:.2f}"))
+    return rows
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Measure the handler against its peers.")
-    parser.add_argument("--rounds", type=int, default=9, help="fresh processes for each handler (9)")
-    parser.add_argument("--requests", type=int, default=400, help="warm requests in each process (400)")
+    parser = argparse.ArgumentParser(description="Compare the handler with others.")
+    parser.add_argument("--rounds", type=int, default=9, help="processes per handler (default: 9)")
+    parser.add_argument("--requests", type=int, default=400, help="warm requests per process (default: 400)")
     options = parser.parse_args(arguments)
     port: Queue[int] = Queue()
     database = Process(target=serve, args=(port,), daemon=True)
@@ -183,10 +180,10 @@ def main(arguments: list[str] | None = None) -> int:
         database.join()
     print(table(figures))
     print()
-    judged = verdicts(figures)
-    for met, words in judged:
-        print(f"{'met   ' if met else 'MISSED'}  {words}")
-    return 0 if all(met for met, _ in judged) else 1
+    rows = results(figures)
+    for met, description in rows:
+        print(f"{'met     ' if met else 'EXCEEDED'}  {description}")
+    return 0 if all(met for met, _ in rows) else 1
 
 
 if __name__ == "__main__":

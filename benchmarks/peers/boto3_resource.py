@@ -1,4 +1,4 @@
-"""The handler most tutorials write: `boto3.resource` at module level. GET /items/{id} only."""
+"""The handler in most tutorials: `boto3.resource` at module level. Implements only GET /items/{id}."""
 
 import json
 import os

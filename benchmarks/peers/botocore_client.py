@@ -1,4 +1,4 @@
-"""The same on botocore's client, without boto3's resource layer and its type conversion."""
+"""The same with botocore's client, without boto3's resource layer and type conversion."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""No handler: what the standard library's own modules for the job cost to load."""
+"""Not a handler: the import cost of the standard library modules that one would use."""
 
 import hashlib  # noqa: F401
 import hmac  # noqa: F401

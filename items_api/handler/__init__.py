@@ -1,12 +1,12 @@
-"""What runs in Lambda: an HTTP API over one DynamoDB table, on the standard library alone.
+"""The code that runs in Lambda: an HTTP API over one DynamoDB table, using only the standard library.
 
-`index` speaks HTTP, `item` turns JSON into DynamoDB's attribute values and back, `dynamodb` holds the table's four
-operations, `connection` the one kept connection below them. Nothing here imports from the rest of the package: this
-folder is the deployment package.
+`index` handles HTTP, `item` converts between JSON and DynamoDB attribute values, `dynamodb` has the table's four
+operations, and `connection` the persistent connection they use. This folder is the deployment package, so nothing here
+imports from the rest of the project.
 """
 
-#: The API's route keys, as API Gateway writes them; provisioning and the OpenAPI document read them here.
-#: `{id+}` is greedy because an HTTP API decodes `%2F` before it matches a route: an id with a slash would find none.
+#: The route keys in API Gateway's syntax, shared with provisioning and the OpenAPI document.
+#: `{id+}` is greedy: an HTTP API decodes `%2F` before it matches routes, so `{id}` would not match an id with a slash.
 ROUTES = (
     "POST /items",
     "GET /items",

@@ -1,7 +1,7 @@
-"""One kept HTTP/1.1 connection over a socket, with TLS.
+"""A persistent HTTP/1.1 connection over a socket, with TLS.
 
-It does what DynamoDB and its stand-ins need and no more: POST, replies with a length or in chunks. `http.client` would
-do too, but it parses headers with the `email` package, and that alone costs more than the rest of the module load.
+It supports what DynamoDB and its emulators need: POST, and replies with a Content-Length or in chunks. `http.client`
+parses headers with the `email` package, and importing that takes longer than loading all other modules together.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _EMPTY_LINE = b"\r\n\r\n"
 
 
 class ReplyError(OSError):
-    """What came back is not a whole HTTP/1.1 reply."""
+    """The server did not send a complete HTTP/1.1 reply."""
 
 
 class Reply:
-    """A status, headers by lower-case name, and the body."""
+    """An HTTP reply. Header names are lower case."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -34,44 +34,44 @@ class Reply:
 
 
 class Connection:
-    """The connection to one endpoint: opened when it is needed, kept for as long as the server keeps it.
+    """A connection to one endpoint, opened on first use and reused until the server closes it.
 
     Args:
-        endpoint: `https://host`, or with a port, or `http://` for an emulator. A path is not supported.
+        endpoint: `https://host[:port]`, or `http://` for an emulator. A path is not supported.
     """
 
     def __init__(self, endpoint: str) -> None:
         scheme, _, rest = endpoint.partition("://")
-        #: As the Host header has it: without the scheme's own port.
+        #: The value of the Host header: the port is left out if it is the scheme's default.
         self.authority = rest.rstrip("/").removesuffix(":443" if scheme == "https" else ":80")
         host, colon, port = self.authority.rpartition(":")
         if not colon or port.endswith("]"):
             host, port = self.authority, "443" if scheme == "https" else "80"
         self._host = host.strip("[]")
         self._port = port
-        # Reading the trusted certificates takes 30 ms of CPU: Lambda's init has a full one, its first request a slice.
+        # Loading the trusted certificates takes about 25 ms of CPU. Only Lambda's init phase has a full CPU.
         self._tls = ssl.create_default_context() if scheme == "https" else None
         self._socket: socket.socket | None = None
         self._received = bytearray()
-        self._until = 0.0
+        self._deadline = 0.0
 
-    def open(self, until: float) -> bool:
-        """Make sure there is a connection; True when it is the kept one, which may be dead without anyone knowing.
+    def open(self, deadline: float) -> bool:
+        """Connect if necessary. Returns True if an existing connection is reused; the server may have dropped it.
 
         Args:
-            until: when to give up, on `time.monotonic`'s clock.
+            deadline: when to give up, in `time.monotonic` seconds.
 
         Raises:
-            OSError: none could be made; nothing was sent.
+            OSError: could not connect; nothing was sent.
         """
         if self._socket is not None:
-            # An idle connection has nothing to read but its end: a server closes it while Lambda has us frozen.
+            # An idle connection is readable only if the server has closed it, for example while Lambda was frozen.
             readable, _, _ = select.select([self._socket], [], [], 0)
             if not readable:
                 return True
             self.close()
-        self._until = min(until, time.monotonic() + CONNECT_SECONDS)
-        plain = socket.create_connection((self._host, int(self._port)), timeout=self._left())
+        self._deadline = min(deadline, time.monotonic() + CONNECT_SECONDS)
+        plain = socket.create_connection((self._host, int(self._port)), timeout=self._remaining())
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket = self._tls.wrap_socket(plain, server_hostname=self._host) if self._tls else plain
@@ -80,13 +80,13 @@ class Connection:
             raise
         return False
 
-    def exchange(self, request: bytes, until: float) -> Reply:
-        """Send one whole request and read one whole reply.
+    def exchange(self, request: bytes, deadline: float) -> Reply:
+        """Send a complete request and read the complete reply.
 
         Raises:
-            OSError: the answer was lost; whether the request was carried out is unknown.
+            OSError: no complete reply was received; the server may or may not have processed the request.
         """
-        self._until = until
+        self._deadline = deadline
         try:
             self._send(request)
             status_line, headers = self._head()
@@ -94,47 +94,47 @@ class Connection:
         except OSError:
             self.close()
             raise
-        kept = status_line.startswith("HTTP/1.1") and headers.get("connection", "").lower() != "close"
-        if not kept or self._received:
+        keep_alive = status_line.startswith("HTTP/1.1") and headers.get("connection", "").lower() != "close"
+        if not keep_alive or self._received:
             self.close()
         return reply
 
     def close(self) -> None:
-        """Drop the connection; the next `open` makes a new one."""
+        """Close the connection; the next `open` makes a new one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
         self._received.clear()
 
-    def _left(self) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
+    def _remaining(self) -> float:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
             raise TimeoutError("timed out")
-        return left
+        return remaining
 
     def _send(self, request: bytes) -> None:
         if self._socket is None:
-            raise ReplyError("not open")
-        self._socket.settimeout(self._left())
+            raise ReplyError("the connection is not open")
+        self._socket.settimeout(self._remaining())
         self._socket.sendall(request)
 
     def _receive(self) -> None:
         if self._socket is None:
-            raise ReplyError("not open")
-        self._socket.settimeout(self._left())
+            raise ReplyError("the connection is not open")
+        self._socket.settimeout(self._remaining())
         data = self._socket.recv(_RECEIVE_BYTES)
         if not data:
-            raise ReplyError("the connection ended early")
+            raise ReplyError("the server closed the connection before the reply was complete")
         self._received += data
 
-    def _until_mark(self, mark: bytes, limit: int) -> bytes:
-        while (end := self._received.find(mark)) < 0:
+    def _read_until(self, delimiter: bytes, limit: int) -> bytes:
+        while (end := self._received.find(delimiter)) < 0:
             if len(self._received) > limit:
-                raise ReplyError("a line or head is too long")
+                raise ReplyError("the header or a chunk size line is too long")
             self._receive()
-        return self._take(end, len(mark))
+        return self._read(end, len(delimiter))
 
-    def _take(self, size: int, skip: int = 0) -> bytes:
+    def _read(self, size: int, skip: int = 0) -> bytes:
         while len(self._received) < size + skip:
             self._receive()
         data = bytes(self._received[:size])
@@ -142,7 +142,7 @@ class Connection:
         return data
 
     def _head(self) -> tuple[str, dict[str, str]]:
-        status_line, *lines = self._until_mark(_EMPTY_LINE, MAX_HEAD_BYTES).decode("latin-1").split("\r\n")
+        status_line, *lines = self._read_until(_EMPTY_LINE, MAX_HEAD_BYTES).decode("latin-1").split("\r\n")
         headers = {}
         for line in lines:
             name, _, value = line.partition(":")
@@ -152,17 +152,17 @@ class Connection:
     def _body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return self._chunks()
-        return self._take(_size(headers.get("content-length", ""), 10, MAX_BODY_BYTES))
+        return self._read(_size(headers.get("content-length", ""), 10, MAX_BODY_BYTES))
 
     def _chunks(self) -> bytes:
         body = bytearray()
         while True:
-            line = self._until_mark(b"\r\n", MAX_HEAD_BYTES).decode("latin-1")
+            line = self._read_until(b"\r\n", MAX_HEAD_BYTES).decode("latin-1")
             size = _size(line.partition(";")[0].strip(), 16, MAX_BODY_BYTES - len(body))
             if not size:
                 break
-            body += self._take(size, skip=2)
-        while self._until_mark(b"\r\n", MAX_HEAD_BYTES):
+            body += self._read(size, skip=2)
+        while self._read_until(b"\r\n", MAX_HEAD_BYTES):
             pass  # trailers
         return bytes(body)
 
@@ -171,7 +171,7 @@ def _status(line: str) -> int:
     version, _, rest = line.partition(" ")
     code = rest[:3]
     if not version.startswith("HTTP/1.") or not code.isdecimal():
-        raise ReplyError("no HTTP/1.x status line")
+        raise ReplyError("the reply has no HTTP/1.x status line")
     return int(code)
 
 
@@ -179,7 +179,7 @@ def _size(text: str, base: int, limit: int) -> int:
     try:
         size = int(text, base)
     except ValueError:
-        raise ReplyError("no usable length") from None
+        raise ReplyError("the reply has no valid length") from None
     if not 0 <= size <= limit:
         raise ReplyError("the body is too long")
     return size

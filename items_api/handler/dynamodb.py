@@ -1,8 +1,8 @@
 """The table's four operations over DynamoDB JSON 1.0, signed with Signature Version 4.
 
-A call is tried again, with jittered back-off and while the invocation has time for it, when DynamoDB throttles, fails,
-or the connection breaks. A write whose answer was lost may have been carried out, so its own resend can fail its own
-condition; `Table.put` and `Table.delete` tell that apart as far as it can be told.
+Throttling, server errors and broken connections are retried with jittered backoff until the deadline. If the reply to a
+conditional write is lost, the write may have been applied, and then the retry fails its own condition. `Table.put` and
+`Table.delete` detect this where possible.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import item as items
 from .connection import Connection, Reply
 from .sigv4 import Signer
 
-TYPE_CHECKING = False  # `typing` itself would be a sixth of the module load
+TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
@@ -32,7 +32,7 @@ EXISTS = "attribute_exists(itemId)"
 ABSENT = "attribute_not_exists(itemId)"
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
-# A transaction of another tool holds the item: like throttling, it passes and nothing was written.
+# Nothing was written. TransactionConflictException means that another client's transaction holds the item.
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -45,12 +45,12 @@ _SERVER_ERROR = 500
 
 
 class DynamoDBError(Exception):
-    """DynamoDB did not do it: `cause` is its error code, or the kind of connection error.
+    """A failed operation. `cause` is DynamoDB's error code or the type of the connection error.
 
     DynamoDBError
-    ├── RefusedError          it said no, and would say no again
-    ├── ConditionError  the item is there, or is not
-    └── UnavailableError      it did not answer usefully while there was time
+    ├── RejectedError      an error that a retry does not fix
+    ├── ConditionError     the condition of a write failed
+    └── UnavailableError   no usable reply before the deadline
     """
 
     def __init__(self, cause: str) -> None:
@@ -58,52 +58,47 @@ class DynamoDBError(Exception):
         self.cause = cause
 
 
-class RefusedError(DynamoDBError):
-    """DynamoDB said no, and would say no again."""
+class RejectedError(DynamoDBError):
+    """DynamoDB rejected the request; a retry would fail in the same way."""
 
     def __init__(self, cause: str, message: str, item: Attributes | None) -> None:
         super().__init__(cause)
         self.message = message
-        #: The item as it is, when a condition failed on it.
+        #: The current item, if the condition of a write failed.
         self.item = item
-        #: An earlier attempt of the same call may have been carried out.
-        self.after_lost_answer = False
+        #: An earlier attempt of the same call may have been applied.
+        self.maybe_applied = False
 
 
 class ConditionError(DynamoDBError):
-    """The write's condition does not hold; nothing was written."""
+    """The condition of the write failed; nothing was written."""
 
 
 class UnavailableError(DynamoDBError):
-    """DynamoDB throttled, failed or stayed silent for as long as there was time."""
+    """DynamoDB throttled, failed or did not reply in time."""
 
 
 class _TransientError(Exception):
-    """One attempt failed and another may not."""
+    """An attempt failed and a retry may succeed."""
 
-    def __init__(self, cause: str, *, lost: bool, at_once: bool = False) -> None:
+    def __init__(self, cause: str, *, maybe_applied: bool, retry_now: bool = False) -> None:
         super().__init__(cause)
         self.cause = cause
-        self.lost = lost
-        self.at_once = at_once
+        self.maybe_applied = maybe_applied
+        self.retry_now = retry_now
 
 
 class Client:
-    """Calls DynamoDB until it answers, refuses, or the time is up."""
+    """Calls DynamoDB, with retries."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        signer: Signer,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, connection: Connection, signer: Signer, sleep: Callable[[float], None] = time.sleep) -> None:
         self._connection = connection
         self._signer = signer
         self._sleep = sleep
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Client:
-        """The client that Lambda's variables describe. What is missing shows in the first call, not here."""
+        """A client configured by Lambda's environment variables. A missing variable fails the first call, not this."""
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", "")
         suffix = ".cn" if region.startswith("cn-") else ""
         connection = Connection(
@@ -120,114 +115,114 @@ class Client:
         )
         return cls(connection, signer)
 
-    def call(self, operation: str, parameters: dict[str, Any], until: float) -> dict[str, Any]:
-        """One operation, such as `GetItem`; its reply.
+    def call(self, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]:
+        """Call one operation and return its reply.
 
         Args:
-            operation: the name in DynamoDB's API.
-            parameters: its JSON.
-            until: when to give up, on `time.monotonic`'s clock.
+            operation: the name in DynamoDB's API, such as `GetItem`.
+            parameters: the JSON document to send.
+            deadline: when to give up, in `time.monotonic` seconds.
 
         Raises:
-            RefusedError: an error that trying again does not cure.
-            UnavailableError: no useful answer in time.
+            RejectedError: an error that a retry does not fix.
+            UnavailableError: no usable reply before the deadline.
         """
         body = json.dumps(parameters, separators=(",", ":")).encode()
         target = f"DynamoDB_20120810.{operation}"
         cause = ""
-        lost = False
+        maybe_applied = False
         for attempt in range(ATTEMPTS):
             try:
-                return self._attempt(target, body, until)
-            except RefusedError as refused:
-                refused.after_lost_answer = lost
+                return self._attempt(target, body, deadline)
+            except RejectedError as rejected:
+                rejected.maybe_applied = maybe_applied
                 raise
-            except _TransientError as fault:
-                cause = fault.cause
-                lost = lost or fault.lost
-                wait = 0.0 if fault.at_once else _backoff(attempt)
-            if time.monotonic() + wait >= until:
+            except _TransientError as error:
+                cause = error.cause
+                maybe_applied = maybe_applied or error.maybe_applied
+                wait = 0.0 if error.retry_now else _backoff(attempt)
+            if time.monotonic() + wait >= deadline:
                 break
             self._sleep(wait)
         raise UnavailableError(cause)
 
-    def _attempt(self, target: str, body: bytes, until: float) -> dict[str, Any]:
-        limit = min(until, time.monotonic() + ATTEMPT_SECONDS)
+    def _attempt(self, target: str, body: bytes, deadline: float) -> dict[str, Any]:
+        deadline = min(deadline, time.monotonic() + ATTEMPT_SECONDS)
         request = _request(self._signer.headers(target, body, time.time()), body)
         try:
-            kept = self._connection.open(limit)
+            reused = self._connection.open(deadline)
         except OSError as error:
-            raise _TransientError(type(error).__name__, lost=False) from error
+            raise _TransientError(type(error).__name__, maybe_applied=False) from error
         try:
-            reply = self._connection.exchange(request, limit)
+            reply = self._connection.exchange(request, deadline)
         except OSError as error:
-            # A kept connection that turns out dead says nothing about DynamoDB: no reason to wait.
-            at_once = kept and not isinstance(error, TimeoutError)
-            raise _TransientError(type(error).__name__, lost=True, at_once=at_once) from error
+            # A reused connection that turns out to be closed is no sign of an overloaded DynamoDB: do not back off.
+            retry_now = reused and not isinstance(error, TimeoutError)
+            raise _TransientError(type(error).__name__, maybe_applied=True, retry_now=retry_now) from error
         return _read(reply)
 
 
 class Table:
-    """One table with the partition key `itemId`. Items are attribute values by name, ids are text.
+    """A table with the partition key `itemId`. Its items are in DynamoDB's JSON format.
 
-    Every operation takes `until`, when to give up on `time.monotonic`'s clock, and raises what `Client.call` raises.
+    Every operation takes a deadline in `time.monotonic` seconds and raises what `Client.call` raises.
     """
 
     def __init__(self, name: str, client: Client) -> None:
         self.name = name
         self._client = client
 
-    def get(self, item_id: str, until: float) -> Attributes | None:
-        """The item as the last write left it: a consistent read, at twice the price of an eventual one."""
+    def get(self, item_id: str, deadline: float) -> Attributes | None:
+        """Get an item with a strongly consistent read, which costs twice as much as an eventually consistent one."""
         parameters = {"TableName": self.name, "Key": _key(item_id), "ConsistentRead": True}
-        found: Attributes | None = self._client.call("GetItem", parameters, until).get("Item")
-        return found
+        item: Attributes | None = self._client.call("GetItem", parameters, deadline).get("Item")
+        return item
 
-    def put(self, item: Attributes, condition: str | None, until: float) -> Attributes | None:
-        """Write the item; the one it replaced, if any.
+    def put(self, item: Attributes, condition: str | None, deadline: float) -> Attributes | None:
+        """Write an item and return the item that it replaced, if any.
 
         Raises:
-            ConditionError: the condition does not hold, and not because of this very write.
+            ConditionError: the condition failed, and not because an earlier attempt of this write was applied.
         """
         parameters = {"TableName": self.name, "Item": item, "ReturnValues": "ALL_OLD", **_conditional(condition)}
         try:
-            replaced: Attributes | None = self._client.call("PutItem", parameters, until).get("Attributes")
-        except RefusedError as refused:
-            if refused.cause != _CONDITION_FAILED:
+            replaced: Attributes | None = self._client.call("PutItem", parameters, deadline).get("Attributes")
+        except RejectedError as rejected:
+            if rejected.cause != _CONDITION_FAILED:
                 raise
-            # Our own write, carried out before its answer was lost, is what stands in its way now.
-            ours = refused.after_lost_answer and condition == ABSENT
-            if ours and refused.item is not None and items.same(refused.item, item):
+            # The existing item is ours if it is equal and an earlier attempt may have written it.
+            maybe_ours = rejected.maybe_applied and condition == ABSENT
+            if maybe_ours and rejected.item is not None and items.equal(rejected.item, item):
                 return None
-            raise ConditionError(refused.cause) from None
+            raise ConditionError(rejected.cause) from None
         return replaced
 
-    def delete(self, item_id: str, condition: str | None, until: float) -> None:
-        """Delete the item, there or not.
+    def delete(self, item_id: str, condition: str | None, deadline: float) -> None:
+        """Delete an item. It is not an error if the item does not exist.
 
         Raises:
-            ConditionError: the condition does not hold, and not because of this very deletion.
+            ConditionError: the condition failed, and not because an earlier attempt of this call was applied.
         """
         parameters = {"TableName": self.name, "Key": _key(item_id), **_conditional(condition)}
         try:
-            self._client.call("DeleteItem", parameters, until)
-        except RefusedError as refused:
-            if refused.cause != _CONDITION_FAILED:
+            self._client.call("DeleteItem", parameters, deadline)
+        except RejectedError as rejected:
+            if rejected.cause != _CONDITION_FAILED:
                 raise
-            # Gone, as asked for, and most likely by the attempt whose answer was lost.
-            if refused.after_lost_answer and condition == EXISTS:
+            # The item was most likely deleted by an earlier attempt.
+            if rejected.maybe_applied and condition == EXISTS:
                 return
-            raise ConditionError(refused.cause) from None
+            raise ConditionError(rejected.cause) from None
 
-    def scan(self, limit: int, after: str | None, until: float) -> tuple[list[Attributes], str | None]:
-        """Up to `limit` items that follow the id `after`, and the id to go on after, or None at the end.
+    def scan(self, limit: int, after: str | None, deadline: float) -> tuple[list[Attributes], str | None]:
+        """Return up to `limit` items that follow the id `after`, and the id to continue after, or None at the end.
 
-        A page may be empty and not the last. The read is eventually consistent: half the price of what costs most.
+        A page can be empty without being the last one. The read is eventually consistent, which costs half as much.
         """
         parameters: dict[str, Any] = {"TableName": self.name, "Limit": limit}
         if after is not None:
             parameters["ExclusiveStartKey"] = _key(after)
-        reply = self._client.call("Scan", parameters, until)
+        reply = self._client.call("Scan", parameters, deadline)
         last = reply.get("LastEvaluatedKey")
         return reply["Items"], last["itemId"]["S"] if last else None
 
@@ -243,7 +238,7 @@ def _conditional(condition: str | None) -> dict[str, str]:
 
 
 def _backoff(attempt: int) -> float:
-    """Full jitter (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter); `random` takes long to import."""
+    """Full jitter (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter). `random` is slow to import."""
     ceiling: float = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2**attempt)
     return ceiling * int.from_bytes(os.urandom(2), "big") / 0xFFFF
 
@@ -254,27 +249,22 @@ def _request(headers: dict[str, str], body: bytes) -> bytes:
 
 
 def _read(reply: Reply) -> dict[str, Any]:
-    """The JSON of a reply.
-
-    Raises:
-        RefusedError: an error of the caller's.
-        _TransientError: throttling, an error of DynamoDB's, or a body that does not match its checksum.
-    """
+    """Return the JSON document of a reply, or raise the error that it reports."""
     checksum = reply.headers.get("x-amz-crc32")
     if checksum is not None and checksum != str(zlib.crc32(reply.body)):
-        raise _TransientError("ChecksumMismatch", lost=True)
+        raise _TransientError("ChecksumMismatch", maybe_applied=True)
     try:
         document = json.loads(reply.body)
     except ValueError:
         document = None
     if type(document) is not dict:
-        raise _TransientError(f"NotJSON{reply.status}", lost=True)
-    if reply.status == 200:  # noqa: PLR2004 - the one success DynamoDB has
+        raise _TransientError(f"NotJSON{reply.status}", maybe_applied=True)
+    if reply.status == 200:  # noqa: PLR2004 - DynamoDB's only success status
         return document
     code = str(document.get("__type", f"HTTP{reply.status}")).rpartition("#")[2]
     if code in _THROTTLED:
-        raise _TransientError(code, lost=False)
+        raise _TransientError(code, maybe_applied=False)
     if reply.status >= _SERVER_ERROR:
-        raise _TransientError(code, lost=True)
+        raise _TransientError(code, maybe_applied=True)
     message = document.get("message") or document.get("Message") or ""
-    raise RefusedError(code, str(message), document.get("Item"))
+    raise RejectedError(code, str(message), document.get("Item"))

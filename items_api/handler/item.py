@@ -1,8 +1,8 @@
-"""A JSON object to DynamoDB's attribute values and back, without bending anything on the way.
+"""Converts JSON objects to DynamoDB attribute values and back without loss.
 
-Numbers stay text from end to end: no float and no int ever holds one. What DynamoDB cannot hold is refused here, before
-anything is sent, with the attribute and the reason. The limits are those of the DynamoDB developer guide ("Constraints
-in Amazon DynamoDB").
+Numbers are kept as text and never become a float or an int. Values that DynamoDB cannot store are rejected before
+anything is sent, with an error that names the attribute and the reason. The limits are from the DynamoDB developer
+guide ("Constraints in Amazon DynamoDB").
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import json
 import re
 from json.encoder import encode_basestring
 
-TYPE_CHECKING = False  # `typing` itself would be a sixth of the module load
+TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    #: One value on the wire, such as `{"S": "Widget"}`.
+    #: A value in DynamoDB's JSON format, such as `{"S": "Widget"}`.
     Attribute = dict[str, Any]
-    #: An item on the wire, by attribute name.
+    #: An item in DynamoDB's JSON format: attributes by name.
     Attributes = dict[str, Attribute]
 
 MAX_KEY_BYTES = 2048
@@ -27,7 +27,7 @@ MAX_DEPTH = 32
 MAX_DIGITS = 38
 MAX_MAGNITUDE = 125
 MIN_MAGNITUDE = -130
-# Beyond this many characters an exponent is out of range whatever it says, and int() need not read it.
+# A longer exponent is always out of range, and parsing a very long one with int() would be slow.
 _MAX_EXPONENT_CHARS = 6
 
 _NUMBER = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?")
@@ -35,11 +35,11 @@ _PLAIN = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 
 
 class ItemError(ValueError):
-    """DynamoDB cannot hold this; the message names the attribute and the reason."""
+    """DynamoDB cannot store this. The message names the attribute and the reason."""
 
 
 class Number:
-    """The text of a JSON number. Not a `str`, or `{"itemId": 1}` would equal `{"itemId": "1"}`."""
+    """The text of a JSON number. It is not a `str`, so that `{"itemId": 1}` differs from `{"itemId": "1"}`."""
 
     __slots__ = ("text",)
 
@@ -48,17 +48,17 @@ class Number:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Read a JSON object, numbers as `Number`.
+    """Parse a JSON object. Numbers become `Number`.
 
     Raises:
-        ItemError: not JSON, not an object, nested beyond what the parser takes, or a name twice in one object.
+        ItemError: invalid JSON, not an object, too deeply nested, or a duplicate name in an object.
     """
     try:
         document = json.loads(
             text, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=_object
         )
     except json.JSONDecodeError as error:
-        raise ItemError(f"The body is not JSON: {error}") from None
+        raise ItemError(f"The body is not valid JSON: {error}") from None
     except RecursionError:
         raise ItemError(f"The body is nested deeper than {MAX_DEPTH} levels") from None
     if type(document) is not dict:
@@ -67,37 +67,33 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def attributes(document: dict[str, Any]) -> Attributes:
-    """The wire form of a parsed object.
+    """Convert a parsed object to DynamoDB's JSON format.
 
     Raises:
-        ItemError: a number, name, text or depth that DynamoDB cannot hold.
+        ItemError: DynamoDB cannot store a number, name, string or nesting level of the object.
     """
     return _members(document, "", 1)
 
 
 def check_id(item_id: object) -> str:
-    """The id, if it can be a partition key: text of 1 to 2,048 bytes of UTF-8.
-
-    Raises:
-        ItemError: it cannot.
-    """
+    """Return the id if it is a valid partition key, a string of 1 to 2,048 bytes in UTF-8; raise ItemError if not."""
     if type(item_id) is not str:
         raise ItemError("itemId must be a string")
     size = len(_utf8(item_id, "itemId"))
     if not size:
         raise ItemError("itemId must not be empty")
     if size > MAX_KEY_BYTES:
-        raise ItemError(f"itemId is {size} bytes of UTF-8, more than {MAX_KEY_BYTES}")
+        raise ItemError(f"itemId is {size} bytes long in UTF-8; the maximum is {MAX_KEY_BYTES}")
     return item_id
 
 
 def json_text(item: Attributes) -> str:
-    """The JSON object of an item. Sets become arrays; binary stays base64, as JSON knows neither."""
+    """Convert an item to a JSON object. JSON has no sets or binary values: they become arrays and base64 strings."""
     return "{" + ",".join([f"{encode_basestring(name)}:{_text(value)}" for name, value in item.items()]) + "}"
 
 
-def same(one: Attributes, other: Attributes) -> bool:
-    """Whether two items are equal, however each one writes its numbers and orders its names."""
+def equal(one: Attributes, other: Attributes) -> bool:
+    """Whether two items are equal, regardless of number formats and the order of attributes."""
     return attributes(parse(json_text(one))) == attributes(parse(json_text(other)))
 
 
@@ -105,75 +101,75 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ItemError(f"{json.dumps(twice)} stands twice in one JSON object")
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise ItemError(f"A JSON object in the body has the name {json.dumps(duplicate)} more than once")
     return document
 
 
-def _members(document: dict[str, Any], where: str, depth: int) -> Attributes:
+def _members(document: dict[str, Any], path: str, depth: int) -> Attributes:
     members = {}
     for name, value in document.items():
-        inside = f"{where}.{name}" if where else name
+        member_path = f"{path}.{name}" if path else name
         if not name:
-            raise ItemError(f"The name of an attribute in {where or 'the body'} is empty")
-        if len(_utf8(name, inside)) > MAX_NAME_BYTES:
-            raise ItemError(f"The name of an attribute in {where or 'the body'} is over {MAX_NAME_BYTES} bytes")
-        members[name] = _attribute(value, inside, depth)
+            raise ItemError(f"An attribute name in {path or 'the body'} is empty")
+        if len(_utf8(name, member_path)) > MAX_NAME_BYTES:
+            raise ItemError(f"An attribute name in {path or 'the body'} is longer than {MAX_NAME_BYTES} bytes")
+        members[name] = _attribute(value, member_path, depth)
     return members
 
 
-def _attribute(value: Any, where: str, depth: int) -> Attribute:
+def _attribute(value: Any, path: str, depth: int) -> Attribute:
     if depth > MAX_DEPTH:
-        raise ItemError(f"{where} is nested deeper than {MAX_DEPTH} levels")
+        raise ItemError(f"{path} is nested deeper than {MAX_DEPTH} levels")
     kind = type(value)
     if kind is str:
-        _utf8(value, where)
+        _utf8(value, path)
         return {"S": value}
     if kind is Number:
-        return {"N": _canonical(value.text, where)}
+        return {"N": _canonical(value.text, path)}
     if kind is dict:
-        return {"M": _members(value, where, depth + 1)}
+        return {"M": _members(value, path, depth + 1)}
     if kind is list:
-        return {"L": [_attribute(element, f"{where}[{i}]", depth + 1) for i, element in enumerate(value)]}
+        return {"L": [_attribute(element, f"{path}[{i}]", depth + 1) for i, element in enumerate(value)]}
     return {"NULL": True} if value is None else {"BOOL": value}
 
 
-def _utf8(text: str, where: str) -> bytes:
+def _utf8(text: str, path: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise ItemError(f"{where} holds half of a surrogate pair, which is not Unicode text") from None
+        raise ItemError(f"{path} contains an unpaired surrogate, which is not valid Unicode") from None
 
 
-def _canonical(text: str, where: str) -> str:
-    """One spelling for each number: plain digits without idle zeros, an exponent only beyond 38 places.
+def _canonical(text: str, path: str) -> str:
+    """Format a number in the one canonical way: no redundant zeros, and an exponent only beyond 38 places.
 
-    DynamoDB normalises `1.00` to `1` and `1.5E2` to `150` and spells `1E+125` out in 126 digits
-    (github.com/boto/boto3/issues/2500). Doing it before the write lets the reply to a write and every later read agree,
-    and an item of such numbers stay below Lambda's 6 MB.
+    DynamoDB normalizes `1.00` to `1` and `1.5E2` to `150`, and returns `1E+125` as 126 digits
+    (github.com/boto/boto3/issues/2500). Normalizing before the write makes the reply to the write match later reads.
+    The exponent keeps an item full of such numbers below Lambda's 6 MB limit.
     """
     if len(text) <= MAX_DIGITS and _PLAIN.fullmatch(text):
         return text
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise ItemError(f"{where} is {text}, which is not a JSON number")
+        raise ItemError(f"{path} is {text}, which is not a JSON number")
     sign, whole, fraction, exponent_text = match.groups(default="")
     significant = (whole + fraction).lstrip("0")
     digits = significant.rstrip("0")
     if not digits:
         return "0"
     if len(digits) > MAX_DIGITS:
-        raise ItemError(f"{where} has {len(digits)} significant digits, more than {MAX_DIGITS}")
+        raise ItemError(f"{path} has {len(digits)} significant digits; the maximum is {MAX_DIGITS}")
     too_long = len(exponent_text.lstrip("+-0")) > _MAX_EXPONENT_CHARS
     exponent = MAX_MAGNITUDE + 1 if too_long else int(exponent_text or "0")
     exponent += len(significant) - len(digits) - len(fraction)
     magnitude = exponent + len(digits) - 1
     if too_long or not MIN_MAGNITUDE <= magnitude <= MAX_MAGNITUDE:
-        raise ItemError(f"{where} is outside of 1E{MIN_MAGNITUDE} to 9.99E+{MAX_MAGNITUDE}")
-    return ("-" if sign == "-" else "") + _spell(digits, exponent, magnitude)
+        raise ItemError(f"{path} is outside the range from 1E{MIN_MAGNITUDE} to 9.99E+{MAX_MAGNITUDE}")
+    return ("-" if sign == "-" else "") + _format(digits, exponent, magnitude)
 
 
-def _spell(digits: str, exponent: int, magnitude: int) -> str:
+def _format(digits: str, exponent: int, magnitude: int) -> str:
     if exponent >= 0 and magnitude < MAX_DIGITS:
         return digits + "0" * exponent
     if -MAX_DIGITS <= exponent < 0:

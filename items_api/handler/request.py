@@ -1,4 +1,4 @@
-"""Reads what an HTTP API event (payload format 2.0) asks for, and finds what is wrong with it."""
+"""Parses and validates HTTP API events (payload format 2.0)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ITEM_PATH = "/items/"
 
 
 class HTTPError(Exception):
-    """A reply other than success: its status, what is wrong with what, and headers."""
+    """An error reply: its status, a message that names the problem, and extra headers."""
 
     def __init__(self, status: int, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -26,35 +26,35 @@ class HTTPError(Exception):
 
 
 class Request:
-    """What an event asks for. Malformed parts read as absent: whoever may invoke directly may send anything.
+    """The request in an event. Malformed parts count as missing, because a direct invocation can send anything.
 
     Args:
-        event: an HTTP API event, or anything.
-        until: when the reply must be ready, on `time.monotonic`'s clock.
+        event: an HTTP API event, or any other JSON value.
+        deadline: when the reply must be ready, in `time.monotonic` seconds.
     """
 
-    def __init__(self, event: object, until: float) -> None:
+    def __init__(self, event: object, deadline: float) -> None:
         self._event = _mapping(event)
         context = _mapping(self._event.get("requestContext"))
-        self.until = until
+        self.deadline = deadline
         self.request_id = context.get("requestId")
         self.query = _mapping(self._event.get("queryStringParameters"))
         path, self._path_id = _split_path(self._event)
-        #: A route key, one of `ROUTES` if the contract knows the request.
+        #: The route key; one of `ROUTES` if the API supports the request.
         self.route = f"{_mapping(context.get('http')).get('method')} {path}"
 
     def item_id(self) -> str:
         return check_id(self._path_id)
 
     def body(self) -> dict[str, Any]:
-        """The JSON object in the body, whatever its content type says."""
+        """The JSON object in the body, regardless of the content type."""
         body = self._event.get("body")
         if type(body) is not str or not body:
             raise HTTPError(400, "The body is empty: send a JSON object")
         return parse(_decoded(body) if self._event.get("isBase64Encoded") is True else body)
 
     def condition(self) -> str | None:
-        """The two conditional headers as DynamoDB's condition expression."""
+        """If-Match and If-None-Match as a DynamoDB condition expression."""
         headers = _mapping(self._event.get("headers"))
         conditions = []
         for name, expression in (("if-match", EXISTS), ("if-none-match", ABSENT)):
@@ -62,7 +62,7 @@ class Request:
             if value is None:
                 continue
             if type(value) is not str or value.strip() != "*":
-                raise HTTPError(400, f"{name} takes only *: items have no entity tags")
+                raise HTTPError(400, f"{name} must be *, because items have no entity tags")
             conditions.append(expression)
         return " AND ".join(conditions) or None
 
@@ -72,10 +72,10 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _split_path(event: dict[str, Any]) -> tuple[object, object]:
-    """The path as its route has it, and the id in it.
+    """Return the path as in a route key, and the id.
 
-    An HTTP API decodes every escape of a path except `%25`, so one replacement undoes the rest exactly. It also cuts a
-    path at a decoded `?`, before anyone here could know. Behind a stage or a base path `rawPath` starts otherwise.
+    An HTTP API decodes every escape in a path except `%25`, so that is the only one left to decode. It also truncates
+    a path at a decoded `?`, which cannot be detected here. With a stage or base path, `rawPath` has a prefix.
     """
     path = event.get("rawPath")
     if type(path) is str and path.startswith(ITEM_PATH) and path != ITEM_PATH:
@@ -90,6 +90,6 @@ def _decoded(body: str) -> str:
     try:
         return base64.b64decode(body.encode("ascii"), validate=True).decode()
     except (binascii.Error, UnicodeEncodeError):
-        raise HTTPError(400, "The body is not base64, though the event says so") from None
+        raise HTTPError(400, "The body is not valid base64, although the event declares it as base64") from None
     except UnicodeDecodeError:
-        raise HTTPError(400, "The body is not UTF-8") from None
+        raise HTTPError(400, "The body is not valid UTF-8") from None

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for the one kind of request that DynamoDB takes: a POST to `/`.
+"""AWS Signature Version 4 for DynamoDB requests, which are always a POST to `/`.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -14,11 +14,11 @@ _CONTENT_TYPE = "application/x-amz-json-1.0"
 
 
 class Signer:
-    """Signs for one host with one set of credentials; the signing key is derived once a day.
+    """Signs requests to one host with one set of credentials. The signing key is derived once per day.
 
     Args:
-        host: as the Host header has it.
-        region: the region of the credential scope.
+        host: the value of the Host header.
+        region: the region in the credential scope.
         access_key: the access key id.
         secret_key: the secret access key.
         token: the session token of temporary credentials, or empty.
@@ -34,24 +34,24 @@ class Signer:
         self._key = b""
 
     def headers(self, target: str, body: bytes, now: float) -> dict[str, str]:
-        """The headers of a signed request, by lower-case name and in the order they are signed in.
+        """Return the headers of a signed request; the names are lower case and in signing order.
 
         Args:
             target: the value of X-Amz-Target.
             body: the payload.
-            now: seconds since the epoch.
+            now: the current time in seconds since the epoch.
         """
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        headers = {"content-type": _CONTENT_TYPE, "host": self._host, "x-amz-date": stamp}
+        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        headers = {"content-type": _CONTENT_TYPE, "host": self._host, "x-amz-date": timestamp}
         if self._token:
             headers["x-amz-security-token"] = self._token
         headers["x-amz-target"] = target
         lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
         signed = ";".join(headers)
         canonical = f"POST\n/\n\n{lines}\n{signed}\n{hashlib.sha256(body).hexdigest()}"
-        scope = f"{stamp[:8]}/{self._region}/{_SERVICE}/aws4_request"
-        to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._signing_key(stamp[:8]), to_sign.encode(), "sha256").hex()
+        scope = f"{timestamp[:8]}/{self._region}/{_SERVICE}/aws4_request"
+        to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.digest(self._signing_key(timestamp[:8]), to_sign.encode(), "sha256").hex()
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={self._access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
         )
@@ -60,7 +60,7 @@ class Signer:
     def _signing_key(self, day: str) -> bytes:
         if day != self._day:
             key = f"AWS4{self._secret_key}".encode()
-            for part in (day, self._region, _SERVICE, "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
+            for scope in (day, self._region, _SERVICE, "aws4_request"):
+                key = hmac.digest(key, scope.encode(), "sha256")
             self._day, self._key = day, key
         return self._key

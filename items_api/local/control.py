@@ -1,4 +1,4 @@
-"""The commands' side: finds the server, starts it, asks it, stops it."""
+"""The side of the commands: finds, starts, queries and stops the server."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from items_api.errors import LocalUnavailable
-from items_api.local.place import EMPTY_PATH, HOST, PORT_TAKEN, READY, STARTING, Place, read_json, write_json
+from items_api.local.paths import EMPTY_PATH, HOST, PORT_TAKEN, READY, STARTING, Paths, read_json, write_json
 
 try:
     import fcntl
 except ModuleNotFoundError:
     raise LocalUnavailable(
-        "The local AWS does not run on Windows itself.", "It needs POSIX locks and processes.", "Run it in WSL."
+        "The local AWS does not run on Windows.", "It requires POSIX locks and processes.", "Use WSL."
     ) from None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-START_SECONDS = 60.0  # a cold disk on a small machine; usually it is well under one
-# What the server needs from the user's environment. Nothing of AWS, no proxy, no setting of ministack's own.
-KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
+START_SECONDS = 60.0  # usually less than one, but much longer on a small machine with a slow disk
+# The server inherits only these from the user's environment: no AWS settings, no proxy, no settings of ministack.
+INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A running local AWS: where it is, what to sign with, and what its user must be told (`note`, often empty)."""
+    """A running local AWS. `note` is a message for the user; it is usually empty."""
 
     endpoint_url: str
     access_key: str
@@ -47,99 +50,94 @@ class LocalAws:
 
 def home() -> Path:
     """The user's folder for this tool: `ITEMS_API_HOME`, or the platform's application folder."""
-    if chosen := os.environ.get("ITEMS_API_HOME"):
-        return Path(chosen).expanduser().absolute()
-    import click  # noqa: PLC0415 - the functions below must stay cheap to import
-
+    if folder := os.environ.get("ITEMS_API_HOME"):
+        return Path(folder).expanduser().absolute()
     return Path(click.get_app_dir("items-api"))
 
 
-def ensure_running(home: Path, say: Callable[[str], None] = lambda _: None) -> LocalAws:
-    """Finds the server or starts it; `say` hears what takes time. Raises LocalUnavailable."""
-    with _in_turn(home, say) as place:
-        return _running(place) or _start(place, say)
+def ensure_running(home: Path, report: Callable[[str], None] = lambda _: None) -> LocalAws:
+    """Find the server or start it. `report` gets progress messages. Raises LocalUnavailable."""
+    with _exclusive(home, report) as paths:
+        return _running(paths) or _start(paths, report)
 
 
-def resume(home: Path, say: Callable[[str], None] = lambda _: None) -> LocalAws | None:
-    """Finds the server, or starts it again with its state; None if there never was one or it ended empty."""
-    with _in_turn(home, say) as place:
-        running = _running(place)
-        ran_before = place.state.exists() or place.process.exists()
-        return _start(place, say) if ran_before and not running else running
+def resume(home: Path, report: Callable[[str], None] = lambda _: None) -> LocalAws | None:
+    """Find the server or restart it with its state. None if it never ran or its state was deleted."""
+    with _exclusive(home, report) as paths:
+        running = _running(paths)
+        ran_before = paths.state.exists() or paths.process.exists()
+        return _start(paths, report) if ran_before and not running else running
 
 
 def find(home: Path) -> LocalAws | None:
-    """The running server, or None. Looks only; costs a file lock and two small files."""
-    place = Place(home / "local-aws")
-    return _running(place) if place.folder.exists() else None
+    """Find the server without starting it."""
+    paths = Paths(home / "local-aws")
+    return _running(paths) if paths.folder.exists() else None
 
 
 def is_empty(running: LocalAws) -> bool:
-    """Whether nothing that a stack is made of is left on it, in any region."""
-    from http.client import HTTPConnection  # noqa: PLC0415 - as above
-
+    """Whether it has no resources of a kind that stacks use, in any region."""
     connection = HTTPConnection(HOST, running.port, timeout=30)
     with contextlib.closing(connection):
         connection.request("GET", EMPTY_PATH, headers={"Authorization": running.access_key})
         return connection.getresponse().status == 204  # noqa: PLR2004 - No Content
 
 
-def stop(home: Path, *, forget: bool = False, patience: float = 30.0) -> None:
-    """Stops the server, if one runs, after it has saved its state. `forget`: nothing is worth keeping, port included.
+def stop(home: Path, *, forget: bool = False, timeout: float = 30.0) -> None:
+    """Stop the server, if it is running, after it has saved its state. `forget` deletes the state and the settings.
 
-    Raises LocalUnavailable if it has not ended after `patience` seconds; it is never killed, for that would lose what
-    it has not saved.
+    Raises LocalUnavailable after `timeout` seconds. The server is never killed, because that could lose data.
     """
-    with _in_turn(home, lambda _: None) as place:
-        running = _running(place)
+    with _exclusive(home, lambda _: None) as paths:
+        running = _running(paths)
         if running:
             os.kill(running.pid, signal.SIGTERM)
-            if not _wait(lambda: not _alive(place), patience):
+            if not _wait(lambda: not _is_alive(paths), timeout):
                 raise LocalUnavailable(
-                    f"The local AWS (process {running.pid}) did not stop.",
-                    f"It was asked to and had {patience:g} s to save its state.",
-                    f"Look into {place.log}. To give up what is unsaved: kill -9 {running.pid}",
+                    f"Could not stop the local AWS (process {running.pid}).",
+                    f"It was still running {timeout:g} s after SIGTERM.",
+                    f"See {paths.log}. To stop it without saving its state, run: kill -9 {running.pid}",
                 )
         if forget:
-            shutil.rmtree(place.state, ignore_errors=True)
-            shutil.rmtree(place.scratch, ignore_errors=True)
-            place.settings.unlink(missing_ok=True)
-            place.process.unlink(missing_ok=True)
+            shutil.rmtree(paths.state, ignore_errors=True)
+            shutil.rmtree(paths.scratch, ignore_errors=True)
+            paths.settings.unlink(missing_ok=True)
+            paths.process.unlink(missing_ok=True)
 
 
 def server_environment(user: Mapping[str, str]) -> dict[str, str]:
-    """What the server inherits: a few variables of the user's, and where this package is."""
+    """The environment of the server: a few variables of the user, and the location of this package."""
     package_root = str(Path(__file__).resolve().parent.parent.parent)
-    kept = {name: user[name] for name in KEPT_VARIABLES if name in user}
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [package_root, user.get("PYTHONPATH")]))}
+    inherited = {name: user[name] for name in INHERITED_VARIABLES if name in user}
+    return inherited | {"PYTHONPATH": os.pathsep.join(filter(None, [package_root, user.get("PYTHONPATH")]))}
 
 
 @contextlib.contextmanager
-def _in_turn(home: Path, say: Callable[[str], None]) -> Iterator[Place]:
-    """The place, for one command at a time."""
-    place = Place(home / "local-aws")
+def _exclusive(home: Path, report: Callable[[str], None]) -> Iterator[Paths]:
+    """Hold the lock that allows only one command at a time."""
+    paths = Paths(home / "local-aws")
     try:
-        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        turn = place.turn.open("a")
+        paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = paths.command_lock.open("a")
     except OSError as error:
         raise LocalUnavailable(
             f"Could not use the folder {home} for the local AWS.",
             f"{error.strerror}: {error.filename}.",
-            "Set ITEMS_API_HOME to a folder that you may write to.",
+            "Set ITEMS_API_HOME to a folder that you can write to.",
         ) from None
-    with turn:
+    with lock:
         try:
-            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another items-api is starting or stopping the local AWS; waiting for it.")
-            fcntl.flock(turn, fcntl.LOCK_EX)
-        yield place
+            report("Waiting for another items-api process that is starting or stopping the local AWS.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield paths
 
 
-def _alive(place: Place) -> bool:
-    """Whether a server holds its lock. The kernel frees it however the server ends."""
+def _is_alive(paths: Paths) -> bool:
+    """Whether a server holds its lock. The kernel releases the lock however the server ends."""
     try:
-        lock = place.lock.open("r+")
+        lock = paths.server_lock.open("r+")
     except FileNotFoundError:
         return False
     with lock:
@@ -159,20 +157,20 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _phase(place: Place) -> str:
-    return str((read_json(place.process) or {}).get("phase", STARTING))
+def _phase(paths: Paths) -> str:
+    return str((read_json(paths.process) or {}).get("phase", STARTING))
 
 
-def _running(place: Place, note: str = "") -> LocalAws | None:
-    """The server once it is ready; one that is on its way up or down is waited for."""
-    if not _wait(lambda: not _alive(place) or _phase(place) == READY, START_SECONDS):
+def _running(paths: Paths, note: str = "") -> LocalAws | None:
+    """The server. If it is starting or stopping, wait until that is done."""
+    if not _wait(lambda: not _is_alive(paths) or _phase(paths) == READY, START_SECONDS):
         raise LocalUnavailable(
-            "The local AWS hangs.",
-            f"It has been {_phase(place)} for {START_SECONDS:.0f} s.",
-            f"Look into {place.log}, and end it: kill {(read_json(place.process) or {}).get('pid', '')}",
+            "The local AWS does not respond.",
+            f"It has been {_phase(paths)} for {START_SECONDS:.0f} s.",
+            f"See {paths.log}, and stop the process: kill {(read_json(paths.process) or {}).get('pid', '')}",
         )
-    process, settings = read_json(place.process), read_json(place.settings)
-    if not _alive(place) or process is None or settings is None:
+    process, settings = read_json(paths.process), read_json(paths.settings)
+    if not _is_alive(paths) or process is None or settings is None:
         return None
     return LocalAws(
         endpoint_url=f"http://{HOST}:{settings['port']}",
@@ -184,27 +182,27 @@ def _running(place: Place, note: str = "") -> LocalAws | None:
     )
 
 
-def _start(place: Place, say: Callable[[str], None]) -> LocalAws:
+def _start(paths: Paths, report: Callable[[str], None]) -> LocalAws:
     _require_ministack()
-    note = _crash_note(place)
-    say("Starting the local AWS.")
-    crashed = read_json(place.process) if note else None
-    _prepare(place)
-    with place.log.open("xb") as log:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "items_api.local.server", str(place.folder)],
+    note = _crash_note(paths)
+    report("Starting the local AWS.")
+    crashed = read_json(paths.process) if note else None
+    _prepare(paths)
+    with paths.log.open("xb") as log:
+        done = subprocess.run(  # noqa: S603 - fixed command
+            [sys.executable, "-P", "-m", "items_api.local.server", str(paths.folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=place.folder,
+            cwd=paths.folder,
             env=server_environment(os.environ),
             check=False,
         )
-    running = _running(place, note) if done.returncode == 0 else None
+    running = _running(paths, note) if done.returncode == 0 else None
     if running is None:
-        if crashed:  # who starts it at last shall still be told
-            write_json(place.process, crashed)
-        raise _port_taken(place) if done.returncode == PORT_TAKEN else _died(place)
+        if crashed:  # so that the next start reports the crash
+            write_json(paths.process, crashed)
+        raise _port_taken(paths) if done.returncode == PORT_TAKEN else _died(paths)
     return running
 
 
@@ -212,57 +210,53 @@ def _require_ministack() -> None:
     if importlib.util.find_spec("ministack") is None:
         raise LocalUnavailable(
             "The local AWS is not installed.",
-            "It is the package ministack, an extra of this one.",
-            "Install it: pip install 'items-api[local]', or pipx inject items-api ministack, or "
+            "It requires ministack, an optional dependency of items-api.",
+            "Run pip install 'items-api[local]', pipx inject items-api ministack, or "
             "uv tool install 'items-api[local]'.",
         )
 
 
-def _prepare(place: Place) -> None:
-    """Gives the place its credentials, once, and clears away what the last server left."""
-    import secrets  # noqa: PLC0415 - costs 10 ms, which only a start shall pay
-
-    settings = read_json(place.settings) or {}
+def _prepare(paths: Paths) -> None:
+    """Create the credentials on the first start, and clean up after the last server."""
+    settings = read_json(paths.settings) or {}
     port = settings.get("port")
     if port is not None and not (type(port) is int and 0 < port < 65536):  # noqa: PLR2004 - TCP's ports
         raise LocalUnavailable(
-            f"{place.settings} names a port that is none: {port!r}.", todo="Make it a number from 1 to 65535."
+            f"{paths.settings} contains an invalid port: {port!r}.", todo="Use a number from 1 to 65535."
         )
-    settings.setdefault("access_key", f"LOCAL{secrets.token_hex(16).upper()}")
-    settings.setdefault("secret_key", secrets.token_hex(20))
-    write_json(place.settings, settings)
-    place.process.unlink(missing_ok=True)
-    if place.log.exists():
-        place.log.replace(place.log.with_suffix(".old.log"))
+    settings.setdefault("access_key", f"LOCAL{os.urandom(16).hex().upper()}")
+    settings.setdefault("secret_key", os.urandom(20).hex())
+    write_json(paths.settings, settings)
+    paths.process.unlink(missing_ok=True)
+    if paths.log.exists():
+        paths.log.replace(paths.log.with_suffix(".old.log"))
 
 
-def _crash_note(place: Place) -> str:
-    """What a crash cost. A process file without its server is the mark of one, unless it never got ready."""
-    if not place.process.exists() or _phase(place) == STARTING:
+def _crash_note(paths: Paths) -> str:
+    """A message about data loss, if the last server crashed: its process file exists and it had become ready."""
+    if not paths.process.exists() or _phase(paths) == STARTING:
         return ""
-    saved = max((file.stat().st_mtime for file in place.state.glob("*.json")), default=None)
-    lost = "nothing of it was saved yet"
-    if saved is not None:
-        lost = (
-            f"what changed after its last save, {datetime.fromtimestamp(saved).astimezone():%Y-%m-%d %H:%M:%S}, is lost"
-        )
-    return f"The local AWS had been killed or had crashed: {lost}."
+    saved = max((file.stat().st_mtime for file in paths.state.glob("*.json")), default=None)
+    if saved is None:
+        return "The local AWS crashed or was killed before it first saved its state. All of its resources are lost."
+    last_save = datetime.fromtimestamp(saved).astimezone()
+    return f"The local AWS crashed or was killed. Changes after its last save ({last_save:%Y-%m-%d %H:%M:%S}) are lost."
 
 
-def _port_taken(place: Place) -> LocalUnavailable:
-    port = (read_json(place.settings) or {}).get("port")
+def _port_taken(paths: Paths) -> LocalUnavailable:
+    port = (read_json(paths.settings) or {}).get("port")
     return LocalUnavailable(
         "The local AWS could not start.",
-        f"Another program listens on its port {port}, which is part of the endpoints it has given out.",
-        f"Find that program (lsof -i :{port}) and stop it. Or start afresh beside it, on a free port: "
-        "set ITEMS_API_HOME to another folder.",
+        f"Another program uses its port {port}, which cannot change because it is part of the endpoints.",
+        f"Find that program (lsof -i :{port}) and stop it. Or set ITEMS_API_HOME to another folder to start a new "
+        "local AWS on a free port.",
     )
 
 
-def _died(place: Place) -> LocalUnavailable:
-    lines = place.log.read_text(errors="replace").strip().splitlines()
+def _died(paths: Paths) -> LocalUnavailable:
+    lines = paths.log.read_text(errors="replace").strip().splitlines()
     return LocalUnavailable(
         "The local AWS could not start.",
-        f"Its last words: {lines[-1]}" if lines else "It ended without a word.",
-        f"The whole log is {place.log}.",
+        f"The last line of its log: {lines[-1]}" if lines else "Its log is empty.",
+        f"See {paths.log}.",
     )

@@ -1,4 +1,4 @@
-"""What stands before ministack: who may ask it for what, and when its state is saved."""
+"""ASGI middleware for ministack that rejects unauthorized requests and saves the state after changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from items_api.local.place import EMPTY_PATH, READY, STOPPING
+from ministack.core.router import extract_access_key_id  # type: ignore[import-untyped]
+
+from items_api.local.paths import EMPTY_PATH, READY, STOPPING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# The two ways to call an HTTP API, exactly as ministack tells them from calls to AWS.
+# ministack handles requests with this host or path as calls of an HTTP API instead of calls to AWS.
 API_HOST = re.compile(r"[a-f0-9]{8}\.execute-api\.localhost(:\d+)?")
 API_PATH = re.compile(r"/_aws/execute-api/[a-f0-9]{8}/")
-ADMINISTRATION = ("/_ministack/", "/_localstack/")
+ADMIN_PATHS = ("/_ministack/", "/_localstack/")
 
 
 class Saver:
-    """Runs `save` soon after a request, again and again, and spends at most a twentieth of the time on it."""
+    """Runs `save` soon after each change, but for at most a twentieth of the time."""
 
     def __init__(self, save: Callable[[], Awaitable[None]]) -> None:
         self._save = save
@@ -37,7 +39,7 @@ class Saver:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Ends between two saves: whoever saves next, writes the same files."""
+        """Stop after the current save, because ministack's own save on shutdown writes the same files."""
         async with self._saving:
             if self._task:
                 self._task.cancel()
@@ -52,22 +54,22 @@ class Saver:
             await asyncio.sleep(pause)
             async with self._saving:
                 self._changed.clear()
-                began = time.perf_counter()
+                start = time.perf_counter()
                 try:
                     await self._save()
                 except RuntimeError:
-                    self.changed()  # a function's thread changed what was being copied
-                pause = max(1.0, 20 * (time.perf_counter() - began))
+                    self.changed()  # another thread changed the state while it was copied
+                pause = max(1.0, 20 * (time.perf_counter() - start))
 
 
-class Guarded:
-    """ministack, for its owner alone.
+class Guard:
+    """Restricts ministack to its owner.
 
-    It checks no signature of its root caller, whose access key may also be "test" or any account id; its
-    administration needs none at all, on any host name. Whoever reaches the port, any web page included, could create
-    a function and so run code as the user. Here the root access key is a secret of the folder and no other is accepted;
-    sessions and IAM users, whose signatures ministack does verify, pass, and so does whoever calls an HTTP API.
-    Nobody reaches the administration; the owner may ask at `EMPTY_PATH` whether anything is left, in any region.
+    By default, ministack does not verify the signature of the root user, whose access key can be "test" or any account
+    id, and its admin API requires no authentication at all. Anyone who can reach the port, such as any web page, could
+    create a function and so run code as the user. The guard requires a secret access key for the root user. It also
+    allows sessions and IAM users, because ministack verifies their signatures, and calls of HTTP APIs. It blocks the
+    admin API. With the secret key, `EMPTY_PATH` returns whether there are any resources, in any region.
     """
 
     def __init__(
@@ -81,22 +83,19 @@ class Guarded:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, self._hear(receive), self._tell(send))
+            await self._app(scope, self._before_shutdown(receive), self._after_startup(send))
         elif scope["type"] != "http":
             await send({"type": "websocket.close"})
         elif scope["path"] == EMPTY_PATH and (b"authorization", self._access_key.encode()) in scope["headers"]:
-            await _answer(send, 204 if self._is_empty() else 409)
-        elif scope["path"].startswith(ADMINISTRATION) or not self._welcome(scope):
-            # No body: each AWS protocol would want its own, and every SDK reads a bare 403.
-            await _answer(send, 403)
+            await _respond(send, 204 if self._is_empty() else 409)
+        elif scope["path"].startswith(ADMIN_PATHS) or not self._is_allowed(scope):
+            # No body: its format would depend on the AWS protocol, and every SDK understands a 403 without one.
+            await _respond(send, 403)
         else:
             await self._app(scope, receive, send)
             self._saver.changed()
 
-    def _welcome(self, scope: Message) -> bool:
-        # The key as ministack itself will read it.
-        from ministack.core.router import extract_access_key_id  # type: ignore[import-untyped]  # noqa: PLC0415
-
+    def _is_allowed(self, scope: Message) -> bool:
         headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         authorization = ", ".join(value for name, value in headers if name == b"authorization")
         key = extract_access_key_id({"authorization": authorization}, parse_qs(scope["query_string"].decode("latin-1")))
@@ -105,26 +104,26 @@ class Guarded:
         host = next((value for name, value in headers if name == b"host"), "")
         return bool(API_HOST.fullmatch(host) or API_PATH.match(scope["path"]))
 
-    def _hear(self, receive: Receive) -> Receive:
-        async def hear() -> Message:
+    def _before_shutdown(self, receive: Receive) -> Receive:
+        async def receive_message() -> Message:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
                 self._announce(STOPPING)
                 await self._saver.stop()
             return message
 
-        return hear
+        return receive_message
 
-    def _tell(self, send: Send) -> Send:
-        async def tell(message: Message) -> None:
+    def _after_startup(self, send: Send) -> Send:
+        async def send_message(message: Message) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 self._saver.start()
                 self._announce(READY)
 
-        return tell
+        return send_message
 
 
-async def _answer(send: Send, status: int) -> None:
+async def _respond(send: Send, status: int) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})

@@ -1,7 +1,7 @@
-"""Proves a deployed API over HTTP, with nothing but HTTP: any deployment of the contract will do.
+"""Tests a deployed API over HTTP. It works for any deployment that implements the contract.
 
-`curl` sends a request or writes it as a curl line, `api` is the API under test, `contract` what it promises claim by
-claim, and `run` waits for it, checks the claims and removes what they wrote.
+`curl` sends a request or writes it as a curl command, `api` is the API under test, `contract` has the checks, and `run`
+waits until the API is ready, runs the checks and deletes the items that they created.
 """
 
 from items_api.smoke.run import Check, smoke

@@ -1,4 +1,4 @@
-"""The API under test, and the words in which a check says what it wants of it."""
+"""The API under test, and the assertions of the checks."""
 
 from __future__ import annotations
 
@@ -17,61 +17,59 @@ if TYPE_CHECKING:
 JSON = ("content-type", "application/json")
 
 
-class Unexpected(Exception):  # noqa: N818 - a finding, not a fault of this program
-    """The API answered, but not as its contract says."""
+class Unexpected(Exception):  # noqa: N818 - a finding, not an error of this program
+    """The API violates its contract."""
 
 
 @dataclass
 class Api:
-    """The API under test. Remembers the request that a check is about, and every id that a request may have written.
+    """The API under test. Records the request that a check reports, and every id that may have been written.
 
-    `send` is for the request that a check is about, `aside` for what prepares or verifies it. A check that fails
-    before its own request is about what prepared it.
+    `send` is for the request that a check is about, `setup_request` for its preparation and verification. A check that
+    fails before its own request reports the setup request that failed.
     """
 
     endpoint: str
     exchange: Callable[[Request], Response]
     origin: str
-    run: str = field(default_factory=lambda: f"smoke-{secrets.token_hex(6)}")
-    written: set[str] = field(default_factory=set)
+    id_prefix: str = field(default_factory=lambda: f"smoke-{secrets.token_hex(6)}")
+    written_ids: set[str] = field(default_factory=set)
     request: Request | None = None
     response: Response | None = None
-    _preparing: bool = True
+    _in_setup: bool = True
 
     def send(self, method: str, path: str, body: str | None = None, *headers: tuple[str, str]) -> Response:
-        self._preparing = False
+        self._in_setup = False
         self.request, self.response = Request(method, self.endpoint + path, headers, body), None
         self.response = self.exchange(self.request)
         return self.response
 
-    def aside(self, method: str, path: str, body: str | None = None) -> Response:
+    def setup_request(self, method: str, path: str, body: str | None = None) -> Response:
         request = Request(method, self.endpoint + path, (JSON,) if body else (), body)
-        if self._preparing:
+        if self._in_setup:
             self.request, self.response = request, None
         response = self.exchange(request)
-        if self._preparing:
+        if self._in_setup:
             self.response = response
         return response
 
-    def forget_request(self) -> None:
-        self.request, self.response, self._preparing = None, None, True
+    def start_check(self) -> None:
+        self.request, self.response, self._in_setup = None, None, True
 
     def new_id(self, suffix: str) -> str:
-        """An id nobody else has. It counts as written from now on, for a write's answer may get lost."""
-        made = f"{self.run}-{suffix}"
-        self.written.add(made)
-        return made
+        """A unique id. It counts as written immediately, because the response to a write may get lost."""
+        item_id = f"{self.id_prefix}-{suffix}"
+        self.written_ids.add(item_id)
+        return item_id
 
-    def have(self, suffix: str, **attributes: object) -> dict[str, Any]:
-        """Makes the item that a check needs."""
+    def create_item(self, suffix: str, **attributes: object) -> dict[str, Any]:
         item_id = self.new_id(suffix)
         item = {"itemId": item_id, **attributes}
-        want_status(self.aside("PUT", path_of(item_id), compact(item)), 200, 201)
+        expect_status(self.setup_request("PUT", path_of(item_id), compact(item)), 200, 201)
         return item
 
-    def now(self, item_id: str) -> Any:
-        """What GET gives for an id at this moment: the item, or None."""
-        response = self.aside("GET", path_of(item_id))
+    def current_item(self, item_id: str) -> Any:
+        response = self.setup_request("GET", path_of(item_id))
         return None if response.status == 404 else parsed(response)  # noqa: PLR2004 - Not Found
 
 
@@ -84,33 +82,32 @@ def compact(content: object) -> str:
 
 
 def parsed(response: Response) -> Any:
-    """The body as data. Numbers stay exact: a float would round away what is being checked."""
+    """The JSON in the body, with decimals instead of floats to detect any loss of precision."""
     try:
         return json.loads(response.body, parse_float=Decimal)
     except ValueError:
-        raise Unexpected(f"expected JSON, got {short(response.body)}") from None
+        raise Unexpected(f"expected JSON, got {shortened(response.body)}") from None
 
 
-def want_status(response: Response, *statuses: int) -> None:
+def expect_status(response: Response, *statuses: int) -> None:
     if response.status not in statuses:
         expected = " or ".join(map(str, statuses))
-        raise Unexpected(f"expected {expected}, got {response.status} {short(response.body)}")
+        raise Unexpected(f"expected {expected}, got {response.status} {shortened(response.body)}")
 
 
-def want(what: str, got: object, expected: object) -> None:
+def expect_equal(what: str, got: object, expected: object) -> None:
     if got != expected:
-        raise Unexpected(f"{what}: expected {short(expected)}, got {short(got)}")
+        raise Unexpected(f"{what}: expected {shortened(expected)}, got {shortened(got)}")
 
 
-def want_refusal(response: Response, status: int) -> None:
-    """An error status, and a body that says what is wrong."""
-    want_status(response, status)
+def expect_error(response: Response, status: int) -> None:
+    expect_status(response, status)
     body = parsed(response)
     if not isinstance(body, dict) or not isinstance(body.get("error"), str) or not body["error"]:
-        raise Unexpected(f'expected {{"error": "…"}}, got {short(response.body)}')
+        raise Unexpected(f'expected {{"error": "…"}}, got {shortened(response.body)}')
 
 
-def short(value: object) -> str:
+def shortened(value: object) -> str:
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     if not text:
         return "nothing"

@@ -1,4 +1,4 @@
-"""One HTTP request: sent over a kept connection, or written as the curl line that sends the same."""
+"""HTTP requests that can be sent over a persistent connection or shown as a curl command."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from urllib.parse import SplitResult
 
-# What curl -d says unless told otherwise.
+# The default content type of curl -d.
 FORM = "application/x-www-form-urlencoded"
-NO_ANSWER = (OSError, HTTPException)  # ssl.SSLError and TimeoutError are OSErrors
+NO_RESPONSE = (OSError, HTTPException)  # ssl.SSLError and TimeoutError are OSErrors
 
 
 @dataclass(frozen=True)
 class Request:
-    """`url` is absolute and percent-encoded; `headers` are those beyond curl's own."""
+    """`url` is absolute and percent-encoded; `headers` are in addition to curl's defaults."""
 
     method: str
     url: str
@@ -32,7 +32,7 @@ class Request:
     body: str | None = None
 
     def curl(self, *options: str) -> str:
-        """The command for a POSIX shell. A GET needs no -X, and -d brings its content type along."""
+        """The curl command for a POSIX shell."""
         words = ["curl", *options]
         if self.method != "GET":
             words += ["-X", self.method]
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """`headers` by lower-case name; `ms` from the first byte sent to the last one read."""
+    """Header names are lower case; `ms` is the time from the first byte sent to the last byte received."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,28 +55,28 @@ class Response:
 
 
 class Connection:
-    """Sends requests to one endpoint as curl would, over one connection that is opened again when it was closed.
+    """Sends requests to one endpoint as curl would, over a connection that is reopened when the server closes it.
 
-    A name under `.localhost` means this computer (RFC 6761), but not every resolver knows, so it is not asked.
-    TLS certificates are verified. `HTTPS_PROXY` and `NO_PROXY` are honoured.
+    Names under `.localhost` are this computer (RFC 6761); they are not looked up, because not every resolver knows.
+    TLS certificates are verified. `HTTPS_PROXY` and `NO_PROXY` are respected.
     """
 
     def __init__(self, endpoint: str, *, timeout: float = 35.0, clock: Callable[[], float] = time.perf_counter) -> None:
-        # An HTTP API gives its function 30 s, so 35 s of silence are not its doing.
+        # An HTTP API times out after 30 s, so it always responds within 35 s.
         self._parts = parse_endpoint(endpoint)
         self._timeout = timeout
         self._clock = clock
         self._connection: HTTPConnection | None = None
 
     def __call__(self, request: Request) -> Response:
-        """Raises what is in `NO_ANSWER`."""
+        """Send the request. Raises the exceptions in `NO_RESPONSE`."""
         reused = self._connection is not None
         try:
             return self._exchange(request)
         except (RemoteDisconnected, ConnectionError):
             if not reused:
                 raise
-        return self._exchange(request)  # the server may close a kept connection at any moment
+        return self._exchange(request)  # the server may close an idle connection at any time
 
     def close(self) -> None:
         if self._connection is not None:
@@ -85,7 +85,7 @@ class Connection:
 
     def _exchange(self, request: Request) -> Response:
         connection = self._connection or self._open()
-        self._connection = None  # kept again once the answer is whole: what Ctrl-C cut short is of no more use
+        self._connection = None  # reused only after a complete response
         target = urlsplit(request.url)
         headers = {"Host": target.netloc, "Accept": "*/*", "User-Agent": "items-api-smoke", **dict(request.headers)}
         body = None if request.body is None else request.body.encode()
@@ -93,16 +93,16 @@ class Connection:
             headers["Content-Type"] = FORM
         path = f"{target.path or '/'}?{target.query}" if target.query else target.path or "/"
         try:
-            began = self._clock()
+            start = self._clock()
             connection.request(request.method, path, body, headers)
             reply = connection.getresponse()
             content = reply.read()
-        except BaseException:  # Ctrl-C too: half an answer would be taken for the next one's
+        except BaseException:  # even on Ctrl-C: the rest of the response would be read as the next one
             connection.close()
             raise
         self._connection = connection
-        found = {name.lower(): value for name, value in reply.getheaders()}
-        return Response(reply.status, found, content, 1000 * (self._clock() - began))
+        received = {name.lower(): value for name, value in reply.getheaders()}
+        return Response(reply.status, received, content, 1000 * (self._clock() - start))
 
     def _open(self) -> HTTPConnection:
         host, port = str(self._parts.hostname), self._parts.port
@@ -112,8 +112,8 @@ class Connection:
         proxy = None if proxy_bypass(host) else getproxies().get("https")
         if not proxy:
             return HTTPSConnection(host, port, timeout=self._timeout, context=context)
-        way = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        connection = HTTPSConnection(str(way.hostname), way.port, timeout=self._timeout, context=context)
+        via = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        connection = HTTPSConnection(str(via.hostname), via.port, timeout=self._timeout, context=context)
         connection.set_tunnel(host, port)
         return connection
 
@@ -123,25 +123,20 @@ def is_loopback_name(host: str) -> bool:
 
 
 def parse_endpoint(endpoint: str) -> SplitResult:
-    """The parts of a base URL such as https://abc.execute-api.us-east-1.amazonaws.com/prod; else InvalidSetting."""
-    example = "Use one like https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com."
+    """Split the base URL of an API, or raise InvalidSetting."""
+    what = f"--url {endpoint!r} is not the base URL of an API."
+    example = "Use a URL like https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com."
     try:
         parts = urlsplit(endpoint)
         port = parts.port
     except ValueError as error:
-        raise InvalidSetting(f"--url {endpoint!r} is not a URL.", f"{error}.", example) from None
+        raise InvalidSetting(what, f"It is not a valid URL: {error}.", example) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidSetting(
-            f"--url {endpoint!r} is not the URL of an API.", "It names no http or https host.", example
-        )
+        raise InvalidSetting(what, "It does not start with http:// or https:// and a host name.", example)
     if parts.query or parts.fragment or "@" in parts.netloc or port == 0:
-        raise InvalidSetting(
-            f"--url {endpoint!r} is more than the base URL of an API.",
-            "/items is put behind it, so it has no query, fragment or user name.",
-            example,
-        )
+        raise InvalidSetting(what, "It must not have a query, a fragment, a user name or port 0.", example)
     if not endpoint.isascii() or any(character.isspace() for character in endpoint):
         raise InvalidSetting(
-            f"--url {endpoint!r} holds a space or a letter that is not ASCII.", "", "Percent-encode it."
+            f"--url {endpoint!r} contains a space or a non-ASCII character.", todo="Percent-encode it."
         )
     return parts

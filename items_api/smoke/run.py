@@ -1,4 +1,4 @@
-"""Runs the checks: waits until the API answers, judges claim by claim, removes what they wrote."""
+"""Waits until the API is ready, runs the checks, and deletes the items that they created."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from socket import gaierror
 from typing import TYPE_CHECKING
 
-from items_api.smoke.api import Api, Unexpected, compact, parsed, path_of, want_status
-from items_api.smoke.contract import CLAIMS, TUTORIAL
-from items_api.smoke.curl import NO_ANSWER, Connection, Request, Response, parse_endpoint
+from items_api.smoke.api import Api, Unexpected, compact, expect_status, parsed, path_of
+from items_api.smoke.contract import CLAIMS, TUTORIAL, Claim
+from items_api.smoke.curl import NO_RESPONSE, Connection, Request, Response, parse_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-# A page that no stack is likely to be called from: an API for '*' allows it like any other.
+# An arbitrary origin, for an API that allows all of them.
 ANY_ORIGIN = "https://items-api.example"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One claim about the API, and the curl line that asks it again.
+    """The result of checking one claim about the API, and the curl command that repeats its request.
 
-    `status` is None where no answer came. `ms` is the time of the request that `curl` repeats. `detail` says what was
-    expected and what came instead; where the claim holds, it may add a fact.
+    `status` is None if there was no response. `ms` is the duration of the request that `curl` repeats. `detail` says
+    what was expected and what was returned instead; it may also add information to a successful check.
     """
 
     name: str
@@ -46,145 +46,141 @@ def smoke(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Check]:
-    """Yields the checks of an API, given its base URL, as they are done.
+    """Check the API at this base URL and yield each result as soon as it is available.
 
-    `wait`: the seconds that a fresh endpoint has to begin answering. `cors_origins`: what the API should allow.
-    Raises InvalidSetting for a base URL that is none. The generator may be closed at any point and cleans up then, too.
+    `wait` is the maximum number of seconds to wait for a new endpoint to become ready. `cors_origins` are the origins
+    that the API should allow. Raises InvalidSetting if the base URL is invalid. Closing the generator also cleans up.
     """
     parse_endpoint(endpoint)
-    origin, base = _an_origin(cors_origins), endpoint.rstrip("/")
+    origin, base = _allowed_origin(cors_origins), endpoint.rstrip("/")
     if http:
         return _run(Api(base, http, origin), wait, clock, sleep)
     connection = Connection(endpoint)
-    return _then_close(connection, _run(Api(base, connection, origin), wait, clock, sleep))
+    return _closing(connection, _run(Api(base, connection, origin), wait, clock, sleep))
 
 
-def _then_close(connection: Connection, checks: Iterator[Check]) -> Generator[Check]:
+def _closing(connection: Connection, checks: Iterator[Check]) -> Generator[Check]:
     with closing(connection):
         yield from checks
 
 
-def _an_origin(allowed: Sequence[str]) -> str:
-    """A concrete origin that is allowed: `https://*.example.com` stands for any one label."""
+def _allowed_origin(allowed: Sequence[str]) -> str:
+    """One of the allowed origins, with a subdomain in place of a wildcard."""
     first = next(iter(allowed), "*")
     return ANY_ORIGIN if first == "*" else first.replace("*.", "smoke.", 1)
 
 
 def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Generator[Check]:
-    left: list[str] = []
+    remaining: list[str] = []
     try:
-        answers = _judge("the endpoint answers", api, lambda api: _await_answer(api, wait, clock, sleep))
-        yield answers
-        for name, check in CLAIMS if answers.ok else ():
-            done = _judge(name, api, check)
+        ready = _run_check(Claim("the API is ready", lambda api: _wait_until_ready(api, wait, clock, sleep)), api)
+        yield ready
+        for claim in CLAIMS if ready.ok else ():
+            done = _run_check(claim, api)
             yield done
             if done.status is None:
                 break
     finally:
         try:
-            left += _clean_up(api)
+            remaining += _clean_up(api)
         except KeyboardInterrupt:
-            _clean_up(api)  # the first Ctrl-C ends the checks, wherever it comes; a second one ends this, too
+            _clean_up(api)  # the first Ctrl-C ends only the checks, even if it interrupted the cleanup
             raise
-    if answers.ok or left:
-        yield _judge("what it wrote is gone again", api, lambda api: _want_gone(api, left))
+    if ready.ok or remaining:
+        yield _run_check(Claim("the test items are deleted", lambda api: _expect_deleted(api, remaining)), api)
 
 
-def _judge(name: str, api: Api, check: Callable[[Api], str | None]) -> Check:
+def _run_check(claim: Claim, api: Api) -> Check:
     ok = False
-    api.forget_request()
+    api.start_check()
     try:
-        detail = check(api) or ""
+        detail = claim.check(api) or ""
         ok = True
     except Unexpected as finding:
         detail = str(finding)
-    except NO_ANSWER as error:
+    except NO_RESPONSE as error:
         api.response = None
-        detail = f"{no_answer(error)} Nothing more was checked."
-    # The tutorial's lines stand as the tutorial has them; elsewhere status and headers are the point.
-    options = () if name.startswith("the tutorial's") else ("-i",)
+        detail = f"{explain_no_response(error)} The remaining checks were skipped."
     return Check(
-        name,
+        claim.name,
         ok,
         api.response.status if api.response else None,
         api.response.ms if api.response else 0.0,
-        api.request.curl(*options) if api.request else "",
+        api.request.curl(*([] if claim.is_tutorial else ["-i"])) if api.request else "",
         detail,
     )
 
 
-def _await_answer(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> str:
-    """Asks until reading, writing and deleting work: policies, routes and names each arrive on a clock of their own."""
-    began, pause = clock(), 0.25
+def _wait_until_ready(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> str:
+    """Retry until reading, writing and deleting work: routes, policies and DNS become available at different times."""
+    start, pause = clock(), 0.25
     while True:
         try:
             _probe(api)
-        except (Unexpected, *NO_ANSWER) as finding:
-            waited = clock() - began
-            if not _may_pass(api, finding) or waited + pause > wait:
+        except (Unexpected, *NO_RESPONSE) as finding:
+            if not _is_transient(api, finding) or clock() - start + pause > wait:
                 raise
         else:
-            return f"after {clock() - began:.1f} s" if pause > 0.25 else ""  # noqa: PLR2004 - it was asked again
+            return f"after {clock() - start:.1f} s" if pause > 0.25 else ""  # noqa: PLR2004 - there was a retry
         sleep(pause)
         pause = min(2 * pause, 4.0)
 
 
 def _probe(api: Api) -> None:
     listing = api.send("GET", "/items?limit=1")
-    want_status(listing, 200)
+    expect_status(listing, 200)
     if not isinstance(parsed(listing), list):
-        raise Unexpected("This is no items API: GET /items answers with no JSON array. Nothing more was checked.")
-    shown = api.request
+        raise Unexpected("This is not an items API: GET /items returns no JSON array. The checks were skipped.")
+    request = api.request
     item_id = api.new_id("probe")
     for method, body in (("PUT", compact({"itemId": item_id})), ("GET", None), ("DELETE", None)):
         response = api.send(method, path_of(item_id), body)
         if response.status >= 500 or response.status in (403, 429):  # noqa: PLR2004
-            want_status(response, 200, 201, 204)
-    api.request, api.response = shown, listing
+            expect_status(response, 200, 201, 204)
+    api.request, api.response = request, listing
 
 
-def _may_pass(api: Api, finding: Exception) -> bool:
-    """Whether waiting may cure it: what a fresh endpoint says, and not what a wrong one says."""
+def _is_transient(api: Api, finding: Exception) -> bool:
+    """Whether a new endpoint can fail in this way until it is ready."""
     if isinstance(finding, ssl.SSLCertVerificationError):
         return False
     if isinstance(finding, gaierror):
-        return ".amazonaws.com" in api.endpoint  # a new API's name takes a moment to resolve
+        return ".amazonaws.com" in api.endpoint  # the DNS name of a new API takes a moment to resolve
     if not isinstance(finding, Unexpected) or api.response is None:
         return True
     status, body = api.response.status, api.response.body
     return status >= 500 or status in (403, 429) or (status == 404 and b'"Not Found"' in body)  # noqa: PLR2004
 
 
-def no_answer(error: Exception) -> str:
-    """Why no answer came, as a sentence."""
+def explain_no_response(error: Exception) -> str:
     if isinstance(error, gaierror):
-        return "Its host name does not resolve."
+        return "The host name does not resolve."
     if isinstance(error, ConnectionRefusedError):
-        return "Nothing listens there."
+        return "The connection was refused."
     if isinstance(error, TimeoutError):
-        return "No answer came in time."
+        return "The request timed out."
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"Its certificate is not trusted: {error.verify_message}."
+        return f"The TLS certificate is not trusted: {error.verify_message}."
     return f"The connection failed: {getattr(error, 'strerror', None) or error or type(error).__name__}."
 
 
-def _want_gone(api: Api, left: list[str]) -> None:
-    if left:
-        raise Unexpected(f"could not delete {', '.join(left)}")
-    want_status(api.send("GET", path_of(f"{api.run}-create")), 404)
+def _expect_deleted(api: Api, remaining: list[str]) -> None:
+    if remaining:
+        raise Unexpected(f"could not delete {', '.join(remaining)}")
+    expect_status(api.send("GET", path_of(f"{api.id_prefix}-create")), 404)
 
 
 def _clean_up(api: Api) -> list[str]:
-    """Deletes what this run may have written and returns the ids it could not delete."""
-    left = []
-    for item_id in sorted(api.written):
+    """Delete all items that this run may have written, and return the ids of those that could not be deleted."""
+    remaining = []
+    for item_id in sorted(api.written_ids):
         try:
-            # Item 1 is not this run's own name: whoever wrote it since then keeps it.
-            if item_id != "1" or api.now("1") == json.loads(TUTORIAL):
-                want_status(api.aside("DELETE", path_of(item_id)), 204)
+            # Another client may have replaced item 1, whose id does not belong to this run.
+            if item_id != "1" or api.current_item("1") == json.loads(TUTORIAL):
+                expect_status(api.setup_request("DELETE", path_of(item_id)), 204)
         except Unexpected:
-            left.append(item_id)
-        except NO_ANSWER:
-            return left + sorted(api.written)
-        api.written.remove(item_id)
-    return left
+            remaining.append(item_id)
+        except NO_RESPONSE:
+            return remaining + sorted(api.written_ids)
+        api.written_ids.remove(item_id)
+    return remaining

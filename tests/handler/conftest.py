@@ -1,4 +1,4 @@
-"""The handler's test bench: moto's DynamoDB behind real HTTP, failing on request, and a caller like the gateway."""
+"""Test harness for the handler: moto's DynamoDB behind real HTTP, with faults on demand, and a simulated gateway."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import threading
 import time
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -20,6 +20,7 @@ from items_api.handler.connection import Connection
 from items_api.handler.dynamodb import Client, Table
 from items_api.handler.index import Api
 from items_api.handler.sigv4 import Signer
+from tests.servers import QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,113 +33,102 @@ TABLE_SCHEMA = {
 }
 
 
-class Exchange(BaseHTTPRequestHandler):
-    """One request to the fake; a fault decides what becomes of it."""
+class Exchange(QuietHandler):
+    """Handles a request to the fake with the next fault."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # a reply leaves in one packet
     server: FakeDynamoDB
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - BaseHTTPRequestHandler's name
         self.payload = self.rfile.read(int(self.headers["content-length"]))
         self.server.operations.append(self.headers["x-amz-target"].partition(".")[2])
-        fault = self.server.script.pop(0) if self.server.script else FakeDynamoDB.answers
+        fault = self.server.faults.pop(0) if self.server.faults else FakeDynamoDB.replies
         fault(self)
 
-    def carry_out(self) -> tuple[int, bytes]:
-        request = AWSPreparedRequest(
-            "POST",
-            f"https://dynamodb.{REGION}.amazonaws.com/",
-            HTTPHeaders.from_dict(dict(self.headers)),
-            self.payload,
-            False,
-        )
-        reply = BotocoreStubber().process_request(request)
+    def execute(self) -> tuple[int, bytes]:
+        url, headers = f"https://dynamodb.{REGION}.amazonaws.com/", HTTPHeaders.from_dict(dict(self.headers))
+        reply = BotocoreStubber().process_request(AWSPreparedRequest("POST", url, headers, self.payload, False))
         assert reply is not None
         status, _, body = reply
         return status, body if isinstance(body, bytes) else body.encode()
 
-    def answer(self, status: int, body: bytes, checksum: int | None = None) -> None:
+    def reply(self, status: int, body: bytes, checksum: int | None = None) -> None:
         self.send_response_only(status)
         self.send_header("content-length", str(len(body)))
         self.send_header("x-amz-crc32", str(zlib.crc32(body) if checksum is None else checksum))
         self.end_headers()
         self.wfile.write(body)
 
-    def refuse(self, status: int, code: str, message: str = "no") -> None:
+    def reject(self, status: int, code: str, message: str = "no") -> None:
         error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
-        self.answer(status, json.dumps(error).encode())
+        self.reply(status, json.dumps(error).encode())
 
-    def cut(self) -> None:
+    def disconnect(self) -> None:
         self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class FakeDynamoDB(ThreadingHTTPServer):
-    """moto's DynamoDB on 127.0.0.1. `script` holds one fault for each coming request; without any it just answers."""
+    """moto's DynamoDB on 127.0.0.1. `faults` has one entry for each of the next requests."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
-        self.script: list[Callable[[Exchange], None]] = []
+        self.faults: list[Callable[[Exchange], None]] = []
         self.operations: list[str] = []
         self.connections = 0
-        self.over = threading.Event()
+        self.test_ended = threading.Event()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://127.0.0.1:{self.server_port}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
         super().process_request(request, client_address)
 
     @staticmethod
-    def answers(exchange: Exchange) -> None:
-        exchange.answer(*exchange.carry_out())
+    def replies(exchange: Exchange) -> None:
+        exchange.reply(*exchange.execute())
 
     @staticmethod
-    def answers_and_hangs_up(exchange: Exchange) -> None:
-        exchange.answer(*exchange.carry_out())
-        exchange.cut()
+    def replies_and_disconnects(exchange: Exchange) -> None:
+        exchange.reply(*exchange.execute())
+        exchange.disconnect()
 
     @staticmethod
     def throttles(exchange: Exchange) -> None:
-        exchange.refuse(400, "ProvisionedThroughputExceededException")
+        exchange.reject(400, "ProvisionedThroughputExceededException")
 
     @staticmethod
-    def fails_after_the_write(exchange: Exchange) -> None:
-        exchange.carry_out()
-        exchange.refuse(500, "InternalServerError")
+    def fails_after_write(exchange: Exchange) -> None:
+        exchange.execute()
+        exchange.reject(500, "InternalServerError")
 
     @staticmethod
-    def cuts_before_the_write(exchange: Exchange) -> None:
-        exchange.cut()
+    def disconnects_before_write(exchange: Exchange) -> None:
+        exchange.disconnect()
 
     @staticmethod
-    def cuts_after_the_write(exchange: Exchange) -> None:
-        exchange.carry_out()
-        exchange.cut()
+    def disconnects_after_write(exchange: Exchange) -> None:
+        exchange.execute()
+        exchange.disconnect()
 
     @staticmethod
-    def stays_silent(exchange: Exchange) -> None:
-        exchange.server.over.wait(30)
-        exchange.cut()
+    def hangs(exchange: Exchange) -> None:
+        exchange.server.test_ended.wait(30)
+        exchange.disconnect()
 
     @staticmethod
-    def garbles_the_answer(exchange: Exchange) -> None:
-        exchange.answer(*exchange.carry_out(), checksum=1)
+    def corrupts_reply(exchange: Exchange) -> None:
+        exchange.reply(*exchange.execute(), checksum=1)
 
     @staticmethod
-    def refuses(status: int, code: str, message: str = "no") -> Callable[[Exchange], None]:
-        return lambda exchange: exchange.refuse(status, code, message)
+    def rejects(status: int, code: str, message: str = "no") -> Callable[[Exchange], None]:
+        return lambda exchange: exchange.reject(status, code, message)
 
 
-class Invocation:
-    """Lambda's context object, as far as the handler looks at it."""
+class LambdaContext:
+    """The part of Lambda's context object that the handler uses."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -148,7 +138,7 @@ class Invocation:
 
 
 class Reply:
-    """What the gateway would send: status, headers, and the body's text."""
+    """A reply as a client of the gateway sees it."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
         self.status: int = raw["statusCode"]
@@ -159,9 +149,20 @@ class Reply:
     def json(self) -> Any:
         return json.loads(self.text)
 
+    @property
+    def error(self) -> tuple[int, str]:
+        """The status and message of an error reply."""
+        assert set(self.json) == {"error"}
+        return self.status, self.json["error"]
+
+
+def gateway_path(path: str) -> str:
+    """The path as an HTTP API passes it on: decoded except for `%25`."""
+    return "%25".join(unquote(part) for part in path.split("%25"))
+
 
 class Gateway:
-    """Calls the API as an HTTP API does: the path decoded but for `%25`, header names in lower case."""
+    """Calls the API as an HTTP API does."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -178,7 +179,7 @@ class Gateway:
     ) -> Reply:
         event: dict[str, Any] = {
             "version": "2.0",
-            "rawPath": "%25".join(unquote(part) for part in path.split("%25")),
+            "rawPath": gateway_path(path),
             "headers": headers or {},
             "requestContext": {"http": {"method": method}, "requestId": "the-request-id"},
             "isBase64Encoded": isinstance(body, bytes),
@@ -187,17 +188,17 @@ class Gateway:
             event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
         if query:
             event["queryStringParameters"] = query
-        return Reply(self.api.handle(event, Invocation(seconds)))
+        return Reply(self.api.handle(event, LambdaContext(seconds)))
 
     def item(self, method: str, item_id: str, body: Any = None, **headers: str) -> Reply:
-        """A request for one item; the body may be text, bytes or a document."""
+        """Send a request for one item; the body is text, bytes or a document."""
         text = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
         path = "/items/" + quote(item_id, safe="")
         return self(method, path, text, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-class Bench:
-    """A table of its own on the fake, the API over it, and everything the API logged and slept."""
+class Harness:
+    """An API with its own table, and everything that it logged and slept."""
 
     def __init__(self, dynamodb: FakeDynamoDB, table: str) -> None:
         self.dynamodb = dynamodb
@@ -209,7 +210,7 @@ class Bench:
         self.client.call("CreateTable", {"TableName": table, **TABLE_SCHEMA}, time.monotonic() + 20)
         self.table = Table(table, self.client)
         self.api = Api(self.table, self.lines.append)
-        self.ask = Gateway(self.api)
+        self.gateway = Gateway(self.api)
         self.dynamodb.operations.clear()
 
     @property
@@ -220,45 +221,40 @@ class Bench:
 @pytest.fixture(scope="session")
 def server() -> Iterator[FakeDynamoDB]:
     server = FakeDynamoDB()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server):
+        yield server
+        server.test_ended.set()
 
 
 @pytest.fixture
 def dynamodb(server: FakeDynamoDB) -> FakeDynamoDB:
-    server.script.clear()
+    server.faults.clear()
     server.connections = 0
-    server.over.clear()
+    server.test_ended.clear()
     return server
 
 
 @pytest.fixture
-def new_bench(dynamodb: FakeDynamoDB) -> Iterator[Callable[[], Bench]]:
-    """Makes benches, each with an empty table of its own."""
-    benches: list[Bench] = []
+def new_harness(dynamodb: FakeDynamoDB) -> Iterator[Callable[[], Harness]]:
+    harnesses: list[Harness] = []
 
-    def new() -> Bench:
-        benches.append(Bench(dynamodb, f"Items{len(benches)}"))
-        return benches[-1]
+    def new() -> Harness:
+        harnesses.append(Harness(dynamodb, f"Items{len(harnesses)}"))
+        return harnesses[-1]
 
     yield new
-    dynamodb.script.clear()
-    dynamodb.over.set()
-    for bench in benches:
-        bench.client.call("DeleteTable", {"TableName": bench.table.name}, time.monotonic() + 20)
-        bench.connection.close()
+    dynamodb.faults.clear()
+    dynamodb.test_ended.set()
+    for harness in harnesses:
+        harness.client.call("DeleteTable", {"TableName": harness.table.name}, time.monotonic() + 20)
+        harness.connection.close()
 
 
 @pytest.fixture
-def bench(new_bench: Callable[[], Bench]) -> Bench:
-    return new_bench()
+def harness(new_harness: Callable[[], Harness]) -> Harness:
+    return new_harness()
 
 
 @pytest.fixture
-def ask(bench: Bench) -> Gateway:
-    return bench.ask
+def gateway(harness: Harness) -> Gateway:
+    return harness.gateway

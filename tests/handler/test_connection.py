@@ -1,10 +1,8 @@
-"""The HTTP client reads what a server may send, refuses what it may not, and never trusts a stranger's certificate."""
+"""The HTTP client accepts every valid reply, rejects invalid ones, and verifies certificates."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import ipaddress
 import os
 import select
 import socket
@@ -14,20 +12,20 @@ import time
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from items_api.handler.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES, Connection, ReplyError
+from tests.servers import self_signed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 REQUEST = b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
+OK_BODY = OK + b"content-length: 2\r\n\r\nok"
+CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
+TOO_LONG = b"b" * (MAX_HEAD_BYTES * 3)
 
 
 def soon() -> float:
@@ -35,11 +33,11 @@ def soon() -> float:
 
 
 class ScriptedServer:
-    """Accepts connections; sends each one the pieces it was given, each once a request has come, and hangs up."""
+    """Accepts connections. Sends each of them its replies, one per request, and closes it."""
 
     def __init__(self, *connections: list[bytes], tls: ssl.SSLContext | None = None) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(5)  # a test that fails must end
+        self._listener.settimeout(5)  # so that a failing test ends
         self.port: int = self._listener.getsockname()[1]
         self._connections = connections
         self._tls = tls
@@ -48,14 +46,14 @@ class ScriptedServer:
 
     def _serve(self) -> None:
         for replies in self._connections:
-            # A client that refuses the certificate leaves in the middle of the handshake.
+            # A client that rejects the certificate disconnects during the handshake.
             with contextlib.suppress(OSError):
                 plain, _ = self._listener.accept()
                 plain.settimeout(5)
                 with plain, self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as peer:
-                    self._converse(peer, replies)
+                    self._reply(peer, replies)
 
-    def _converse(self, peer: socket.socket, replies: list[bytes]) -> None:
+    def _reply(self, peer: socket.socket, replies: list[bytes]) -> None:
         for reply in replies:
             self.requests.append(peer.recv(65_536))
             for start in range(0, len(reply), 40_000):
@@ -71,18 +69,18 @@ class ScriptedServer:
 
 
 def received(reply: bytes) -> tuple[int, dict[str, str], bytes]:
-    """What the client makes of one reply."""
+    """Send the bytes to a client and return the reply as the client reads it."""
     with ScriptedServer([reply]) as server:
         connection = Connection(f"http://127.0.0.1:{server.port}")
         connection.open(soon())
         try:
-            answer = connection.exchange(REQUEST, soon())
+            parsed = connection.exchange(REQUEST, soon())
         finally:
             connection.close()
-    return answer.status, answer.headers, answer.body
+    return parsed.status, parsed.headers, parsed.body
 
 
-def test_a_reply_with_a_length_is_read_to_its_end() -> None:
+def test_a_reply_with_a_content_length_is_read() -> None:
     assert received(OK + b"Content-Length: 5\r\nX-Amz-Crc32:  12 \r\n\r\nhello") == (
         200,
         {"content-length": "5", "x-amz-crc32": "12"},
@@ -92,72 +90,67 @@ def test_a_reply_with_a_length_is_read_to_its_end() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(chunks=st.lists(st.binary(min_size=1, max_size=2000), max_size=5), trailer=st.booleans())
-def test_a_reply_in_chunks_is_put_together(chunks: list[bytes], trailer: bool) -> None:
-    """Any chunks, with an extension on each and with or without trailers."""
+def test_a_chunked_reply_is_joined(chunks: list[bytes], trailer: bool) -> None:
+    """With chunk extensions, and with or without trailers."""
     body = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
     end = b"0\r\n" + (b"x-trailer: 1\r\n" if trailer else b"") + b"\r\n"
-    status, _, received_body = received(OK + b"Transfer-Encoding: chunked\r\n\r\n" + body + end)
+    status, _, received_body = received(CHUNKED + body + end)
     assert (status, received_body) == (200, b"".join(chunks))
-
-
-CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
-LONG = b"b" * (MAX_HEAD_BYTES * 3)
 
 
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        (b"", "ended early"),
-        (b"HTTP/1.1 200", "ended early"),
-        (OK, "ended early"),
-        (OK + b"content-length: 5\r\n\r\nhell", "ended early"),
-        (CHUNKED + b"5\r\nhell", "ended early"),
-        (OK + b"\r\nno length", "no usable length"),
-        (OK + b"content-length: five\r\n\r\n", "no usable length"),
-        (CHUNKED + b"five\r\nhello", "no usable length"),
+        (b"", "before the reply was complete"),
+        (b"HTTP/1.1 200", "before the reply was complete"),
+        (OK, "before the reply was complete"),
+        (OK + b"content-length: 5\r\n\r\nhell", "before the reply was complete"),
+        (CHUNKED + b"5\r\nhell", "before the reply was complete"),
+        (OK + b"\r\nno length", "no valid length"),
+        (OK + b"content-length: five\r\n\r\n", "no valid length"),
+        (CHUNKED + b"five\r\nhello", "no valid length"),
         (OK + b"content-length: -1\r\n\r\n", "body is too long"),
         (OK + b"content-length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1), "body is too long"),
         (CHUNKED + b"%x\r\n" % (MAX_BODY_BYTES + 1), "body is too long"),
         (CHUNKED + b"1\r\na\r\n%x\r\n" % MAX_BODY_BYTES, "body is too long"),
-        (CHUNKED + LONG, "line or head is too long"),
-        (OK + b"a: " + LONG, "line or head is too long"),
+        (CHUNKED + TOO_LONG, "header or a chunk size line is too long"),
+        (OK + b"a: " + TOO_LONG, "header or a chunk size line is too long"),
         (b"SSH-2.0-OpenSSH_9\r\n\r\n", "no HTTP/1.x status line"),
         (b"HTTP/1.1 OK\r\ncontent-length: 0\r\n\r\n", "no HTTP/1.x status line"),
     ],
 )
-def test_a_reply_that_is_not_whole_is_an_error(reply: bytes, why: str) -> None:
-    """Cut short, without a length, too long, or not HTTP at all: never half an answer, never unbounded memory."""
+def test_an_incomplete_or_invalid_reply_is_an_error(reply: bytes, why: str) -> None:
+    """Truncated, without a length, too long, or not HTTP: no partial reply, no unbounded memory."""
     with pytest.raises(ReplyError, match=why):
         received(reply)
 
 
 @settings(max_examples=60, deadline=None)
-@given(noise=st.binary(max_size=200), prefix=st.sampled_from([b"", OK, OK + b"transfer-encoding: chunked\r\n\r\n"]))
-def test_noise_is_an_error_or_a_reply_and_nothing_else(noise: bytes, prefix: bytes) -> None:
-    """Whatever bytes come back, the caller sees a whole reply or an OSError."""
+@given(noise=st.binary(max_size=200), prefix=st.sampled_from([b"", OK, CHUNKED]))
+def test_random_bytes_are_a_complete_reply_or_an_oserror(noise: bytes, prefix: bytes) -> None:
     with contextlib.suppress(OSError):
         received(prefix + noise)
 
 
-def test_a_connection_is_kept_until_the_server_says_otherwise() -> None:
-    """The server leaves every connection open; what it says decides."""
+def test_a_connection_is_reused_unless_the_reply_ends_it() -> None:
+    """`Connection: close` and HTTP/1.0 end it, even if the server does not close it."""
     body = b"content-length: 2\r\n\r\nok"
-    first = [OK + body, OK + b"Connection: close\r\n" + body, b""]
+    first = [OK_BODY, OK + b"Connection: close\r\n" + body, b""]
     second = [b"HTTP/1.0 200 OK\r\n" + body, b""]
     with ScriptedServer(first, second, [b""]) as server:
         connection = Connection(f"http://127.0.0.1:{server.port}")
-        kept = []
+        reused = []
         for _ in range(3):
-            kept.append(connection.open(soon()))
+            reused.append(connection.open(soon()))
             connection.exchange(REQUEST, soon())
-        kept.append(connection.open(soon()))
+        reused.append(connection.open(soon()))
         connection.close()
-    assert kept == [False, True, False, False]
+    assert reused == [False, True, False, False]
 
 
-def test_a_connection_with_more_than_the_reply_on_it_is_not_used_again() -> None:
-    """A second reply that nobody asked for would answer the next question."""
-    with ScriptedServer([OK + b"content-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n", b""], [b""]) as server:
+def test_a_connection_with_unexpected_data_is_not_reused() -> None:
+    """An extra reply would be read as the reply to the next request."""
+    with ScriptedServer([OK_BODY + b"HTTP/1.1 200 OK\r\n", b""], [b""]) as server:
         connection = Connection(f"http://127.0.0.1:{server.port}")
         connection.open(soon())
         assert connection.exchange(REQUEST, soon()).body == b"ok"
@@ -165,14 +158,14 @@ def test_a_connection_with_more_than_the_reply_on_it_is_not_used_again() -> None
         connection.close()
 
 
-def test_a_connection_that_ended_while_idle_is_noticed_before_it_is_used() -> None:
-    """So a write does not go out on it, and nobody has to wonder whether it arrived."""
-    with ScriptedServer([OK + b"content-length: 2\r\n\r\nok"], [b""]) as server:
+def test_a_connection_closed_while_idle_is_detected_before_the_next_request() -> None:
+    """So no write is sent whose outcome is unknown."""
+    with ScriptedServer([OK_BODY], [b""]) as server:
         connection = Connection(f"http://127.0.0.1:{server.port}")
         connection.open(soon())
         connection.exchange(REQUEST, soon())
         assert connection._socket
-        select.select([connection._socket], [], [], 5)  # until the server's end has arrived
+        select.select([connection._socket], [], [], 5)  # wait until the server has closed it
         assert connection.open(soon()) is False
         connection.close()
 
@@ -193,86 +186,38 @@ def test_a_closed_connection_sends_nothing() -> None:
         ("https://[::1]", "[::1]"),
     ],
 )
-def test_the_host_header_has_a_port_only_if_it_is_not_the_schemes_own(endpoint: str, authority: str) -> None:
+def test_the_host_header_omits_the_default_port(endpoint: str, authority: str) -> None:
     assert Connection(endpoint).authority == authority
 
 
-def test_ipv6_addresses_are_connected_to() -> None:
+def test_ipv6_addresses_are_supported() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
         connection = Connection(f"http://[::1]:{listener.getsockname()[1]}")
         assert connection.open(soon()) is False
         connection.close()
 
 
-class Authority:
-    """Makes a self-signed certificate for 127.0.0.1 and another name."""
-
-    def __init__(self, folder: Path) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "items-api tests")])
-        now = dt.datetime.now(dt.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-            )
-            .sign(key, hashes.SHA256())
-        )
-        self.path = folder / "authority.pem"
-        self.path.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(self.path)
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def trust(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """Makes a file OpenSSL's default trust store."""
-    return lambda path: monkeypatch.setenv("SSL_CERT_FILE", os.fspath(path))
-
-
-def test_a_trusted_certificate_is_spoken_to(authority: Authority, trust: Callable[[Path], None]) -> None:
-    trust(authority.path)
-    reply = OK + b"content-length: 2\r\n\r\nok"
-    with ScriptedServer([reply, reply], tls=authority.context) as server:
+def test_a_trusted_certificate_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, context = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
+    with ScriptedServer([OK_BODY, OK_BODY], tls=context) as server:
         connection = Connection(f"https://127.0.0.1:{server.port}")
-        kept = [connection.open(soon())]
-        assert connection.exchange(REQUEST, soon()).body == b"ok"
-        kept.append(connection.open(soon()))
-        assert connection.exchange(REQUEST, soon()).body == b"ok"
+        for reused in (False, True):
+            assert connection.open(soon()) is reused
+            assert connection.exchange(REQUEST, soon()).body == b"ok"
         connection.close()
-    assert kept == [False, True]
 
 
-def test_an_untrusted_certificate_is_refused_before_anything_is_sent(authority: Authority) -> None:
-    with ScriptedServer([b""], tls=authority.context) as server, pytest.raises(ssl.SSLCertVerificationError):
-        Connection(f"https://127.0.0.1:{server.port}").open(soon())
-    assert server.requests == []
-
-
-def test_a_trusted_certificate_of_another_name_is_refused(authority: Authority, trust: Callable[[Path], None]) -> None:
-    trust(authority.path)
-    with (
-        ScriptedServer([b""], tls=authority.context) as server,
-        pytest.raises(ssl.SSLCertVerificationError, match="localhost"),
-    ):
-        Connection(f"https://localhost:{server.port}").open(soon())
+@pytest.mark.parametrize(
+    ("trusted", "host", "why"), [(False, "127.0.0.1", "self-signed"), (True, "localhost", "localhost")]
+)
+def test_an_untrusted_certificate_is_rejected_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool, host: str, why: str
+) -> None:
+    """So is a trusted certificate for another host name."""
+    certificate, context = self_signed(tmp_path)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
+    with ScriptedServer([b""], tls=context) as server, pytest.raises(ssl.SSLCertVerificationError, match=why):
+        Connection(f"https://{host}:{server.port}").open(soon())
     assert server.requests == []

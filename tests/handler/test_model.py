@@ -1,4 +1,4 @@
-"""The whole handler against a dict: random requests, every reply predicted."""
+"""Model-based test: random requests to the handler, with every reply predicted from a dict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.handler.conftest import Bench, Reply
+    from tests.handler.conftest import Harness, Reply
 
 IDS = st.sampled_from(["1", "2", "a/b", "100%", "é 😀", ".."])
 CONDITIONS = st.sampled_from(
@@ -30,39 +30,38 @@ DOCUMENTS = st.dictionaries(
 BAD_BODIES = st.sampled_from(
     ["", "[]", "{", '{"a":1e400}', '{"a":1,"a":1}', '{"itemId":7}', '{"":0}', '{"a":"\\ud800"}']
 )
-FAULTS = st.sampled_from(["throttles", "fails_after_the_write", "cuts_before_the_write", "garbles_the_answer"])
+FAULTS = st.sampled_from(["throttles", "fails_after_write", "disconnects_before_write", "corrupts_reply"])
 
 
-def read(text: str) -> Any:
+def loads(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
 class Store(RuleBasedStateMachine):
-    """A dict of documents by id, and what the contract says each request does to it."""
+    """A dict of documents by id, which each request changes according to the contract."""
 
-    new_bench: Callable[[], Bench]
+    new_harness: Callable[[], Harness]
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = type(self).new_bench()
-        self.ask = self.bench.ask
+        self.harness = type(self).new_harness()
+        self.gateway = self.harness.gateway
         self.model: dict[str, dict[str, Any]] = {}
 
-    def holds(self, item_id: str, conditions: dict[str, str]) -> bool:
-        there = item_id in self.model
-        return not ("if_match" in conditions and not there) and not ("if_none_match" in conditions and there)
+    def precondition_holds(self, item_id: str, conditions: dict[str, str]) -> bool:
+        return ("if_none_match" if item_id in self.model else "if_match") not in conditions
 
     def check_write(self, reply: Reply, item_id: str, document: dict[str, Any], expected: int) -> None:
         assert reply.status == expected
         self.model[item_id] = {**document, "itemId": item_id}
-        assert read(reply.text) == self.model[item_id]
+        assert loads(reply.text) == self.model[item_id]
 
     @rule(item_id=IDS, document=DOCUMENTS, conditions=CONDITIONS, as_form=st.booleans())
     def post(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], as_form: bool) -> None:
         body = json.dumps({**document, "itemId": item_id}, ensure_ascii=not as_form)
         headers = {name.replace("_", "-"): value for name, value in conditions.items()}
-        reply = self.ask("POST", "/items", body.encode() if as_form else body, headers)
-        if not self.holds(item_id, conditions):
+        reply = self.gateway("POST", "/items", body.encode() if as_form else body, headers)
+        if not self.precondition_holds(item_id, conditions):
             assert reply.status == 412
             return
         self.check_write(reply, item_id, document, 201)
@@ -70,7 +69,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(document=DOCUMENTS)
     def post_without_an_id(self, document: dict[str, Any]) -> None:
-        reply = self.ask("POST", "/items", json.dumps(document))
+        reply = self.gateway("POST", "/items", json.dumps(document))
         item_id = reply.json["itemId"]
         assert item_id not in self.model
         self.check_write(reply, item_id, document, 201)
@@ -78,24 +77,24 @@ class Store(RuleBasedStateMachine):
     @rule(item_id=IDS, document=DOCUMENTS, conditions=CONDITIONS, repeat_id=st.booleans())
     def put(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], repeat_id: bool) -> None:
         body = {**document, "itemId": item_id} if repeat_id else document
-        reply = self.ask.item("PUT", item_id, body, **conditions)
-        if not self.holds(item_id, conditions):
+        reply = self.gateway.item("PUT", item_id, body, **conditions)
+        if not self.precondition_holds(item_id, conditions):
             assert reply.status == 412
             return
         self.check_write(reply, item_id, document, 200 if item_id in self.model else 201)
 
     @rule(item_id=IDS, document=DOCUMENTS, fault=FAULTS)
     def put_through_a_fault(self, item_id: str, document: dict[str, Any], fault: str) -> None:
-        """The write lands and is answered. A lost answer may turn 201 into 200, which no one can tell."""
-        self.bench.dynamodb.script = [getattr(self.bench.dynamodb, fault)]
-        reply = self.ask.item("PUT", item_id, document)
-        lost = fault in {"fails_after_the_write", "garbles_the_answer"}
-        self.check_write(reply, item_id, document, 200 if lost or item_id in self.model else 201)
+        """The write succeeds. If the reply of the first attempt is lost, the retry replaces the item: 200, not 201."""
+        self.harness.dynamodb.faults = [getattr(self.harness.dynamodb, fault)]
+        reply = self.gateway.item("PUT", item_id, document)
+        reply_lost = fault in {"fails_after_write", "corrupts_reply"}
+        self.check_write(reply, item_id, document, 200 if reply_lost or item_id in self.model else 201)
 
     @rule(item_id=IDS, conditions=CONDITIONS)
     def delete(self, item_id: str, conditions: dict[str, str]) -> None:
-        reply = self.ask.item("DELETE", item_id, **conditions)
-        if not self.holds(item_id, conditions):
+        reply = self.gateway.item("DELETE", item_id, **conditions)
+        if not self.precondition_holds(item_id, conditions):
             assert reply.status == 412
             return
         assert (reply.status, reply.text) == (204, "")
@@ -103,26 +102,26 @@ class Store(RuleBasedStateMachine):
 
     @rule(item_id=IDS)
     def get(self, item_id: str) -> None:
-        reply = self.ask.item("GET", item_id)
+        reply = self.gateway.item("GET", item_id)
         if item_id in self.model:
-            assert (reply.status, read(reply.text)) == (200, self.model[item_id])
+            assert (reply.status, loads(reply.text)) == (200, self.model[item_id])
         else:
             assert (reply.status, reply.json) == (404, {"error": "Not found"})
 
     @rule(item_id=IDS, body=BAD_BODIES, method=st.sampled_from(["POST", "PUT"]))
     def bad_body(self, item_id: str, body: str, method: str) -> None:
-        reply = self.ask(method, "/items") if method == "POST" else self.ask.item("PUT", item_id, body)
+        reply = self.gateway(method, "/items") if method == "POST" else self.gateway.item("PUT", item_id, body)
         assert reply.status == 400
         assert set(reply.json) == {"error"}
 
     @rule(limit=st.none() | st.integers(1, 4))
     def list_everything(self, limit: int | None) -> None:
-        """The pages together are the store, each item once."""
+        """The pages contain each item exactly once."""
         query = {} if limit is None else {"limit": str(limit)}
         seen: list[dict[str, Any]] = []
         while True:
-            reply = self.ask("GET", "/items", query=query)
-            page = read(reply.text)
+            reply = self.gateway("GET", "/items", query=query)
+            page = loads(reply.text)
             seen += page
             link = re.search("next=([^>]+)", reply.headers.get("link", ""))
             if link is None:
@@ -133,12 +132,12 @@ class Store(RuleBasedStateMachine):
         assert {item["itemId"]: item for item in seen} == self.model
 
     @invariant()
-    def one_log_line_a_request(self) -> None:
-        assert all(line.endswith("\n") and line.count("\n") == 1 for line in self.bench.lines)
+    def one_log_line_per_request(self) -> None:
+        assert all(line.endswith("\n") and line.count("\n") == 1 for line in self.harness.lines)
 
 
-def test_every_reply_is_the_one_the_model_predicts(new_bench: Callable[[], Bench]) -> None:
-    machine = type("BenchedStore", (Store,), {"new_bench": staticmethod(new_bench)})
+def test_every_reply_is_as_the_model_predicts(new_harness: Callable[[], Harness]) -> None:
+    machine = type("TestedStore", (Store,), {"new_harness": staticmethod(new_harness)})
     run_state_machine_as_test(
         machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
     )

@@ -1,4 +1,4 @@
-"""The signature is botocore's, to the byte."""
+"""The signature is identical to botocore's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CREDENTIALS = st.builds(
 
 
 class BotocoreAt(SigV4Auth):
-    """botocore's signing, step by step as in `add_auth`, but at a given time; the stubs know the public ones."""
+    """botocore's `add_auth`, but at a given time."""
 
     def sign(self, request: AWSRequest, now: int) -> None:
         request.context["timestamp"] = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -46,28 +46,26 @@ class BotocoreAt(SigV4Auth):
     operation=st.text(string.ascii_letters, min_size=1, max_size=20),
     payload=st.tuples(st.binary(max_size=300), SECONDS),
 )
-def test_signs_as_botocore_does(
+def test_the_headers_are_the_same_as_botocores(
     host: str, region: str, credentials: Credentials, operation: str, payload: tuple[bytes, int]
 ) -> None:
-    """For any key, token, time, body and host, every header that is signed and the signature are equal."""
     body, now = payload
     target = f"DynamoDB_20120810.{operation}"
     signer = Signer(host, region, credentials.access_key, credentials.secret_key, credentials.token or "")
-    theirs = AWSRequest("POST", f"https://{host}/", {"Content-Type": "application/x-amz-json-1.0"}, data=body)
-    theirs.headers["X-Amz-Target"] = target
-    BotocoreAt(credentials, "dynamodb", region).sign(theirs, now)
-    signed = {name.lower(): value for name, value in theirs.headers.items()}
-    # botocore signs the Host header but leaves writing it to urllib3.
+    reference = AWSRequest("POST", f"https://{host}/", {"Content-Type": "application/x-amz-json-1.0"}, data=body)
+    reference.headers["X-Amz-Target"] = target
+    BotocoreAt(credentials, "dynamodb", region).sign(reference, now)
+    signed = {name.lower(): value for name, value in reference.headers.items()}
+    # botocore signs the Host header, but urllib3 adds it.
     assert signer.headers(target, body, now) == {"host": host, **signed}
 
 
 @settings(max_examples=200, deadline=None)
 @given(times=st.lists(SECONDS, min_size=2, max_size=6), body=st.binary(max_size=20))
-def test_a_kept_signing_key_never_outlives_its_day(times: list[int], body: bytes) -> None:
-    """One signer, used at any times in any order, signs as a fresh one would."""
-    kept = Signer("host.example", "us-east-1", "AKID", "secret")
+def test_the_cached_signing_key_is_not_used_on_another_day(times: list[int], body: bytes) -> None:
+    """A signer used at any times, in any order, signs like a new one."""
+    arguments = ("host.example", "us-east-1", "AKID", "secret")
+    signer = Signer(*arguments)
     for now in times:
-        fresh = Signer("host.example", "us-east-1", "AKID", "secret")
-        assert kept.headers("DynamoDB_20120810.GetItem", body, now) == fresh.headers(
-            "DynamoDB_20120810.GetItem", body, now
-        )
+        request = ("DynamoDB_20120810.GetItem", body, now)
+        assert signer.headers(*request) == Signer(*arguments).headers(*request)

@@ -1,4 +1,4 @@
-"""The real command, run as a process against a local AWS of its own: own home, own port, gone at the end."""
+"""Each test has its own home and port, and the local AWS that runs there is killed at the end."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from items_api.local import LocalAws
 
-# What a user may well have set, and what must not matter to a local AWS.
-USERS_OWN = {
+# Settings that a user may have in the environment. They must not affect a local AWS.
+USER_ENVIRONMENT = {
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "real",
@@ -41,95 +41,108 @@ COMMAND = str(Path(sys.executable).with_name("items-api"))
 SESSION = boto3.session.Session()
 
 
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "timed out after 20 s"
+        time.sleep(0.02)
+
+
+def prepare_home(home: Path) -> int:
+    """Choose a free port for the local AWS in this home, so that it does not use the port of the user's own."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    (home / "local-aws").mkdir()
+    (home / "local-aws" / "settings.json").write_text(json.dumps({"port": port}))
+    return port
+
+
+def kill(home: Path) -> None:
+    running = local.find(home)
+    if running:
+        os.kill(running.pid, signal.SIGKILL)
+        eventually(lambda: local.find(home) is None)
+
+
+def client(running: LocalAws, service: str, *, region: str = "us-east-1", access_key: str = "") -> Any:
+    return SESSION.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=running.endpoint_url,
+        region_name=region,
+        aws_access_key_id=access_key or running.access_key,
+        aws_secret_access_key=running.secret_key,
+    )
+
+
+def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.run(command, stdin=subprocess.DEVNULL, text=True, timeout=120, check=False, **options)
+
+
 @dataclass(frozen=True)
 class Cli:
-    """`items-api … --local` in a shell of its own."""
+    """Runs `items-api … --local` as a process."""
 
     home: Path
     port: int
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, **USERS_OWN, "ITEMS_API_HOME": str(self.home)}
+        return {**os.environ, **USER_ENVIRONMENT, "ITEMS_API_HOME": str(self.home)}
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [COMMAND, *arguments, "--local"],
-            cwd=self.home,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def __call__(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        return run([COMMAND, *arguments, "--local"], cwd=self.home, env=self.environment, **options)
 
     def ok(self, *arguments: str) -> str:
-        """Its output; it must succeed."""
+        """Run a command that must succeed, and return its output."""
         done = self(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def json(self, *arguments: str) -> Any:
-        """Its one JSON document, whatever the exit code."""
+        """Run a command with `--json` and return its document, regardless of the exit code."""
         return json.loads(self(*arguments, "--json").stdout)
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [COMMAND, *arguments, "--local"],
+            cwd=self.home,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def shell(self, line: str) -> str:
-        """A line that the command printed, in a shell as a user would paste it. No proxy: curl would ask it."""
-        quiet = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-        done = subprocess.run(["sh", "-c", line], env=quiet, capture_output=True, text=True, timeout=60, check=False)
+        """Run a line in a shell without proxy settings, as a user would paste it."""
+        environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+        done = run(["sh", "-c", line], env=environment)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         return done.stdout
 
-    @property
-    def aws(self) -> LocalAws:
+    def client(self, service: str) -> Any:
+        """A client for changes to the stack by other means."""
         running = local.find(self.home)
         assert running is not None
-        return running
-
-    def client(self, service: str) -> Any:
-        """By hand: what somebody with another tool could do to the stack."""
-        return SESSION.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.aws.endpoint_url,
-            region_name="us-east-1",
-            aws_access_key_id=self.aws.access_key,
-            aws_secret_access_key=self.aws.secret_key,
-        )
-
-    def kill(self) -> None:
-        os.kill(self.aws.pid, signal.SIGKILL)
-        eventually(lambda: local.find(self.home) is None)
+        return client(running, service)
 
     def processes(self) -> list[str]:
-        """The command lines of everything that runs from this home: server and functions."""
+        """The command lines of the server and of all functions in this home."""
         lines = []
-        for process in Path("/proc").iterdir():
+        for process in Path("/proc").glob("[0-9]*"):
             try:
                 line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except (OSError, ValueError):
                 continue
-            if process.name.isdigit() and str(self.home) in line:
+            if str(self.home) in line:
                 lines.append(line)
         return lines
 
 
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true within 20 s"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def cli(tmp_path: Path) -> Iterator[Cli]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    folder = tmp_path / "local-aws"
-    folder.mkdir()
-    (folder / "settings.json").write_text(json.dumps({"port": port}))
-    cli = Cli(tmp_path, port)
+    cli = Cli(tmp_path, prepare_home(tmp_path))
     yield cli
-    if local.find(tmp_path):
-        cli.kill()
+    kill(tmp_path)
     eventually(lambda: not cli.processes())

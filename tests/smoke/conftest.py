@@ -1,4 +1,4 @@
-"""An API that keeps the contract, in memory, and can be made to break it."""
+"""A fake of a deployed API that keeps its items in memory and can be made to violate the contract."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from items_api.smoke.curl import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Bend = Callable[[Request, Response], Response]
+    Change = Callable[[Request, Response], Response]
 
 
 class ItemsApi:
-    """Stands for a deployed API: called with a Request, it answers as the contract says, then `bend` may spoil it.
+    """Answers requests according to the contract, and then applies `change` to the response.
 
-    Items are kept as the text that came, so numbers are exact without any effort.
+    Items are stored as the text that was sent, which keeps numbers exact.
     """
 
     def __init__(self) -> None:
         self.items: dict[str, str] = {}
         self.requests: list[Request] = []
-        self.bend: Bend = lambda _, response: response
+        self.change: Change = lambda _, response: response
         self.origins: tuple[str, ...] = ("*",)
         self.prefix = ""
 
     def __call__(self, request: Request) -> Response:
         self.requests.append(request)
-        return self.bend(request, self._answer(request))
+        return self.change(request, self._answer(request))
 
     def _answer(self, request: Request) -> Response:
         headers = dict(request.headers)
@@ -58,7 +58,7 @@ class ItemsApi:
         if request.method == "PUT":
             return self._write(id_, request.body or "", headers, (201, 200))
         if headers.get("if-match") and id_ not in self.items:
-            return refusal(412)
+            return rejection(412)
         self.items.pop(id_, None)
         return Response(204, {}, b"", 1.0)
 
@@ -70,7 +70,7 @@ class ItemsApi:
     def _list(self, query: dict[str, str]) -> Response:
         limit, start = int(query.get("limit", "1000")), int(query.get("next", "0"))
         if limit < 1:
-            return refusal(400)
+            return rejection(400)
         ids = sorted(self.items)
         more = {"link": f'</items?limit={limit}&next={start + limit}>; rel="next"'} if start + limit < len(ids) else {}
         page = ",".join(self.items[id_] for id_ in ids[start : start + limit])
@@ -80,26 +80,26 @@ class ItemsApi:
         try:
             item = json.loads(text)
         except ValueError:
-            return refusal(400)
+            return rejection(400)
         if not isinstance(item, dict) or re.search(r"\d{39}", text):
-            return refusal(400)
+            return rejection(400)
         if "itemId" not in item:
-            made = id_ or f"made-{len(self.requests)}"
-            text = f'{{"itemId":"{made}",{text[1:]}'
+            item_id = id_ or f"new-{len(self.requests)}"
+            text = f'{{"itemId":"{item_id}",{text[1:]}'
         else:
-            made = item["itemId"]
-        if not isinstance(made, str) or (id_ and made != id_):
-            return refusal(400)
-        there = made in self.items
-        if (there and "if-none-match" in headers) or (not there and "if-match" in headers):
-            return refusal(412)
-        self.items[made] = text
-        location = {"location": f"/items/{quote(made, safe='')}"}
-        return Response(created_replaced[there], location, text.encode(), 1.0)
+            item_id = item["itemId"]
+        if not isinstance(item_id, str) or (id_ and item_id != id_):
+            return rejection(400)
+        exists = item_id in self.items
+        if ("if-none-match" if exists else "if-match") in headers:
+            return rejection(412)
+        self.items[item_id] = text
+        location = {"location": f"/items/{quote(item_id, safe='')}"}
+        return Response(created_replaced[exists], location, text.encode(), 1.0)
 
 
-def refusal(status: int) -> Response:
-    return Response(status, {}, b'{"error": "that is not how it is done"}', 1.0)
+def rejection(status: int) -> Response:
+    return Response(status, {}, b'{"error": "Invalid request"}', 1.0)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""A run waits for a fresh endpoint, shows every request as a curl line, and leaves nothing behind."""
+"""A run waits until a new endpoint is ready, shows every request as a curl command, and deletes its test items."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
 import ssl
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from tests.smoke.conftest import ItemsApi
 
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
-FOREIGN = '{"itemId":"1","name":"mine","n":1.50}'
+OTHER_ITEM_1 = '{"itemId":"1","name":"mine","n":1.50}'
 
 
 class Time:
-    """A clock that only sleeping moves on."""
+    """A clock that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -48,18 +49,18 @@ def run(http: Callable[[Request], Response], time: Time, wait: float = 60, endpo
     return list(smoke(endpoint, wait=wait, http=http, clock=time.clock, sleep=time.sleep))
 
 
-class NotYet:
-    """An endpoint that first fails `times` times in one way, then is an API."""
+class NotReady:
+    """An endpoint that fails `times` times before it becomes ready."""
 
     def __init__(self, api: Callable[[Request], Response], failure: Response | Exception, times: float) -> None:
         self.api = api
         self.failure = failure
-        self.left = times
+        self.remaining = times
 
     def __call__(self, request: Request) -> Response:
-        if self.left <= 0:
+        if self.remaining <= 0:
             return self.api(request)
-        self.left -= 1
+        self.remaining -= 1
         if isinstance(self.failure, Exception):
             raise self.failure
         return self.failure
@@ -79,22 +80,22 @@ class NotYet:
     ],
     ids=repr,
 )
-def test_a_fresh_endpoint_is_waited_for(items_api: ItemsApi, time: Time, failure: Response | Exception) -> None:
-    done = run(NotYet(items_api, failure, 3), time)
+def test_it_waits_until_a_new_endpoint_is_ready(items_api: ItemsApi, time: Time, failure: Response | Exception) -> None:
+    done = run(NotReady(items_api, failure, 3), time)
     assert all(check.ok for check in done)
     assert time.slept == [0.25, 0.5, 1.0]
     assert done[0].detail == "after 1.8 s"
 
 
-def test_policies_that_arrive_after_the_routes_are_waited_for(items_api: ItemsApi, time: Time) -> None:
-    """Reading works, writing is still denied, so the function fails: no check may be judged before."""
+def test_it_waits_until_writing_works_too(items_api: ItemsApi, time: Time) -> None:
+    """The role's permissions can take effect later than the routes."""
     denials = iter([500, 500])
 
     def deny(request: Request, response: Response) -> Response:
         status = next(denials, 0) if request.method == "PUT" else 0
         return Response(status, {}, b'{"error":"AccessDenied"}', 1.0) if status else response
 
-    items_api.bend = deny
+    items_api.change = deny
     done = run(items_api, time)
     assert [check.name for check in done if not check.ok] == []
     assert time.slept == [0.25, 0.5]
@@ -112,148 +113,145 @@ def test_policies_that_arrive_after_the_routes_are_waited_for(items_api: ItemsAp
         (
             socket.gaierror(-2, "Name or service not known"),
             "https://api.exampel",
-            "Its host name does not resolve. Nothing more was checked.",
+            "The host name does not resolve. The remaining checks were skipped.",
         ),
     ],
-    ids=["needs a token", "something else", "a typing error"],
+    ids=["needs a token", "another server", "a typo"],
 )
-def test_what_waiting_does_not_cure_is_said_at_once(
+def test_a_permanent_error_is_reported_immediately(
     items_api: ItemsApi, time: Time, failure: Response | Exception, endpoint: str, detail: str
 ) -> None:
-    [only] = run(NotYet(items_api, failure, 1), time, endpoint=endpoint)
-    assert (only.name, only.ok, only.detail) == ("the endpoint answers", False, detail)
+    [only] = run(NotReady(items_api, failure, 1), time, endpoint=endpoint)
+    assert (only.name, only.ok, only.detail) == ("the API is ready", False, detail)
     assert time.slept == []
 
 
-def test_an_untrusted_certificate_is_said_at_once(items_api: ItemsApi, time: Time) -> None:
+def test_an_untrusted_certificate_is_reported_immediately(items_api: ItemsApi, time: Time) -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"
-    [only] = run(NotYet(items_api, error, 1), time)
-    assert only.detail == ("Its certificate is not trusted: self-signed certificate. Nothing more was checked.")
+    [only] = run(NotReady(items_api, error, 1), time)
+    assert only.detail.startswith("The TLS certificate is not trusted: self-signed certificate. ")
 
 
-def test_an_endpoint_that_never_answers_fails_one_check_after_the_wait(items_api: ItemsApi, time: Time) -> None:
-    [only] = run(NotYet(items_api, ConnectionRefusedError(111, "Connection refused"), float("inf")), time, wait=10)
+def test_an_endpoint_that_never_becomes_ready_fails_one_check(items_api: ItemsApi, time: Time) -> None:
+    [only] = run(NotReady(items_api, ConnectionRefusedError(111, "Connection refused"), float("inf")), time, wait=10)
     assert only == Check(
-        name="the endpoint answers",
+        name="the API is ready",
         ok=False,
         status=None,
         ms=0.0,
         curl=f"curl -i '{ENDPOINT}/items?limit=1'",
-        detail="Nothing listens there. Nothing more was checked.",
+        detail="The connection was refused. The remaining checks were skipped.",
     )
     assert 5 < time.now <= 10
 
 
-def test_an_endpoint_that_goes_away_ends_the_run_and_what_is_left_is_said(items_api: ItemsApi, time: Time) -> None:
-    gone: list[Request] = []
+def test_a_lost_endpoint_ends_the_run_and_the_remaining_items_are_reported(items_api: ItemsApi, time: Time) -> None:
+    failed: list[Request] = []
 
-    def cut(request: Request) -> Response:
-        if gone or "-read" in request.url:
-            gone.append(request)
+    def fail(request: Request) -> Response:
+        if failed or "-read" in request.url:
+            failed.append(request)
             raise ConnectionResetError(104, "Connection reset by peer")
         response: Response = items_api(request)
         return response
 
-    *before, cut_off, end = run(cut, time)
+    *before, last, end = run(fail, time)
     assert all(check.ok for check in before)
-    assert (cut_off.name, cut_off.status) == ("GET reads", None)
-    assert cut_off.detail == "The connection failed: Connection reset by peer. Nothing more was checked."
-    assert (end.name, end.ok) == ("what it wrote is gone again", False)
-    assert end.detail.startswith("could not delete 1, made-")
+    assert (last.name, last.status) == ("GET returns an item", None)
+    assert last.detail == "The connection failed: Connection reset by peer. The remaining checks were skipped."
+    assert (end.name, end.ok) == ("the test items are deleted", False)
+    assert end.detail.startswith("could not delete 1, new-")
 
 
-def test_a_check_that_fails_while_it_is_prepared_shows_the_request_that_failed(items_api: ItemsApi, time: Time) -> None:
+def test_a_check_that_fails_during_setup_shows_the_failed_request(items_api: ItemsApi, time: Time) -> None:
     full = Response(507, {}, b"", 2.0)
-    items_api.bend = lambda request, ok: full if request.method == "PUT" and "-mismatch" in request.url else ok
+    items_api.change = lambda request, ok: full if request.method == "PUT" and "-mismatch" in request.url else ok
     [failed] = [check for check in run(items_api, time) if not check.ok]
-    assert (failed.name, failed.status, failed.ms) == ("PUT with another itemId is refused", 507, 2.0)
+    assert (failed.name, failed.status, failed.ms) == ("PUT rejects a different itemId in the body", 507, 2.0)
     assert failed.detail == "expected 200 or 201, got 507 nothing"
     assert failed.curl.startswith(f"curl -i -X PUT {ENDPOINT}/items/smoke-")
 
 
-def test_everything_it_wrote_is_removed(items_api: ItemsApi, time: Time) -> None:
-    run(items_api, time)
-    assert items_api.items == {}
-
-
-def test_a_run_that_is_closed_early_removes_what_it_wrote(items_api: ItemsApi, time: Time) -> None:
+def test_a_run_that_is_closed_early_deletes_its_items(items_api: ItemsApi, time: Time) -> None:
     checks = smoke(ENDPOINT, http=items_api, clock=time.clock, sleep=time.sleep)
-    while next(checks).name != "GET lists in pages":
+    while next(checks).name != "GET /items returns pages":
         pass
     assert items_api.items
     checks.close()
     assert items_api.items == {}
 
 
-@pytest.mark.parametrize(("method", "part"), [("PUT", "-replace"), ("DELETE", "-page-1")], ids=["check", "clean-up"])
-def test_an_interrupted_run_removes_what_it_wrote(items_api: ItemsApi, time: Time, method: str, part: str) -> None:
-    """Ctrl-C comes after the request was carried out and before its answer was read."""
-    pressed: list[Request] = []
+@pytest.mark.parametrize(("method", "part"), [("PUT", "-replace"), ("DELETE", "-page-1")], ids=["check", "cleanup"])
+def test_an_interrupted_run_deletes_its_items(items_api: ItemsApi, time: Time, method: str, part: str) -> None:
+    """Ctrl-C is pressed after a request is processed and before its response is read."""
+    interrupted: list[Request] = []
 
-    def press(request: Request) -> Response:
+    def interrupt(request: Request) -> Response:
         response: Response = items_api(request)
-        if request.method == method and part in request.url and not pressed:
-            pressed.append(request)
+        if request.method == method and part in request.url and not interrupted:
+            interrupted.append(request)
             raise KeyboardInterrupt
         return response
 
     with pytest.raises(KeyboardInterrupt):
-        run(press, time)
+        run(interrupt, time)
     assert items_api.items == {}
 
 
-def test_what_can_not_be_removed_is_said(items_api: ItemsApi, time: Time) -> None:
-    keep = Response(503, {}, b"", 1.0)
-    items_api.bend = lambda request, ok: keep if request.method == "DELETE" and "-page-1" in request.url else ok
+def test_an_item_that_cannot_be_deleted_is_reported(items_api: ItemsApi, time: Time) -> None:
+    unavailable = Response(503, {}, b"", 1.0)
+    items_api.change = lambda request, ok: (
+        unavailable if request.method == "DELETE" and "-page-1" in request.url else ok
+    )
     *_, end = run(items_api, time)
     assert not end.ok
     assert end.detail.startswith("could not delete smoke-")
     assert end.detail.endswith("-page-1")
 
 
-def test_a_probe_that_can_not_be_removed_is_said_too(items_api: ItemsApi, time: Time) -> None:
+def test_a_probe_that_cannot_be_deleted_is_reported_too(items_api: ItemsApi, time: Time) -> None:
     denied = Response(500, {}, b'{"error":"AccessDenied"}', 1.0)
-    items_api.bend = lambda request, ok: denied if request.method == "DELETE" else ok
-    answers, end = run(items_api, time)
-    assert answers.detail == 'expected 200 or 201 or 204, got 500 {"error":"AccessDenied"}'
-    assert answers.curl.startswith("curl -i -X DELETE ")
+    items_api.change = lambda request, ok: denied if request.method == "DELETE" else ok
+    ready, end = run(items_api, time)
+    assert ready.detail == 'expected 200 or 201 or 204, got 500 {"error":"AccessDenied"}'
+    assert ready.curl.startswith("curl -i -X DELETE ")
     assert end.detail.startswith("could not delete smoke-")
 
 
-def test_nothing_is_written_to_what_is_not_such_an_api(items_api: ItemsApi, time: Time) -> None:
-    items_api.bend = lambda request, _: Response(404, {}, b"<h1>somebody's home page</h1>", 1.0)
+def test_nothing_is_written_to_another_kind_of_server(items_api: ItemsApi, time: Time) -> None:
+    items_api.change = lambda request, _: Response(404, {}, b"<h1>a home page</h1>", 1.0)
     run(items_api, time)
     assert {request.method for request in items_api.requests} == {"GET"}
 
 
-def test_somebody_elses_item_1_is_left_alone(items_api: ItemsApi, time: Time) -> None:
-    items_api.items["1"] = FOREIGN
+def test_an_existing_item_1_is_not_changed(items_api: ItemsApi, time: Time) -> None:
+    items_api.items["1"] = OTHER_ITEM_1
     done = run(items_api, time)
     assert all(check.ok for check in done)
-    assert items_api.items == {"1": FOREIGN}
+    assert items_api.items == {"1": OTHER_ITEM_1}
     assert [request for request in items_api.requests if request.method != "GET" and request.url.endswith("/1")] == []
-    assert done[1].detail == "item 1 is somebody's own and is left alone: sent with another id"
+    assert done[1].detail == "used another id, because there already is a different item 1"
 
 
-def test_the_tutorials_own_item_1_stays_for_who_followed_the_tutorial(items_api: ItemsApi, time: Time) -> None:
+def test_an_item_1_created_with_the_tutorial_is_kept(items_api: ItemsApi, time: Time) -> None:
     items_api.items["1"] = '{"itemId":"1","name":"Widget"}'
     assert all(check.ok for check in run(items_api, time))
     assert items_api.items == {"1": '{"itemId":"1","name":"Widget"}'}
 
 
-def test_an_item_1_that_somebody_wrote_meanwhile_is_kept(items_api: ItemsApi, time: Time) -> None:
-    def write_meanwhile(request: Request, response: Response) -> Response:
-        if "-nobody" in request.url:
-            items_api.items["1"] = FOREIGN
+def test_an_item_1_replaced_during_the_run_is_kept(items_api: ItemsApi, time: Time) -> None:
+    def replace_item_1(request: Request, response: Response) -> Response:
+        if "-missing" in request.url:
+            items_api.items["1"] = OTHER_ITEM_1
         return response
 
-    items_api.bend = write_meanwhile
+    items_api.change = replace_item_1
     run(items_api, time)
-    assert items_api.items == {"1": FOREIGN}
+    assert items_api.items == {"1": OTHER_ITEM_1}
 
 
-def test_the_tutorials_lines_are_word_for_word(items_api: ItemsApi, time: Time) -> None:
+def test_the_tutorials_commands_are_shown_unchanged(items_api: ItemsApi, time: Time) -> None:
     _, post, get, *_ = run(items_api, time)
     assert post.curl == f"""curl -X POST {ENDPOINT}/items -d '{{"itemId":"1","name":"Widget"}}'"""
     assert get.curl == f"curl {ENDPOINT}/items/1"
@@ -261,18 +259,17 @@ def test_the_tutorials_lines_are_word_for_word(items_api: ItemsApi, time: Time) 
     assert get.ms == 1.0
 
 
-def test_every_check_shows_the_request_that_it_judged_as_a_curl_line(items_api: ItemsApi, time: Time) -> None:
+def test_every_check_shows_its_request_as_a_curl_command(items_api: ItemsApi, time: Time) -> None:
     lines = {check.name: check.curl for check in run(items_api, time)}
     assert all(shlex.split(line)[0] == "curl" for line in lines.values())
-    name = "If-None-Match: * keeps what is there"
-    options = shlex.split(lines[name])
+    options = shlex.split(lines["If-None-Match: * protects an existing item"])
     assert options[:4] == ["curl", "-i", "-X", "POST"]
     assert options[5:-2] == ["-H", "content-type: application/json", "-H", "if-none-match: *"]
-    assert "/items/smoke-" in lines["an id may be any text"]
-    assert lines["an id may be any text"].endswith("-gr%C3%BCn%20%E6%9D%B1%E4%BA%AC%20%26%20co")
+    line = lines["GET returns an item with special characters in its id"]
+    assert re.search(r"/items/smoke-\w+-gr%C3%BCn%20%E6%9D%B1%E4%BA%AC%20%26%20co$", line)
 
 
-def test_an_endpoint_may_have_a_path(items_api: ItemsApi, time: Time) -> None:
+def test_an_endpoint_can_have_a_path(items_api: ItemsApi, time: Time) -> None:
     items_api.prefix = "/prod/v1"
     done = run(items_api, time, endpoint="http://host:8080/prod/v1/")
     assert [check.detail for check in done if not check.ok] == []
@@ -280,13 +277,13 @@ def test_an_endpoint_may_have_a_path(items_api: ItemsApi, time: Time) -> None:
 
 
 @pytest.mark.parametrize("link", ["</prod/v1/items?limit=1&next=1>; rel=next", '</items?limit=1&next=1>; rel="next"'])
-def test_a_next_link_may_repeat_the_endpoints_path_or_not(items_api: ItemsApi, time: Time, link: str) -> None:
+def test_a_next_link_can_include_or_omit_the_endpoints_path(items_api: ItemsApi, time: Time, link: str) -> None:
     items_api.prefix = "/prod/v1"
-    items_api.bend = lambda _, response: (
+    items_api.change = lambda _, response: (
         replace(response, headers={**response.headers, "link": link}) if "link" in response.headers else response
     )
     done = {check.name: check for check in run(items_api, time, endpoint="http://host:8080/prod/v1")}
-    assert done["GET lists in pages"].ok
+    assert done["GET /items returns pages"].ok
 
 
 @pytest.mark.parametrize(
@@ -294,7 +291,7 @@ def test_a_next_link_may_repeat_the_endpoints_path_or_not(items_api: ItemsApi, t
     ["api.example", "ftp://api.example", "https://", "https://api.example/?x=1", "https://me@api.example",
      "https://api.example:port", "https://api.exämple", "https://api.example/a b", ""],
 )  # fmt: skip
-def test_what_is_no_base_url_is_refused_before_anything_is_sent(items_api: ItemsApi, endpoint: str) -> None:
+def test_an_invalid_base_url_is_rejected_before_anything_is_sent(items_api: ItemsApi, endpoint: str) -> None:
     with pytest.raises(InvalidSetting, match=r"^--url '"):
         smoke(endpoint, http=items_api)
     assert items_api.requests == []

@@ -1,0 +1,290 @@
+"""One server per home folder, found, started and stopped by any number of commands."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import items_api
+from items_api import local
+from items_api.errors import LocalUnavailable
+from items_api.local.control import server_environment
+from items_api.local.server import listen
+from tests.local.conftest import client, eventually, kill, prepare_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from items_api.local import LocalAws
+
+
+def process_state(pid: int) -> str:
+    """The state letter in /proc, such as "T" for stopped. A zombie counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0].replace("Z", "")
+    except FileNotFoundError:
+        return ""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> int:
+    return prepare_home(tmp_path)
+
+
+@pytest.fixture
+def home(tmp_path: Path, port: int) -> Iterator[Path]:
+    yield tmp_path
+    kill(tmp_path)
+
+
+def create_group(running: LocalAws, name: str) -> None:
+    client(running, "logs").create_log_group(logGroupName=name)
+
+
+def groups(running: LocalAws) -> list[str]:
+    return [group["logGroupName"] for group in client(running, "logs").describe_log_groups()["logGroups"]]
+
+
+def is_saved(home: Path, name: str) -> bool:
+    state = home / "local-aws" / "state" / "cloudwatch_logs.json"
+    return state.exists() and name in state.read_text()
+
+
+def test_the_first_call_starts_it_and_the_next_ones_find_it(home: Path) -> None:
+    messages: list[str] = []
+    first = local.ensure_running(home, messages.append)
+    assert local.ensure_running(home, messages.append) == first
+    assert local.resume(home, messages.append) == first
+    assert local.find(home) == first
+    assert messages == ["Starting the local AWS."]
+    assert first.note == ""
+    assert client(first, "sts").get_caller_identity()["Account"] == local.ACCOUNT
+
+
+def test_commands_at_the_same_time_share_one_server(home: Path) -> None:
+    script = (
+        f"import pathlib; from items_api import local; print(local.ensure_running(pathlib.Path({str(home)!r})).pid)"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    pids = {process.communicate(timeout=60)[0] for process in processes}
+    running = local.find(home)
+    assert running is not None
+    assert pids == {f"{running.pid}\n"}
+
+
+def test_it_listens_only_on_one_port_of_the_loopback_interface(home: Path, port: int) -> None:
+    running = local.ensure_running(home)
+    groups(running)
+    sockets = {str(fd.readlink()) for fd in Path(f"/proc/{running.pid}/fd").iterdir() if fd.is_symlink()}
+    listening = []
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{running.pid}/net/{table}").read_text().splitlines()[1:]:
+            address, state, inode = (line.split()[column] for column in (1, 3, 9))
+            if f"socket:[{inode}]" in sockets and (state == "0A" or table.startswith("udp")):
+                listening.append(address)
+    assert listening == [f"0100007F:{port:04X}"]  # 127.0.0.1 in the kernel's byte order
+
+
+def test_a_restart_restores_everything_on_the_same_port(home: Path) -> None:
+    before = local.ensure_running(home)
+    create_group(before, "saved")
+    local.stop(home)
+    assert local.find(home) is None
+    eventually(lambda: not process_state(before.pid))
+    after = local.resume(home)
+    assert after is not None
+    assert after.pid != before.pid
+    assert (after.endpoint_url, after.access_key, after.note) == (before.endpoint_url, before.access_key, "")
+    assert groups(after) == ["saved"]
+
+
+def test_after_a_crash_it_restarts_from_the_last_save_and_reports_the_data_loss(home: Path) -> None:
+    before = local.ensure_running(home)
+    create_group(before, "saved")
+    eventually(lambda: is_saved(home, "saved"))
+    create_group(before, "unsaved")
+    kill(home)
+    after = local.resume(home)
+    assert after is not None
+    assert groups(after) == ["saved"]
+    assert after.note.startswith("The local AWS crashed or was killed. Changes after its last save (20")
+    assert after.note.endswith(") are lost.")
+    assert local.ensure_running(home).note == ""
+
+
+def test_a_crash_before_the_first_save_is_reported(home: Path) -> None:
+    local.ensure_running(home)
+    kill(home)
+    after = local.resume(home)
+    assert after is not None
+    assert after.note == (
+        "The local AWS crashed or was killed before it first saved its state. All of its resources are lost."
+    )
+
+
+def test_find_and_resume_do_not_start_one_that_never_ran(home: Path, tmp_path: Path) -> None:
+    assert local.find(home) is None
+    assert local.resume(home) is None
+    assert local.find(tmp_path / "missing") is None
+    assert not (tmp_path / "missing").exists()
+
+
+def test_forget_deletes_the_state_and_the_settings(home: Path) -> None:
+    first = local.ensure_running(home)
+    local.stop(home, forget=True)
+    assert local.resume(home) is None
+    files = {path.name for path in (home / "local-aws").iterdir()}
+    assert files == {"commands.lock", "server.lock", "server.log"}
+    eventually(lambda: not process_state(first.pid))
+
+
+def test_stopping_one_that_does_not_run_is_not_an_error(home: Path) -> None:
+    local.stop(home)
+    local.stop(home, forget=True)
+
+
+def test_one_that_does_not_stop_in_time_is_an_error_and_is_not_killed(home: Path) -> None:
+    running = local.ensure_running(home)
+    os.kill(running.pid, signal.SIGSTOP)
+    eventually(lambda: process_state(running.pid) == "T")
+    with pytest.raises(LocalUnavailable) as caught:
+        local.stop(home, timeout=0.1)
+    assert str(caught.value) == (
+        f"Could not stop the local AWS (process {running.pid}). It was still running 0.1 s after SIGTERM. "
+        f"See {home}/local-aws/server.log. To stop it without saving its state, run: kill -9 {running.pid}"
+    )
+    os.kill(running.pid, signal.SIGCONT)
+    eventually(lambda: local.find(home) is None)
+
+
+def test_a_command_that_waits_for_another_reports_it(home: Path) -> None:
+    messages: list[str] = []
+    waiting = threading.Thread(target=lambda: local.resume(home, messages.append))
+    with (home / "local-aws" / "commands.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting.start()
+        eventually(lambda: messages)
+        waiting.join(timeout=0.1)
+        assert waiting.is_alive()
+    waiting.join()
+    assert messages == ["Waiting for another items-api process that is starting or stopping the local AWS."]
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_it(home: Path) -> None:
+    running = local.ensure_running(home)
+    assert os.getsid(running.pid) != os.getsid(0)
+    assert os.getpgid(running.pid) != os.getpgid(0)
+
+
+def test_a_process_id_that_now_belongs_to_another_program_is_ignored(home: Path) -> None:
+    """Otherwise `stop` would end this test."""
+    (home / "local-aws" / "process.json").write_text(json.dumps({"pid": os.getpid(), "phase": "ready"}))
+    assert local.find(home) is None
+    local.stop(home)
+
+
+def test_a_saved_port_that_another_program_uses_is_an_error(home: Path, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(LocalUnavailable) as caught:
+        local.ensure_running(home)
+    assert str(caught.value) == (
+        f"The local AWS could not start. Another program uses its port {port}, which cannot change because it is part "
+        f"of the endpoints. Find that program (lsof -i :{port}) and stop it. Or set ITEMS_API_HOME to another folder "
+        "to start a new local AWS on a free port."
+    )
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_new_local_aws_skips_taken_ports(family: socket.AddressFamily, host: str, port: int) -> None:
+    """Also a port taken only on IPv6, because browsers and curl can resolve a *.localhost name to ::1."""
+    with socket.create_server((host, port), family=family):
+        listener = listen([port, 0])
+    assert listener is not None
+    with listener:
+        address, chosen = listener.getsockname()
+    assert address == "127.0.0.1"
+    assert chosen != port
+
+
+def test_without_ministack_the_error_explains_how_to_install_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ministack", None)
+    with pytest.raises(LocalUnavailable) as caught:
+        local.ensure_running(home)
+    assert "pip install 'items-api[local]'" in caught.value.todo
+    assert "pipx inject items-api ministack" in caught.value.todo
+
+
+def test_a_home_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(LocalUnavailable) as caught:
+        local.ensure_running(blocked)
+    assert str(caught.value) == (
+        f"Could not use the folder {blocked} for the local AWS. Not a directory: {blocked}/local-aws. "
+        "Set ITEMS_API_HOME to a folder that you can write to."
+    )
+
+
+def test_an_error_at_the_start_shows_the_end_of_the_log(home: Path) -> None:
+    (home / "local-aws" / "tmp").write_text("a file instead of a folder")
+    with pytest.raises(LocalUnavailable) as caught:
+        local.ensure_running(home)
+    assert caught.value.what == "The local AWS could not start."
+    assert caught.value.why.startswith("The last line of its log: FileExistsError")
+    assert str(home / "local-aws" / "server.log") in caught.value.todo
+
+
+def test_one_whose_folder_is_deleted_stops_and_does_not_recreate_it(home: Path) -> None:
+    running = local.ensure_running(home)
+    create_group(running, "lost")
+    (home / "local-aws").rename(home.with_name("moved"))
+    eventually(lambda: not process_state(running.pid))
+    assert not (home / "local-aws").exists()
+
+
+def test_the_server_does_not_inherit_the_users_aws_settings_or_proxy() -> None:
+    user = {
+        "AWS_PROFILE": "production",
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "HTTPS_PROXY": "http://proxy.corp",
+        "http_proxy": "http://proxy.corp",
+        "GATEWAY_PORT": "1",
+        "LD_PRELOAD": "x.so",
+        "PATH": "/bin",
+        "HOME": "/home/me",
+        "PYTHONPATH": "/mine",
+    }
+    assert server_environment(user) == {
+        "PATH": "/bin",
+        "HOME": "/home/me",
+        "PYTHONPATH": f"{Path(items_api.__file__).parent.parent}{os.pathsep}/mine",
+    }
+
+
+def test_is_empty_covers_all_regions(home: Path) -> None:
+    running = local.ensure_running(home)
+    assert local.is_empty(running)
+    other_region = client(running, "logs", region="eu-central-1")
+    other_region.create_log_group(logGroupName="other")
+    assert not local.is_empty(running)
+    assert groups(running) == []
+    other_region.delete_log_group(logGroupName="other")
+    assert local.is_empty(running)
+
+
+def test_the_home_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ITEMS_API_HOME", str(tmp_path))
+    assert local.home() == tmp_path
+    monkeypatch.setenv("ITEMS_API_HOME", "~/mine")
+    assert local.home() == Path.home() / "mine"
+    monkeypatch.delenv("ITEMS_API_HOME")
+    assert local.home().name.lower() == "items-api"
