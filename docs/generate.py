@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from moto import mock_aws
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -27,7 +28,7 @@ from items_api.cli import cli  # noqa: E402
 from items_api.command import variable_of  # noqa: E402
 from items_api.observe.details import details, details_json  # noqa: E402
 from items_api.smoke import Check  # noqa: E402
-from tests.aws_model import NO_DELAYS, AwsWorld  # noqa: E402
+from tests.aws import MOTO, NO_DELAYS, Account  # noqa: E402
 from tests.provision.drive import new_process  # noqa: E402
 
 if TYPE_CHECKING:
@@ -58,15 +59,16 @@ def option_variables() -> str:
 
 
 def json_sample(command: str) -> str:
-    """A document as the command prints it, of a stack on a modelled AWS; resources after the first are left out."""
+    """A document as the command prints it, of a stack on moto; resources after the first are left out."""
     if command == "smoke":
         check = Check("GET reads", ok=True, status=200, ms=12.3, curl="curl -i https://…/items/1", detail="")
         return _fenced("json", render.smoke_json(ENDPOINT, [check]))
-    stack = new_process(AwsWorld(delays=NO_DELAYS))
-    looked = stack.look()
-    with closing(stack.up()) as events:
-        for _ in events:
-            pass
+    with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as aws:
+        stack = new_process(aws)
+        looked = stack.look()
+        with closing(stack.up()) as events:
+            for _ in events:
+                pass
     outcomes = looked if command == "status" else [stack.outcomes[step] for step in stack.steps]
     report = render.Report(command, "items", stack.account, "us-east-1", ENDPOINT, ok=command == "up")
     document = json.loads(render.report_json(report))
