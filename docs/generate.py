@@ -69,11 +69,12 @@ def json_sample(command: str) -> str:
         with closing(stack.up()) as events:
             for _ in events:
                 pass
+        shown_details = details_json(details(stack)) if command == "status" else {}
     outcomes = looked if command == "status" else [stack.outcomes[step] for step in stack.steps]
     report = render.Report(command, "items", stack.account, "us-east-1", ENDPOINT, ok=command == "up")
     document = json.loads(render.report_json(report))
-    if command == "status":
-        document["details"] = details_json(details(stack))
+    if shown_details:
+        document["details"] = shown_details
     shown = json.loads(render.report_json(render.Report(command, "items", resources=outcomes)))["resources"][0]
     text = json.dumps({**document, "resources": [{**shown, "seconds": 0.0}]}, indent=2)
     # Ids are given out in the order in which steps that run side by side happen to ask.

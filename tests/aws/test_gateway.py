@@ -22,11 +22,11 @@ JWT: dict[str, Any] = {
 
 
 @pytest.fixture
-def api(account: Account) -> dict[str, str]:
+def api(account: Account) -> dict[str, Any]:
     return {"ApiId": boto3.client("apigatewayv2").create_api(**API)["ApiId"]}
 
 
-def test_a_stage_can_be_updated_and_tagged_and_its_route_settings_deleted(api: dict[str, str]) -> None:
+def test_a_stage_can_be_updated_and_tagged_and_its_route_settings_deleted(api: dict[str, Any]) -> None:
     gateway = boto3.client("apigatewayv2")
     gateway.create_route(**api, RouteKey="GET /items")
     stage = {**api, "StageName": "$default"}
@@ -50,7 +50,7 @@ def test_a_stage_can_be_updated_and_tagged_and_its_route_settings_deleted(api: d
     assert gateway.get_tags(ResourceArn=arn)["Tags"] == {}
 
 
-def test_authorizers_are_listed_and_stay_while_a_route_uses_them(api: dict[str, str]) -> None:
+def test_authorizers_are_listed_and_stay_while_a_route_uses_them(api: dict[str, Any]) -> None:
     gateway = boto3.client("apigatewayv2")
     authorizer = gateway.create_authorizer(**api, **JWT)["AuthorizerId"]
     used = {**api, "AuthorizerId": authorizer}
@@ -61,7 +61,7 @@ def test_authorizers_are_listed_and_stay_while_a_route_uses_them(api: dict[str, 
     gateway.delete_authorizer(**used)
 
 
-def test_cors_is_merged_and_in_lower_case(api: dict[str, str]) -> None:
+def test_cors_is_merged_and_in_lower_case(api: dict[str, Any]) -> None:
     gateway = boto3.client("apigatewayv2")
     gateway.update_api(**api, CorsConfiguration={"AllowOrigins": ["*"], "AllowHeaders": ["Content-Type"]})
     answer = gateway.update_api(**api, CorsConfiguration={})
@@ -70,7 +70,7 @@ def test_cors_is_merged_and_in_lower_case(api: dict[str, str]) -> None:
     assert "CorsConfiguration" not in gateway.get_api(**api)
 
 
-def test_what_is_duplicate_in_use_or_missing_is_refused(api: dict[str, str]) -> None:
+def test_what_is_duplicate_in_use_or_missing_is_refused(api: dict[str, Any]) -> None:
     gateway = boto3.client("apigatewayv2")
     integration = {**api, "IntegrationId": gateway.create_integration(**api, **INTEGRATION)["IntegrationId"]}
     target = f"integrations/{integration['IntegrationId']}"

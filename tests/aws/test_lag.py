@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GROUP = "/aws/lambda/f"
-TABLE = {"TableName": "Items"}
-NAME = {"FunctionName": "f"}
+TABLE: dict[str, Any] = {"TableName": "Items"}
+NAME: dict[str, Any] = {"FunctionName": "f"}
 
 
 def refusal(call: Callable[..., Any], **parameters: Any) -> tuple[str, str]:
@@ -216,7 +216,7 @@ def test_two_parallel_writes_on_one_api_do_not_both_succeed(account: Account) ->
     gateway = account.session().client("apigatewayv2")
     api, other = ({"ApiId": gateway.create_api(**API)["ApiId"]} for _ in range(2))
 
-    def write(api: dict[str, str]) -> Callable[[], Any]:
+    def write(api: dict[str, Any]) -> Callable[[], Any]:
         return lambda: gateway.create_integration(**api, **INTEGRATION)
 
     assert at_once(account, write(api), write(other)) == ["ok", "ok"]
