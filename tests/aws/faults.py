@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -63,14 +62,6 @@ def instead_of(fault: Fault | Refusal, call: Call) -> BaseException:
     return error
 
 
-@dataclass(frozen=True)
-class _Entry:
-    operation: str
-    first: int
-    times: int
-    fault: Fault | Refusal
-
-
 class Faults:
     """The faults of one process.
 
@@ -79,19 +70,19 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
+        self._entries: list[tuple[str, range, Fault | Refusal]] = []
         self._lock = threading.Lock()
         self.struck: list[Call] = []
 
     def at(self, operation: str, nth: int, fault: Fault | Refusal, times: int | None = None) -> None:
         """Fail the process's `nth` call of `operation`, counted from 1."""
         times = times or (fault.times if isinstance(fault, Fault) else 1)
-        self._entries.append(_Entry(operation, nth, times, fault))
+        self._entries.append((operation, range(nth, nth + times), fault))
 
     def take(self, call: Call) -> Fault | Refusal | None:
         with self._lock:
-            for entry in self._entries:
-                if entry.operation == call.operation and entry.first <= call.nth < entry.first + entry.times:
+            for operation, numbers, fault in self._entries:
+                if operation == call.operation and call.nth in numbers:
                     self.struck.append(call)
-                    return entry.fault
+                    return fault
         return None

@@ -146,7 +146,7 @@ class Pipeline:
         process.check_alive()
         call.start = self.clock.now()
         self.journal.add(call)
-        self.schedule.run_before(call)
+        self.schedule.run("before", call)
         call.start = self.clock.now()
         process.check_alive()
         fault = process.faults.take(call)
@@ -200,7 +200,7 @@ class Pipeline:
             call.outcome, call.end = outcome, self.clock.now()
             self.clock.stir()
             if outcome != "killed":
-                self.schedule.run_after(call)
+                self.schedule.run("after", call)
 
 
 def _outcome(exception: BaseException) -> str:

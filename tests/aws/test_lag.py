@@ -136,14 +136,6 @@ def test_tags_of_a_table_show_seconds_after_they_are_set(account: Account) -> No
         assert dynamodb.list_tags_of_resource(ResourceArn=TABLE_ARN)["Tags"] == [{"Key": "a", "Value": value}]
 
 
-def test_a_protected_table_cannot_be_deleted(account: Account) -> None:
-    dynamodb = boto3.client("dynamodb")
-    dynamodb.create_table(**NEW_TABLE, DeletionProtectionEnabled=True)
-    account.rest()
-    code, message = refusal(dynamodb.delete_table, **TABLE)
-    assert (code, "protected against deletion" in message) == ("ValidationException", True)
-
-
 def test_a_function_cannot_be_changed_while_it_is_pending_or_being_updated(account: Account) -> None:
     boto3.client("iam").create_role(**ROLE)
     account.rest()
@@ -201,15 +193,6 @@ def test_a_late_log_line_recreates_the_group_if_the_role_allows_it(may_create_gr
     account.rest(1)
     iam.delete_role(RoleName="r")
     assert account.leftovers() == ([f"AWS::Logs::LogGroup us-east-1 {GROUP}"] if may_create_groups else [])
-
-
-def test_a_new_log_group_does_not_inherit_the_tags_of_a_deleted_one(account: Account) -> None:
-    logs, arn = boto3.client("logs"), f"arn:aws:logs:us-east-1:123456789012:log-group:{GROUP}"
-    logs.create_log_group(logGroupName=GROUP, tags={"a": "1"})
-    logs.delete_log_group(logGroupName=GROUP)
-    assert refusal(logs.list_tags_for_resource, resourceArn=arn)[0] == "ResourceNotFoundException"
-    logs.create_log_group(logGroupName=GROUP)
-    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {}
 
 
 def test_two_parallel_writes_on_one_api_do_not_both_succeed(account: Account) -> None:
