@@ -1,8 +1,8 @@
-"""How close to the fastest possible `up` is, on the modelled AWS of the tests: python benchmarks/provision.py.
+"""How close `up` is to the fastest possible one, on moto with AWS's delays: python benchmarks/provision.py.
 
-The longest chain is what no order of calls can beat: ask who we are, look, make the role, wait until Lambda can assume
-it, make the function, wait until it is Active, permit the API to invoke it. In sequence is what one call after the
-other would take, with the same waits. Times are the model's; they are exact and cost milliseconds.
+The longest chain is what no order of calls can beat: get the account, read the stack, create the role, wait until
+Lambda can assume it, create the function, wait until it is Active, allow the API to invoke it. In sequence is what the
+same calls and waits would take one after the other. Times are those of the virtual clock, so they are exact.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.aws_model import AwsWorld, Delays, VirtualClock
+from moto import mock_aws
+
+from tests.aws import MOTO, Account, Delays, VirtualClock
 from tests.provision.drive import errors, states, up
 
 # What the control planes take from a well-connected computer.
@@ -31,12 +33,8 @@ DELAYS = Delays(
 ROUND_TRIPS = 4
 
 
-def world() -> AwsWorld:
-    return AwsWorld(delays=DELAYS, clock=VirtualClock(pauses=60))
-
-
 def longest_chain(delays: Delays) -> float:
-    """Seconds; every call counts its latency, a wait counts from the end of the call that began it.
+    """In seconds. Every call counts with its latency, a wait from the end of the call that began it.
 
     A call takes effect at the end of its latency: the best CreateFunction ends as soon as the role can be assumed.
     """
@@ -47,11 +45,11 @@ def longest_chain(delays: Delays) -> float:
     return look + delays.of("iam.CreateRole") + create + active + delays.of("lambda.AddPermission")
 
 
-def in_sequence(made: AwsWorld) -> float:
+def in_sequence(account: Account) -> float:
     """Seconds for each call that was needed, polls counted once, and every wait, one after the other."""
-    delays = made.delays
+    delays = account.delays
     polls = {"lambda.GetFunction", "lambda.CreateFunction", "dynamodb.DescribeTable", "iam.PutRolePolicy"}
-    calls = [call.operation for call in made.journal if call.outcome == "ok" and call.operation not in polls]
+    calls = [call.operation for call in account.journal if call.outcome == "ok" and call.operation not in polls]
     calls += [*polls, "lambda.GetFunction", "dynamodb.DescribeTable"]  # once to look, once to see it done
     waits = delays.role_assumable + delays.table_creating + delays.function_pending
     return sum(map(delays.of, calls)) + waits
@@ -72,22 +70,23 @@ def cpu_of_an_up_that_changes_nothing() -> float:
 
 
 def main() -> int:
-    made = world()
-    assert errors(up(made)) == []
-    first = made.journal.seconds()
-    chain, sequence = longest_chain(DELAYS), in_sequence(made)
-    create = made.journal.of("lambda.CreateFunction")[-1]
-    assumable = made.journal.of("iam.CreateRole")[0].end + DELAYS.role_assumable
-    depths = {}
-    for command in (up, states):
-        made.rest()
-        made.journal.clear()
-        command(made)
-        depths[command.__name__] = made.journal.depth()
+    with mock_aws(config=MOTO), Account(delays=DELAYS, clock=VirtualClock(pauses=60)) as account:
+        assert errors(up(account)) == []
+        journal = account.journal
+        first = journal.seconds()
+        chain, sequence = longest_chain(DELAYS), in_sequence(account)
+        create = journal.of("lambda.CreateFunction")[-1]
+        assumable = journal.of("iam.CreateRole")[0].end + DELAYS.role_assumable
+        depths = {}
+        for command in (up, states):
+            account.rest()
+            journal.clear()
+            command(account)
+            depths[command.__name__] = journal.depth()
     rows = [
         ("first up / longest chain", first / chain, 1.10),
         ("first up / in sequence", first / sequence, 0.65),
-        ("function made after the role became assumable, s", create.end - assumable, 0.5),
+        ("function created after the role became assumable, s", create.end - assumable, 0.5),
         ("round trips of an up that changes nothing", depths["up"], ROUND_TRIPS),
         ("round trips of status", depths["states"], ROUND_TRIPS),
         ("CPU of an up that changes nothing, s", cpu_of_an_up_that_changes_nothing(), 1.5),

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.aws import hooks
 from tests.aws.clock import VirtualClock
@@ -62,7 +62,7 @@ class Account:
         self._pipeline = Pipeline(self.clock, layers, rates or {}, page_size)
         self._names = itertools.count(1)
 
-    def __enter__(self) -> Account:
+    def __enter__(self) -> Self:
         hooks.activate(self._pipeline)
         return self
 

@@ -6,8 +6,8 @@ The figures are what hashicorp/terraform-provider-aws and aws/chalice wait for, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +35,11 @@ class Delays:
         return self.latencies.get(operation, self.latency)
 
 
-def _all(seconds: float) -> Delays:
-    return Delays(latency=0.0, **{f.name: seconds for f in fields(Delays) if not f.name.startswith("latenc")})
+def _all(seconds: float) -> dict[str, Any]:
+    return {f.name: seconds for f in fields(Delays) if f.name != "latencies"}
 
 
-# Every wait happens and ends at the second look: for tests with very many cases.
-SHORT = _all(0.05)
-# For tests that are about something else.
-NO_DELAYS = _all(0.0)
+# No waits: for tests that are about something else.
+NO_DELAYS = Delays(**_all(0.0))
+# Every wait happens and ends at the second look, except that GetApis is current: for tests with very many cases.
+SHORT = replace(Delays(**_all(0.05)), latency=0.0, apis_listed=0.0)

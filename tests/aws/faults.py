@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -34,49 +33,33 @@ class Fault(Enum):
     KILLED_AFTER = "process killed after the call"
 
     @property
+    def takes_effect(self) -> bool:
+        return self in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.NO_ANSWER, Fault.KILLED_AFTER)
+
+    @property
     def times(self) -> int:
         """How many calls of the operation in a row fail."""
         return 5 if self is Fault.THROTTLED_FIVE_TIMES else 1
 
 
-def instead_of_effect(fault: Fault | Refusal | None, call: Call) -> BaseException | None:
-    """What the caller gets while nothing happens at AWS."""
+def instead_of(fault: Fault | Refusal, call: Call) -> BaseException:
+    """What the caller gets instead of the answer."""
     match fault:
         case Refusal():
-            return fault
+            error: BaseException = fault
         case Fault.THROTTLED | Fault.THROTTLED_FIVE_TIMES:
-            return throttled(call.service)
-        case Fault.FAILED_BEFORE:
-            return server_error(call.service)
-        case Fault.CUT_BEFORE:
-            return ConnectionClosedError(endpoint_url=call.url)
-        case Fault.DENIED:
-            return denied(call.service, USER, *call.actions[0])
-        case Fault.KILLED_BEFORE:
-            return ProcessKilled(call.process)
-    return None
-
-
-def instead_of_answer(fault: Fault | Refusal | None, call: Call) -> BaseException | None:
-    """What the caller gets after the call took effect."""
-    match fault:
-        case Fault.FAILED_AFTER:
-            return server_error(call.service)
-        case Fault.CUT_AFTER:
-            return ConnectionClosedError(endpoint_url=call.url)
+            error = throttled(call.service)
+        case Fault.FAILED_BEFORE | Fault.FAILED_AFTER:
+            error = server_error(call.service)
+        case Fault.CUT_BEFORE | Fault.CUT_AFTER:
+            error = ConnectionClosedError(endpoint_url=call.url)
         case Fault.NO_ANSWER:
-            return ReadTimeoutError(endpoint_url=call.url)
-        case Fault.KILLED_AFTER:
-            return ProcessKilled(call.process)
-    return None
-
-
-@dataclass(frozen=True)
-class _Entry:
-    operation: str
-    first: int
-    times: int
-    fault: Fault | Refusal
+            error = ReadTimeoutError(endpoint_url=call.url)
+        case Fault.DENIED:
+            error = denied(call.service, USER, *call.actions[0])
+        case Fault.KILLED_BEFORE | Fault.KILLED_AFTER:
+            error = ProcessKilled(call.process)
+    return error
 
 
 class Faults:
@@ -87,19 +70,19 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
+        self._entries: list[tuple[str, range, Fault | Refusal]] = []
         self._lock = threading.Lock()
         self.struck: list[Call] = []
 
     def at(self, operation: str, nth: int, fault: Fault | Refusal, times: int | None = None) -> None:
         """Fail the process's `nth` call of `operation`, counted from 1."""
         times = times or (fault.times if isinstance(fault, Fault) else 1)
-        self._entries.append(_Entry(operation, nth, times, fault))
+        self._entries.append((operation, range(nth, nth + times), fault))
 
     def take(self, call: Call) -> Fault | Refusal | None:
         with self._lock:
-            for entry in self._entries:
-                if entry.operation == call.operation and entry.first <= call.nth < entry.first + entry.times:
+            for operation, numbers, fault in self._entries:
+                if operation == call.operation and call.nth in numbers:
                     self.struck.append(call)
-                    return entry.fault
+                    return fault
         return None

@@ -86,13 +86,17 @@ def update_api(backend: ApiGatewayV2Backend, api_id: str, *, cors_configuration:
 
 def _merged_cors(have: Any, given: Any) -> Any:
     """An omitted field is no change, so an empty configuration changes nothing. Header names become lower-case."""
-    lower = {key: [name.lower() for name in given[key]] for key in ("allowHeaders", "exposeHeaders") if key in (given or {})}
+    lower = {
+        key: [name.lower() for name in given[key]] for key in ("allowHeaders", "exposeHeaders") if key in (given or {})
+    }
     return {**(have or {}), **(given or {}), **lower} or None
 
 
-for _method in (get_authorizers, update_stage, delete_route_settings):
-    setattr(ApiGatewayV2Response, _method.__name__, _method)
-for _method in (get_tags, tag_resource, untag_resource, create_api, update_api):
-    setattr(ApiGatewayV2Backend, _method.__name__, _method)
-for _path in ("/v2/apis/(?P<api_id>[^/]+)/stages/(?P<stage_name>[^/]+)/routesettings/(?P<route_key>[^/]+)$",):
-    urls.url_paths["{0}" + _path] = ApiGatewayV2Response.dispatch
+for _class, _methods in (
+    (ApiGatewayV2Response, (get_authorizers, update_stage, delete_route_settings)),
+    (ApiGatewayV2Backend, (get_tags, tag_resource, untag_resource, create_api, update_api)),
+):
+    for _method in _methods:
+        setattr(_class, _method.__name__, _method)
+_ROUTE_SETTINGS = "{0}/v2/apis/(?P<api_id>[^/]+)/stages/(?P<stage_name>[^/]+)/routesettings/(?P<route_key>[^/]+)$"
+urls.url_paths[_ROUTE_SETTINGS] = ApiGatewayV2Response.dispatch

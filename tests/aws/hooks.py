@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from botocore import handlers
 
 if TYPE_CHECKING:
-    from botocore.model import OperationModel
-
     from tests.aws.pipeline import Http, Pipeline
 
 PARAMETERS = "tests.aws.parameters"  # keys of a request's context
@@ -34,25 +32,23 @@ def deactivate() -> None:
     _active.clear()
 
 
-def _before_parameter_build(params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
+def _before_parameter_build(**event: Any) -> None:
     for pipeline in _active:
-        pipeline.given(params, model, context)
+        pipeline.given(event["params"], event["model"], event["context"])
 
 
-def _before_call(
-    params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any
-) -> tuple[Http, dict[str, Any]] | None:
-    return _active[0].request(params, model, context) if _active else None
+def _before_call(**event: Any) -> tuple[Http, dict[str, Any]] | None:
+    return _active[0].request(event["params"], event["model"], event["context"]) if _active else None
 
 
-def _after_call(http_response: Any, parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+def _after_call(**event: Any) -> None:
     for pipeline in _active:
-        pipeline.response(http_response, parsed, context)
+        pipeline.response(event["http_response"], event["parsed"], event["context"])
 
 
-def _after_call_error(exception: BaseException, context: dict[str, Any], **_: Any) -> None:
+def _after_call_error(**event: Any) -> None:
     for pipeline in _active:
-        pipeline.error(exception, context)
+        pipeline.error(event["exception"], event["context"])
 
 
 handlers.BUILTIN_HANDLERS.extend(

@@ -44,10 +44,10 @@ class IamLag(Layer):
 
     def before(self, call: Call) -> Document | None:
         # DeleteRole is not eventually consistent, and CreateRole knows that a name is taken.
-        name = call.parameters.get("RoleName")
-        if name and call.action_name not in ("CreateRole", "DeleteRole"):
-            if self.clock.now() < self._readable_at.get(name, 0.0):
-                raise Refusal("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+        name = call.parameters.get("RoleName", "")
+        lagging = self.clock.now() < self._readable_at.get(name, 0.0)
+        if lagging and call.action_name not in ("CreateRole", "DeleteRole"):
+            raise Refusal("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
         return super().before(call)
 
     def after_create_role(self, call: Call, answer: Document) -> None:
@@ -59,7 +59,7 @@ class IamLag(Layer):
         self._assumable_at[call.parameters["RoleName"]] = self.clock.now() + self.delays.role_assumable
 
     def before_attach_role_policy(self, call: Call) -> None:
-        """moto would load AWS's 1,300 managed policies for each test; this loads the one that is attached."""
+        """Moto would load AWS's 1,300 managed policies for each test; this loads the one that is attached."""
         arn, policies = call.parameters["PolicyArn"], backend("iam", call.region).managed_policies
         if arn.startswith(_AWS_MANAGED) and arn not in policies:
             policies[arn] = _managed_policy(arn.rpartition("/")[2])

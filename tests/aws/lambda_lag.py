@@ -121,7 +121,9 @@ class LambdaLag(Layer):
             return None
         state.gone_at = self.clock.now() + self.delays.function_lingering
         group = state.logging["LogGroup"]
-        arn = f"arn:{partition_of(call.region)}:logs:{call.region}:{ACCOUNT}:log-group:{group}"
+        # Policies name log groups with `:*`:
+        # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
+        arn = f"arn:{partition_of(call.region)}:logs:{call.region}:{ACCOUNT}:log-group:{group}:*"
         if allows(_documents(found.role, call.region), "logs:CreateLogGroup", arn):
             self._logs.expect_line(call.region, group)
         self.catch_up()

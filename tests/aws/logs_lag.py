@@ -44,12 +44,14 @@ class LogsLag(Layer):
         )
 
     def before_delete_log_group(self, call: Call) -> None:
-        """moto would give the tags to the next group of this name."""
-        arn = f"arn:{partition_of(call.region)}:logs:{call.region}:{ACCOUNT}:log-group:{call.parameters['logGroupName']}"
+        """Moto would give the tags to the next group of this name."""
+        arn = (
+            f"arn:{partition_of(call.region)}:logs:{call.region}:{ACCOUNT}:log-group:{call.parameters['logGroupName']}"
+        )
         backend("logs", call.region).tagger.delete_all_tags_for_resource(arn)
 
     def before_list_tags_for_resource(self, call: Call) -> Document | None:
-        """moto answers an unknown group with no tags. AWS takes the ARN without the `:*` that log streams need.
+        """Moto answers an unknown group with no tags. AWS takes the ARN without the `:*` that log streams need.
 
         https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
         """

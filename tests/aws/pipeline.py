@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import HTTPClientError
 
 from tests.aws import paging
-from tests.aws.faults import USER, ProcessKilled, instead_of_answer, instead_of_effect
+from tests.aws.faults import USER, Fault, ProcessKilled, instead_of
 from tests.aws.hooks import PARAMETERS, PROCESS
 from tests.aws.journal import Call, Journal
 from tests.aws.policy import allows
@@ -53,9 +53,7 @@ class _Exchange:
 
 
 class Pipeline:
-    def __init__(
-        self, clock: VirtualClock, layers: Sequence[Layer], rates: Mapping[str, Rate], page_size: int
-    ) -> None:
+    def __init__(self, clock: VirtualClock, layers: Sequence[Layer], rates: Mapping[str, Rate], page_size: int) -> None:
         self.clock = clock
         self.journal = Journal()
         self.schedule = Schedule()
@@ -148,16 +146,17 @@ class Pipeline:
         process.check_alive()
         call.start = self.clock.now()
         self.journal.add(call)
-        self.schedule.run_before(call)
+        self.schedule.run("before", call)
         call.start = self.clock.now()
         process.check_alive()
         fault = process.faults.take(call)
-        if instead := instead_of_effect(fault, call):
-            if isinstance(instead, ProcessKilled):
+        if isinstance(fault, Fault) and fault.takes_effect:
+            exchange.lost = instead_of(fault, call)
+        elif fault:
+            if fault is Fault.KILLED_BEFORE:
                 process.killed.set()
             self._travel(call, process)
-            raise instead
-        exchange.lost = instead_of_answer(fault, call)
+            raise instead_of(fault, call)
         with self._lock:
             self._rates.check(call, self.clock.now())
         _check_rights(call, process)
@@ -201,7 +200,7 @@ class Pipeline:
             call.outcome, call.end = outcome, self.clock.now()
             self.clock.stir()
             if outcome != "killed":
-                self.schedule.run_after(call)
+                self.schedule.run("after", call)
 
 
 def _outcome(exception: BaseException) -> str:

@@ -47,12 +47,14 @@ def _principals(statement: Document) -> Document:
 
 
 def _applies(statement: Document, action: str, resource: str) -> bool:
-    unknown = statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition"}
-    if unknown or statement.get("Condition", _TO_LAMBDA) != _TO_LAMBDA:
+    if statement.keys() & {"NotAction", "NotResource", "NotPrincipal"}:
         raise NotImplementedError(f"this policy statement cannot be evaluated: {statement}")
-    return _some_match(statement["Action"], action, ignore_case=True) and _some_match(
+    applies = _some_match(statement["Action"], action, ignore_case=True) and _some_match(
         statement["Resource"], resource, ignore_case=False
     )
+    if applies and statement.get("Condition", _TO_LAMBDA) != _TO_LAMBDA:
+        raise NotImplementedError(f"this condition cannot be evaluated: {statement}")
+    return applies
 
 
 def _some_match(patterns: Any, value: str, *, ignore_case: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Rate limits of the control planes. Sources:
+"""Rate limits of the control planes, which moto does not have.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (control plane requests)
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html (10 requests per second, burst 40, in total)

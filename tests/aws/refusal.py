@@ -21,45 +21,37 @@ class Refusal(Exception):  # noqa: N818 - botocore turns it into a ClientError, 
         self.members = members  # of the error's shape, besides code and message
 
     def answer(self) -> dict[str, Any]:
-        metadata = {"RequestId": "00000000-0000", "HTTPStatusCode": self.status, "HTTPHeaders": {}, "RetryAttempts": 0}
+        metadata = {"HTTPStatusCode": self.status, "RetryAttempts": 0}
         return {"Error": {"Code": self.code, "Message": self.message}, **self.members, "ResponseMetadata": metadata}
 
 
 _UNKNOWN = "The request processing has failed because of an unknown error, exception or failure."
 _THROTTLED = {
-    "apigatewayv2": ("TooManyRequestsException", "Too Many Requests", 429),
-    "dynamodb": ("ThrottlingException", "Rate of requests exceeds the allowed throughput.", 400),
-    "iam": ("Throttling", "Rate exceeded", 400),
-    "lambda": ("TooManyRequestsException", "Rate exceeded", 429),
-    "logs": ("ThrottlingException", "Rate exceeded", 400),
-    "sts": ("Throttling", "Rate exceeded", 400),
+    "apigatewayv2": ("TooManyRequestsException", "Too Many Requests"),
+    "dynamodb": ("ThrottlingException", "Rate of requests exceeds the allowed throughput."),
+    "iam": ("Throttling", "Rate exceeded"),
+    "lambda": ("TooManyRequestsException", "Rate exceeded"),
+    "logs": ("ThrottlingException", "Rate exceeded"),
+    "sts": ("Throttling", "Rate exceeded"),
 }
 _SERVER_ERROR = {
-    "apigatewayv2": ("InternalServerErrorException", "Internal server error", 500),
-    "dynamodb": ("InternalServerError", "The server encountered an internal error trying to fulfill the request.", 500),
-    "iam": ("ServiceFailure", _UNKNOWN, 500),
-    "lambda": ("ServiceException", "An error occurred and the request cannot be processed.", 500),
-    "logs": ("ServiceUnavailableException", "The service cannot complete the request.", 500),
-    "sts": ("InternalFailure", _UNKNOWN, 500),
-}
-_DENIED = {
-    "apigatewayv2": ("AccessDeniedException", 403),
-    "cloudwatch": ("AccessDenied", 403),
-    "dynamodb": ("AccessDeniedException", 400),
-    "iam": ("AccessDenied", 403),
-    "lambda": ("AccessDeniedException", 403),
-    "logs": ("AccessDeniedException", 400),
+    "apigatewayv2": ("InternalServerErrorException", "Internal server error"),
+    "dynamodb": ("InternalServerError", "The server encountered an internal error trying to fulfill the request."),
+    "iam": ("ServiceFailure", _UNKNOWN),
+    "lambda": ("ServiceException", "An error occurred and the request cannot be processed."),
+    "logs": ("ServiceUnavailableException", "The service cannot complete the request."),
+    "sts": ("InternalFailure", _UNKNOWN),
 }
 
 
 def throttled(service: str) -> Refusal:
-    code, message, status = _THROTTLED[service]
-    members = {"retryAfterSeconds": "1", "Reason": "CallerRateLimitExceeded"} if service == "lambda" else {}
-    return Refusal(code, message, status, **members)
+    members: dict[str, Any] = {"retryAfterSeconds": "1", "Reason": "CallerRateLimitExceeded"} if service == "lambda" else {}
+    code, message = _THROTTLED[service]
+    return Refusal(code, message, 429 if code == "TooManyRequestsException" else 400, **members)
 
 
 def server_error(service: str) -> Refusal:
-    return Refusal(*_SERVER_ERROR[service])
+    return Refusal(*_SERVER_ERROR[service], 500)
 
 
 def denied(service: str, user: str, action: str, resource: str) -> Refusal:
@@ -68,10 +60,9 @@ def denied(service: str, user: str, action: str, resource: str) -> Refusal:
         # GetCallerIdentity needs no permission and no policy can deny it; only bad keys are refused:
         # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
         return Refusal("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
-    code, status = _DENIED[service]
+    why = f"because no identity-based policy allows the {action} action"
     return Refusal(
-        code,
-        f"User: {user} is not authorized to perform: {action} on resource: {resource} "
-        f"because no identity-based policy allows the {action} action",
-        status,
+        "AccessDenied" if service in ("iam", "cloudwatch") else "AccessDeniedException",
+        f"User: {user} is not authorized to perform: {action} on resource: {resource} {why}",
+        400 if service in ("dynamodb", "logs") else 403,
     )

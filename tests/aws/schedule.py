@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,41 +10,26 @@ if TYPE_CHECKING:
 
     from tests.aws.journal import Call
 
+    Act = Callable[[Call], object]
+
 _PATIENCE = 20.0  # real seconds; a gate that no one opens is a mistake in the test
 
 
-@dataclass
 class Gate:
     """Holds a call: `wait_until_reached()`, then `open()`."""
 
-    name: str
-    _reached: threading.Event = field(default_factory=threading.Event)
-    _opened: threading.Event = field(default_factory=threading.Event)
+    def __init__(self) -> None:
+        self._reached, self._opened = threading.Event(), threading.Event()
 
     def open(self) -> None:
         self._opened.set()
 
     def wait_until_reached(self) -> None:
-        if not self._reached.wait(_PATIENCE):
-            raise AssertionError(f"{self.name} was never called")
+        assert self._reached.wait(_PATIENCE), "the call was never made"
 
     def hold(self) -> None:
         self._reached.set()
-        if not self._opened.wait(_PATIENCE):
-            raise AssertionError(f"no one opened the gate at {self.name}")
-
-
-@dataclass(frozen=True)
-class _Hook:
-    operation: str
-    process: str | None
-    nth: int | None
-    act: Callable[[Call], object]
-
-    def fits(self, call: Call) -> bool:
-        return (
-            self.operation == call.operation and self.process in (None, call.process) and self.nth in (None, call.nth)
-        )
+        assert self._opened.wait(_PATIENCE), "no one opened the gate"
 
 
 class Schedule:
@@ -55,29 +39,22 @@ class Schedule:
     """
 
     def __init__(self) -> None:
-        self._before: list[_Hook] = []
-        self._after: list[_Hook] = []
+        self._hooks: list[tuple[str, str, str | None, int | None, Act]] = []
 
-    def before(
-        self, operation: str, act: Callable[[Call], object], *, process: str | None = None, nth: int | None = 1
-    ) -> None:
-        self._before.append(_Hook(operation, process, nth, act))
+    def before(self, operation: str, act: Act, *, process: str | None = None, nth: int | None = 1) -> None:
+        self._hooks.append(("before", operation, process, nth, act))
 
-    def after(
-        self, operation: str, act: Callable[[Call], object], *, process: str | None = None, nth: int | None = 1
-    ) -> None:
-        self._after.append(_Hook(operation, process, nth, act))
+    def after(self, operation: str, act: Act, *, process: str | None = None, nth: int | None = 1) -> None:
+        self._hooks.append(("after", operation, process, nth, act))
 
-    def pause_before(self, operation: str, *, process: str | None = None, nth: int = 1) -> Gate:
-        """Hold the call until the gate is opened."""
-        gate = Gate(operation)
-        self.before(operation, lambda call: gate.hold(), process=process, nth=nth)
+    def pause_before(self, operation: str, *, process: str | None = None) -> Gate:
+        """Hold the first call of the operation until the gate is opened."""
+        gate = Gate()
+        self.before(operation, lambda call: gate.hold(), process=process)
         return gate
 
-    def run_before(self, call: Call) -> None:
-        for hook in [hook for hook in self._before if hook.fits(call)]:
-            hook.act(call)
-
-    def run_after(self, call: Call) -> None:
-        for hook in [hook for hook in self._after if hook.fits(call)]:
-            hook.act(call)
+    def run(self, when: str, call: Call) -> None:
+        for moment, operation, process, nth, act in tuple(self._hooks):
+            fits = process in (None, call.process) and nth in (None, call.nth)
+            if (moment, operation) == (when, call.operation) and fits:
+                act(call)

@@ -27,7 +27,7 @@ def snapshot(tables: DynamoDbLag, functions: LambdaLag) -> dict[str, dict[str, A
             f"{region} {name}": {
                 **_without(table.describe()["TableDescription"], "CreationDateTime"),
                 "TableStatus": tables.status(region, name),
-                "tags": table.tags,
+                "tags": _sorted(table.tags),
             }
             for region, backend in _places("dynamodb")
             for name, table in backend.tables.items()
@@ -71,7 +71,7 @@ def _role(role: Any) -> dict[str, Any]:
         "trust": json.loads(role.assume_role_policy_document),
         "inline": {name: json.loads(document) for name, document in role.policies.items()},
         "attached": sorted(role.managed_policies),
-        "tags": sorted(role.tags, key=lambda tag: str(tag["Key"])),
+        "tags": _sorted(role.tags),
     }
 
 
@@ -113,3 +113,7 @@ def _relabelled(found: dict[str, dict[str, Any]], labels: Mapping[str, str]) -> 
         text = re.sub(rf"\b({'|'.join(labels)})\b", lambda match: labels[match[1]], text)
     relabelled: dict[str, dict[str, Any]] = json.loads(text)
     return relabelled
+
+
+def _sorted(tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    return sorted(tags, key=lambda tag: tag["Key"])

@@ -1,4 +1,4 @@
-"""A life of a stack in which the product makes every kind of call that it makes at all."""
+"""The life of a stack in which the product makes every kind of call that it can make."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import json
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+import boto3
+from moto import mock_aws
+
 from items_api.provision.aws import Aws
 from items_api.provision.session import Account
 from items_api.provision.stack import Stack
 from items_api.provision.step import Outcome
 from items_api.settings import Settings
-from tests.aws_model import NO_DELAYS, AwsWorld
+from tests.aws import MOTO, NO_DELAYS
+from tests.aws import Account as AwsAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -28,17 +32,27 @@ SETTINGS = Settings(
 
 
 class Place(Protocol):
-    """Where a stack stands: the modelled AWS or the local one."""
+    """Where a stack is deployed: moto or the local AWS."""
 
     def boto(self, service: str) -> Any:
-        """A client for the test's own set-ups."""
+        """A client with which the test changes things by hand."""
 
     def rest(self) -> None:
-        """Let what is under way come to its end."""
+        """Wait until everything that is under way has ended."""
+
+
+class Moto:
+    """moto's account, seen by its owner."""
+
+    def __init__(self, account: AwsAccount) -> None:
+        self.rest = account.rest
+
+    def boto(self, service: str) -> Any:
+        return boto3.client(service)  # type: ignore[call-overload]
 
 
 def cycle(place: Place, open_stack: Callable[[], Stack], settings: Settings = SETTINGS) -> None:
-    """`up`, `status`, `up` again after everything was disarranged, `down`.
+    """`up`, `status`, `up` again after everything was changed by hand, `down`.
 
     Raises what ended a command, or a group of what its steps failed with.
     """
@@ -49,23 +63,22 @@ def cycle(place: Place, open_stack: Callable[[], Stack], settings: Settings = SE
         _work_off(command(stack))
 
     run(Stack.up)
-    disarrange(place, settings)
+    change_by_hand(place, settings)
     run(Stack.up)
     stack = open_stack()
     stack._explained("count the items of", stack.table, stack.table.count_items)  # as `down` does before it asks
     run(Stack.down)
 
 
-def stack_on_model(
-    world: AwsWorld, *, policy: dict[str, Any] | None = None, watch: Any = None, settings: Settings = SETTINGS
+def stack_on_moto(
+    account: AwsAccount, *, policy: dict[str, Any] | None = None, watch: Any = None, settings: Settings = SETTINGS
 ) -> Stack:
-    aws = Aws(world.session(policy=policy), clock=world.clock, watch=watch)  # type: ignore[arg-type]
-    return Stack(settings, aws, ACCOUNT)
+    return Stack(settings, Aws(account.session(policy=policy), clock=account.clock, watch=watch), ACCOUNT)
 
 
 @contextmanager
-def standing(local_aws: LocalAws, settings: Settings) -> Iterator[Stack]:
-    """A stack that stands on the local AWS for as long as the test works on it."""
+def deployed(local_aws: LocalAws, settings: Settings) -> Iterator[Stack]:
+    """A stack on the local AWS, for as long as the test works on it."""
     account = Account.on_this_computer(
         region=settings.region,
         endpoint_url=local_aws.endpoint_url,
@@ -93,22 +106,22 @@ def _work_off(events: Generator[Any]) -> None:
 def writes() -> list[tuple[str, str, Mapping[str, Any]]]:
     """(service, operation, parameters) as boto3 names them: what `Aws` tells its watcher of one `cycle`."""
     recorded: list[tuple[str, str, Mapping[str, Any]]] = []
-    world = AwsWorld(delays=NO_DELAYS)
-    cycle(world, lambda: stack_on_model(world, watch=lambda *call: recorded.append(call)))
+    with mock_aws(config=MOTO), AwsAccount(delays=NO_DELAYS) as account:
+        cycle(Moto(account), lambda: stack_on_moto(account, watch=lambda *call: recorded.append(call)))
     return recorded
 
 
-def disarrange(place: Place, settings: Settings) -> None:
-    """By hand, change whatever `up` puts right; the tags that make it the stack's own stay."""
+def change_by_hand(place: Place, settings: Settings) -> None:
+    """Change everything that `up` repairs, except the tags that make a resource the stack's own."""
     place.rest()
-    _disarrange_table_and_logs(place, settings)
-    _disarrange_role(place, settings)
-    _disarrange_function(place, settings)
-    _disarrange_api(place, settings)
+    _change_table_and_logs(place, settings)
+    _change_role(place, settings)
+    _change_function(place, settings)
+    _change_api(place, settings)
     place.rest()
 
 
-def _disarrange_table_and_logs(place: Place, settings: Settings) -> None:
+def _change_table_and_logs(place: Place, settings: Settings) -> None:
     table = f"arn:aws:dynamodb:{settings.region}:{ACCOUNT}:table/{settings.table_name}"
     place.boto("dynamodb").untag_resource(ResourceArn=table, TagKeys=["team"])
     place.rest()
@@ -122,7 +135,7 @@ def _disarrange_table_and_logs(place: Place, settings: Settings) -> None:
     place.boto("logs").delete_retention_policy(logGroupName=settings.log_group_name)
 
 
-def _disarrange_role(place: Place, settings: Settings) -> None:
+def _change_role(place: Place, settings: Settings) -> None:
     iam, role = place.boto("iam"), settings.role_name
     trust = {"Effect": "Allow", "Principal": {"Service": "stray.amazonaws.com"}, "Action": "sts:AssumeRole"}
     access = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
@@ -136,7 +149,7 @@ def _document(statement: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _disarrange_function(place: Place, settings: Settings) -> None:
+def _change_function(place: Place, settings: Settings) -> None:
     lambda_, name = place.boto("lambda"), settings.function_name
     arn = f"arn:aws:lambda:{settings.region}:{ACCOUNT}:function:{name}"
     lambda_.untag_resource(Resource=arn, TagKeys=["team"])
@@ -157,7 +170,7 @@ def _disarrange_function(place: Place, settings: Settings) -> None:
     )
 
 
-def _disarrange_api(place: Place, settings: Settings) -> None:
+def _change_api(place: Place, settings: Settings) -> None:
     gateway = place.boto("apigatewayv2")
     api = gateway.get_apis()["Items"][0]
     here: dict[str, str] = {"ApiId": api["ApiId"]}

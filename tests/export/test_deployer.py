@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from moto import mock_aws
 
 from items_api.errors import AccessDenied, Problem
 from items_api.export import deployer
@@ -18,8 +19,9 @@ from items_api.observe.metrics import read_metrics
 from items_api.provision.aws import Aws
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
-from tests.aws_model import NO_DELAYS, AwsWorld
-from tests.export.recording import ACCOUNT, SETTINGS, cycle, stack_on_model, standing
+from tests.aws import MOTO, NO_DELAYS
+from tests.aws import Account as AwsAccount
+from tests.export.recording import ACCOUNT, SETTINGS, Moto, cycle, deployed, stack_on_moto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +35,7 @@ GRANTED = {action for statement in POLICY["Statement"] for action in statement["
 
 # What no `up`, `up` again and `down` comes to need: `status` and `logs` do.
 OBSERVING = {"cloudwatch:GetMetricData", "logs:FilterLogEvents"}
-# What neither the model nor the local AWS checks; `Step.rights` names the source of each.
+# What neither these tests nor the local AWS check; `Step.rights` names the source of each.
 TAKEN_ON_TRUST = {"lambda:ListTags", "apigateway:TagResource"}
 # The local AWS checks one action a call, so it lets whoever may create also tag and pass the role.
 UNCHECKED_LOCALLY = TAKEN_ON_TRUST | {"iam:PassRole"}
@@ -43,6 +45,12 @@ NOTHING = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"
 WITHOUT_RESOURCE_LOCALLY = {
     *("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "lambda:CreateFunction", "logs:DescribeLogGroups"),
 }
+
+
+@pytest.fixture
+def quick_account() -> Iterator[AwsAccount]:
+    with mock_aws(config=MOTO), AwsAccount(delays=NO_DELAYS) as account:
+        yield account
 
 
 def allowing(actions: set[str], *, locally: bool = False) -> Document:
@@ -81,28 +89,28 @@ def _action(problem: AccessDenied) -> str:
     return problem.todo.removeprefix("Your user or role needs ").removesuffix(".")
 
 
-def test_each_action_is_asked_for_by_name_until_exactly_the_policy_is_granted() -> None:
-    """On the model, which knows what AWS checks besides the call itself: tags at creation, and the role passed on."""
-    world = AwsWorld(delays=NO_DELAYS)
+def test_each_action_is_asked_for_by_name_until_exactly_the_policy_is_granted(quick_account: AwsAccount) -> None:
+    """Includes what AWS checks besides the call itself: tags at creation, and the role that is passed."""
 
     def attempt(allowed: set[str]) -> None:
-        cycle(world, lambda: stack_on_model(world, policy=allowing(allowed)))
+        cycle(Moto(quick_account), lambda: stack_on_moto(quick_account, policy=allowing(allowed)))
 
     assert asked_for(attempt) == GRANTED - OBSERVING - TAKEN_ON_TRUST
-    assert world.leftovers() == []
+    assert quick_account.leftovers() == []
 
 
-def test_every_granted_action_is_used_by_a_call() -> None:
-    world = AwsWorld(delays=NO_DELAYS)
-    cycle(world, lambda: stack_on_model(world, policy=POLICY))
-    assert world.journal.actions() - {"sts:GetCallerIdentity"} == GRANTED - OBSERVING - TAKEN_ON_TRUST
+def test_every_granted_action_is_used_by_a_call(quick_account: AwsAccount) -> None:
+    cycle(Moto(quick_account), lambda: stack_on_moto(quick_account, policy=POLICY))
+    assert quick_account.journal.actions() - {"sts:GetCallerIdentity"} == GRANTED - OBSERVING - TAKEN_ON_TRUST
 
 
-def test_another_stack_of_the_account_is_out_of_reach() -> None:
-    world = AwsWorld(delays=NO_DELAYS)
+def test_the_policy_does_not_reach_another_stack_of_the_account(quick_account: AwsAccount) -> None:
     with pytest.raises(AccessDenied):
-        cycle(world, lambda: stack_on_model(world, policy=POLICY, settings=Settings(name="other")))
-    assert world.journal.writes() == []
+        cycle(
+            Moto(quick_account),
+            lambda: stack_on_moto(quick_account, policy=POLICY, settings=Settings(name="other")),
+        )
+    assert quick_account.journal.writes() == []
 
 
 def test_the_policy_fits_into_a_managed_policy() -> None:
@@ -114,8 +122,8 @@ def test_the_policy_fits_into_a_managed_policy() -> None:
     assert len(json.dumps(longest, separators=(",", ":"))) < 6_144
 
 
-def test_the_steps_are_those_of_a_stack() -> None:
-    assert tuple(type(step) for step in stack_on_model(AwsWorld()).steps) == deployer.STEPS
+def test_the_steps_are_those_of_a_stack(quick_account: AwsAccount) -> None:
+    assert tuple(type(step) for step in stack_on_moto(quick_account).steps) == deployer.STEPS
 
 
 def test_a_role_is_passed_to_lambda_alone() -> None:
@@ -186,7 +194,7 @@ def test_metrics_and_log_lines_may_be_read_by_a_user_with_the_policy_and_by_no_o
         list(lines.read())
     give(POLICY)
     assert _metrics_note(aws) == ""
-    with standing(local_aws, SETTINGS):
+    with deployed(local_aws, SETTINGS):
         assert list(lines.read()) == []
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from items_api.provision.policies import TABLE_ACTIONS, table_access_policy
 from items_api.settings import Arns, Settings
-from tests.export.recording import ACCOUNT, standing
+from tests.export.recording import ACCOUNT, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ NEEDS = {
 
 @pytest.fixture(scope="module")
 def stack(local_aws: LocalAws) -> Iterator[Stack]:
-    with standing(local_aws, SETTINGS) as stack:
+    with deployed(local_aws, SETTINGS) as stack:
         yield stack
 
 

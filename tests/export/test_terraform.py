@@ -18,7 +18,7 @@ from items_api.export.output import write_folder
 from items_api.handler import ROUTES
 from items_api.provision.bundle import bundle
 from items_api.settings import Settings
-from tests.export.recording import ACCOUNT, SETTINGS, standing
+from tests.export.recording import ACCOUNT, SETTINGS, deployed
 
 if TYPE_CHECKING:
     from items_api.local import LocalAws
@@ -231,7 +231,7 @@ def test_the_import_blocks_name_what_runs(local_aws: LocalAws, tmp_path: Path) -
         "AWS_ACCESS_KEY_ID": local_aws.access_key,
         "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
     }
-    with standing(local_aws, settings) as stack:
+    with deployed(local_aws, settings) as stack:
         script = tmp_path / "imports.sh"
         printed = subprocess.run([script], env=environment, check=True, capture_output=True, text=True)
         api = stack.api.api_id

@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from items_api.settings import Settings
-from tests.aws import MOTO, Account, Fault, VirtualClock
+from tests.aws import AWS_RATES, MOTO, Account, Fault, VirtualClock
 from tests.provision.drive import ACCOUNT, changes, down, errors, new_process, protect, states, up
 
 if TYPE_CHECKING:
@@ -136,7 +136,10 @@ def recreate_role(account: Account) -> None:
 
 
 def widen_trust(account: Account) -> None:
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
     boto3.client("iam").update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(document))
 
 
@@ -231,9 +234,7 @@ MANUAL_CHANGES: list[Callable[[Account], Any]] = [
 
 
 @pytest.mark.parametrize("change", MANUAL_CHANGES, ids=lambda change: change.__name__)
-def test_up_detects_and_repairs_manual_changes(
-    deployed: Account, change: Callable[[Account], Any]
-) -> None:
+def test_up_detects_and_repairs_manual_changes(deployed: Account, change: Callable[[Account], Any]) -> None:
     before = deployed.snapshot()
     change(deployed)
     deployed.rest()
@@ -245,9 +246,7 @@ def test_up_detects_and_repairs_manual_changes(
 
 
 @pytest.mark.parametrize("change", MANUAL_CHANGES, ids=lambda change: change.__name__)
-def test_down_removes_a_manually_changed_stack(
-    deployed: Account, change: Callable[[Account], Any]
-) -> None:
+def test_down_removes_a_manually_changed_stack(deployed: Account, change: Callable[[Account], Any]) -> None:
     change(deployed)
     deployed.rest()
     outcomes, left = down(deployed)
@@ -345,3 +344,20 @@ def test_steps_that_depend_on_a_failed_step_are_skipped(account: Account) -> Non
         "lambda.CreateFunction",
         "lambda.AddPermission",
     }
+
+
+def test_up_and_down_read_every_page_of_a_list() -> None:
+    with mock_aws(config=MOTO), Account(page_size=1) as account:
+        assert changes(up(account)) == {"created"}
+        boto3.client("logs").create_log_group(logGroupName="/aws/lambda/items-api-0")
+        boto3.client("apigatewayv2").create_api(Name="another", ProtocolType="HTTP")
+        assert changes(up(account)) == {"unchanged"}
+        down(account)
+        assert len(account.leftovers()) == 2
+
+
+def test_up_and_down_stay_within_the_rate_limits_of_aws() -> None:
+    with mock_aws(config=MOTO), Account(rates=AWS_RATES) as account:
+        assert changes(up(account)) == {"created"}
+        outcomes, left = down(account)
+        assert (errors(outcomes), left) == ([], [])

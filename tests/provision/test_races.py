@@ -99,9 +99,7 @@ def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
         "lambda.AddPermission",
     ],
 )
-def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(
-    account: Account, operation: str
-) -> None:
+def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(account: Account, operation: str) -> None:
     """The first up stops before a create call while the second one runs from beginning to end."""
     first = account.session("first")
     account.schedule.before(operation, lambda _: errors(up(account, account.session("second"))), process="first")
