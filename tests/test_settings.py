@@ -111,9 +111,7 @@ def test_owner_tags_are_added_to_the_users_tags() -> None:
         ({"tags": {f"k{i}": "v" for i in range(47)}}, "47 tags are too many"),
     ],
 )
-def test_an_invalid_value_is_rejected_and_the_message_says_what_is_valid(
-    setting: dict[str, Any], said: str
-) -> None:
+def test_an_invalid_value_is_rejected_and_the_message_says_what_is_valid(setting: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidSetting, match=said):
         Settings(**setting)
 

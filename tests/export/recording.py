@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import boto3
 from moto import mock_aws
 
-from items_api.provision.aws import Aws
-from items_api.provision.session import Account
+from items_api.aws.client import Aws
+from items_api.aws.session import local_account
 from items_api.provision.stack import Stack
 from items_api.provision.step import Outcome
 from items_api.settings import Settings
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from items_api.local import LocalAws
 
 ACCOUNT = "123456789012"
-# Blanks, quotes' neighbours and letters beyond ASCII: what a shell and a parser could stumble over.
+# Spaces, characters that need quotes, and letters beyond ASCII.
 SETTINGS = Settings(
     name="team-todo",
-    tags={"team": "web", "cost centre": "R+D = 7/ä", "empty": ""},
+    tags={"team": "web", "cost center": "R+D = 7/ä", "empty": ""},
     cors_origins=("https://app.example.com", "http://localhost:5173"),
 )
 
@@ -66,7 +66,7 @@ def cycle(place: Place, open_stack: Callable[[], Stack], settings: Settings = SE
     change_by_hand(place, settings)
     run(Stack.up)
     stack = open_stack()
-    stack._explained("count the items of", stack.table, stack.table.count_items)  # as `down` does before it asks
+    stack.count_items()  # as `down` does before it asks
     run(Stack.down)
 
 
@@ -79,13 +79,13 @@ def stack_on_moto(
 @contextmanager
 def deployed(local_aws: LocalAws, settings: Settings) -> Iterator[Stack]:
     """A stack on the local AWS, for as long as the test works on it."""
-    account = Account.on_this_computer(
+    account = local_account(
         region=settings.region,
         endpoint_url=local_aws.endpoint_url,
         access_key=local_aws.access_key,
         secret_key=local_aws.secret_key,
     )
-    stack = account.open(settings)
+    stack = Stack(settings, account.aws(), ACCOUNT)
     stack.look()
     _work_off(stack.up())
     stack.look()

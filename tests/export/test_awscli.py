@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from items_api import provision
-from items_api.awscli import cli_line
+from items_api.aws.line import cli_line
 from items_api.provision.bundle import bundle
 from tests.export.recording import writes
 

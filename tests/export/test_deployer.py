@@ -12,11 +12,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from items_api.aws.client import Aws
 from items_api.errors import AccessDenied, Problem
 from items_api.export import deployer
-from items_api.observe.logs import Tail
 from items_api.observe.metrics import read_metrics
-from items_api.provision.aws import Aws
+from items_api.observe.tail import Tail
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
 from tests.aws import MOTO, NO_DELAYS

@@ -9,9 +9,9 @@ import jsonschema_rs
 import openapi_spec_validator
 import pytest
 
+from items_api.export.openapi import document
 from items_api.handler import ROUTES
 from items_api.handler.item import ItemError, attributes, parse
-from items_api.export.openapi import document
 
 DOCUMENT = document("team-todo", "1.2.3", "https://abc123.execute-api.eu-central-1.amazonaws.com")
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}

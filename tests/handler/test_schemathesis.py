@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from items_api.handler import ROUTES
 from items_api.export.openapi import document
+from items_api.handler import ROUTES
 from tests.handler.conftest import gateway_path
 from tests.servers import QuietHandler, serving
 

@@ -167,7 +167,9 @@ def test_ctrl_c_stops_waiting_at_once_and_reports_unfinished_steps(account: Acco
                 break
     by_title = {outcome.title: outcome for outcome in stack.outcomes.values()}
     assert by_title["IAM role"].change == "created"
-    assert "Interrupted before this step could create or update the Lambda function" in str(by_title["Lambda function"].error)
+    assert "Interrupted before this step could create or update the Lambda function" in str(
+        by_title["Lambda function"].error
+    )
     assert "invoke permission" not in by_title
 
 
