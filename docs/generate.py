@@ -83,7 +83,7 @@ def option_sources() -> str:
 def json_sample(command: str) -> str:
     """A document as the command prints it, shortened to its first resource."""
     if command == "smoke":
-        check = Check("GET reads an item", ok=True, status=200, ms=12.3, curl="curl -i https://…/items/1", detail="")
+        check = Check("GET returns an item", ok=True, status=200, ms=12.3, curl="curl -i https://…/items/1", detail="")
         known = {"account": "123456789012", "region": "us-east-1", "endpoint": ENDPOINT}
         return _fenced("json", to_json(Result(document={**known, "checks": [vars(check)]}).envelope("smoke", "items")))
     with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account, account.running(Process("docs")):

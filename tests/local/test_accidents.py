@@ -60,7 +60,7 @@ def test_an_interrupted_up_reports_what_exists_and_what_to_do(cli: Cli, stop_sig
             break
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"Error: Interrupted\.\n  Why:  There: .*\n  Next: items-api up --local finishes", errors)
+    assert re.search(r"Error: Interrupted\.\n  Why:  Exists: .*\n  Next: items-api up --local completes the stack", errors)
     cli.ok("up")
 
 
@@ -76,7 +76,7 @@ def test_logs_show_every_request_of_smoke(cli: Cli) -> None:
 def test_up_completes_although_its_output_cannot_be_written(cli: Cli) -> None:
     with Path("/dev/full").open("w") as full:
         done = cli("up", stdout=full)
-    assert (done.returncode, "could not be written" in done.stderr) == (1, True)
+    assert (done.returncode, "Could not write the output" in done.stderr) == (1, True)
     assert cli.json("status")["ok"]
 
 
@@ -116,7 +116,7 @@ def test_help_on_a_full_disk_is_an_error_without_traceback(tmp_path: Path) -> No
     with Path("/dev/full").open("w") as full:
         done = run([sys.executable, "-m", "items_api", "--help"], cwd=tmp_path, stdout=full)
     assert done.returncode == 1
-    assert done.stderr == "Error: the output could not be written: No space left on device.\n"
+    assert done.stderr == "Error: could not write the output: No space left on device.\n"
 
 
 def test_a_local_aws_that_crashes_during_a_command_is_named_in_the_error(cli: Cli) -> None:
@@ -125,4 +125,4 @@ def test_a_local_aws_that_crashes_during_a_command_is_named_in_the_error(cli: Cl
     time.sleep(1.5)
     kill(cli.home)
     _, errors = process.communicate(timeout=90)
-    assert (process.returncode, "The local AWS has stopped answering" in errors) == (1, True)
+    assert (process.returncode, "The local AWS stopped responding" in errors) == (1, True)
