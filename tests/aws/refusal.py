@@ -45,7 +45,9 @@ _SERVER_ERROR = {
 
 
 def throttled(service: str) -> Refusal:
-    members: dict[str, Any] = {"retryAfterSeconds": "1", "Reason": "CallerRateLimitExceeded"} if service == "lambda" else {}
+    members: dict[str, Any] = (
+        {"retryAfterSeconds": "1", "Reason": "CallerRateLimitExceeded"} if service == "lambda" else {}
+    )
     code, message = _THROTTLED[service]
     return Refusal(code, message, 429 if code == "TooManyRequestsException" else 400, **members)
 

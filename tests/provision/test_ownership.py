@@ -13,7 +13,8 @@ import pytest
 from items_api.errors import CannotChange, NotOurs
 from items_api.provision.policies import trust_policy
 from items_api.settings import Settings
-from tests.provision.drive import ACCOUNT, down, errors, new_process, protect, states, up
+from tests.provision.drive import ACCOUNT, down, errors, new_process, states, up
+from tests.provision.manual_changes import protect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
