@@ -8,8 +8,6 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from items_api.aws.client import Aws
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
@@ -70,18 +68,3 @@ def changes(outcomes: dict[str, Outcome]) -> set[Change | None]:
 
 def errors(outcomes: dict[str, Outcome]) -> list[str]:
     return [str(outcome.error) for outcome in outcomes.values() if outcome.error]
-
-
-def protect(route_key: str) -> None:
-    """Put a JWT authorizer on one route of the stack's API."""
-    gateway = boto3.client("apigatewayv2")
-    api = gateway.get_apis()["Items"][0]["ApiId"]
-    authorizer = gateway.create_authorizer(
-        ApiId=api,
-        Name="gate",
-        AuthorizerType="JWT",
-        IdentitySource=["$request.header.Authorization"],
-        JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]},
-    )["AuthorizerId"]
-    route = next(r for r in gateway.get_routes(ApiId=api)["Items"] if r["RouteKey"] == route_key)
-    gateway.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="JWT", AuthorizerId=authorizer)

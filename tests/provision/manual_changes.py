@@ -1,0 +1,179 @@
+"""What someone may do to a stack by hand, with boto3."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from tests.provision.drive import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.aws import Account
+
+ROLE = "items-api-role"
+FUNCTION = "items-api"
+READ_EVERYTHING = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
+
+
+def protect(route_key: str) -> None:
+    """Put a JWT authorizer on one route of the stack's API."""
+    gateway = boto3.client("apigatewayv2")
+    api = gateway.get_apis()["Items"][0]["ApiId"]
+    authorizer = gateway.create_authorizer(
+        ApiId=api,
+        Name="gate",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]},
+    )["AuthorizerId"]
+    route = next(r for r in gateway.get_routes(ApiId=api)["Items"] if r["RouteKey"] == route_key)
+    gateway.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="JWT", AuthorizerId=authorizer)
+
+
+def delete_table(account: Account) -> None:
+    boto3.client("dynamodb").delete_table(TableName="Items")
+
+
+def delete_log_group(account: Account) -> None:
+    boto3.client("logs").delete_log_group(logGroupName="/aws/lambda/items-api")
+
+
+def delete_function(account: Account) -> None:
+    boto3.client("lambda").delete_function(FunctionName=FUNCTION)
+
+
+def api_id() -> str:
+    return str(boto3.client("apigatewayv2").get_apis()["Items"][0]["ApiId"])
+
+
+def delete_api(account: Account) -> None:
+    boto3.client("apigatewayv2").delete_api(ApiId=api_id())
+
+
+def delete_permission(account: Account) -> None:
+    boto3.client("lambda").remove_permission(FunctionName=FUNCTION, StatementId="apigw")
+
+
+def delete_inline_policy(account: Account) -> None:
+    boto3.client("iam").delete_role_policy(RoleName=ROLE, PolicyName="items-table-access")
+
+
+def recreate_role(account: Account) -> None:
+    """The new role has the same name and is another principal, with which the function fails."""
+    iam = boto3.client("iam")
+    role = iam.get_role(RoleName=ROLE)["Role"]
+    delete_inline_policy(account)
+    account.rest()
+    iam.delete_role(RoleName=ROLE)
+    iam.create_role(
+        RoleName=ROLE,
+        AssumeRolePolicyDocument=json.dumps(role["AssumeRolePolicyDocument"]),
+        Tags=role["Tags"],
+    )
+
+
+def widen_trust(account: Account) -> None:
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
+    boto3.client("iam").update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(document))
+
+
+def add_policies(account: Account) -> None:
+    iam = boto3.client("iam")
+    iam.put_role_policy(RoleName=ROLE, PolicyName="more", PolicyDocument=json.dumps(READ_EVERYTHING))
+    iam.attach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess")
+
+
+def change_retention(account: Account) -> None:
+    boto3.client("logs").put_retention_policy(logGroupName="/aws/lambda/items-api", retentionInDays=1)
+
+
+def change_configuration(account: Account) -> None:
+    boto3.client("lambda").update_function_configuration(
+        FunctionName=FUNCTION, Timeout=3, Handler="other.handler", Environment={"Variables": {"TABLE_NAME": "Other"}}
+    )
+
+
+def other_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("handler/index.py", "def handler(event, context): return 1")
+    return buffer.getvalue()
+
+
+def change_code(account: Account) -> None:
+    boto3.client("lambda").update_function_code(FunctionName=FUNCTION, ZipFile=other_zip(), Architectures=["x86_64"])
+
+
+def change_cors(account: Account) -> None:
+    boto3.client("apigatewayv2").update_api(
+        ApiId=api_id(),
+        Name="renamed",
+        CorsConfiguration={"AllowOrigins": ["https://evil.example"], "AllowMethods": ["GET"]},
+    )
+
+
+def add_route_integration_stage_authorizer(account: Account) -> None:
+    gateway, api = boto3.client("apigatewayv2"), api_id()
+    integration = gateway.create_integration(
+        ApiId=api,
+        IntegrationType="HTTP_PROXY",
+        IntegrationMethod="ANY",
+        IntegrationUri="https://x.example",
+        PayloadFormatVersion="1.0",
+    )["IntegrationId"]
+    gateway.create_route(ApiId=api, RouteKey="ANY /admin", Target=f"integrations/{integration}")
+    gateway.create_stage(ApiId=api, StageName="test")
+    protect("POST /items")
+
+
+def raise_throttle(account: Account) -> None:
+    boto3.client("apigatewayv2").update_stage(
+        ApiId=api_id(),
+        StageName="$default",
+        AutoDeploy=False,
+        DefaultRouteSettings={"ThrottlingRateLimit": 9999.0, "ThrottlingBurstLimit": 4999},
+        RouteSettings={"GET /items": {"ThrottlingRateLimit": 5000.0}},
+    )
+
+
+def redirect_permission(account: Account) -> None:
+    delete_permission(account)
+    boto3.client("lambda").add_permission(
+        FunctionName=FUNCTION,
+        StatementId="apigw",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:us-east-1:{ACCOUNT}:other/*",
+    )
+
+
+MANUAL_CHANGES: list[Callable[[Account], Any]] = [
+    delete_table,
+    delete_log_group,
+    delete_function,
+    delete_api,
+    delete_permission,
+    delete_inline_policy,
+    recreate_role,
+    widen_trust,
+    add_policies,
+    change_retention,
+    change_configuration,
+    change_code,
+    change_cors,
+    add_route_integration_stage_authorizer,
+    raise_throttle,
+    redirect_permission,
+]
