@@ -92,9 +92,13 @@ if ours 'IAM role' aws iam list-role-tags --role-name "$ROLE" --query "Tags | $I
   retry DeleteConflict aws iam delete-role --role-name "$ROLE"
 fi
 
-if ours 'DynamoDB table' aws dynamodb list-tags-of-resource \
-  --resource-arn "arn:$PARTITION:dynamodb:$REGION:$ACCOUNT:table/$TABLE" \
-  --query "Tags | $IN_LIST"; then
+# For the tags of a table that does not exist, DynamoDB answers "access denied"; its description tells the truth.
+table_tags() {
+  aws dynamodb describe-table --table-name "$TABLE" > /dev/null &&
+    aws dynamodb list-tags-of-resource \
+      --resource-arn "arn:$PARTITION:dynamodb:$REGION:$ACCOUNT:table/$TABLE" "$@"
+}
+if ours 'DynamoDB table' table_tags --query "Tags | $IN_LIST"; then
   aws dynamodb delete-table --table-name "$TABLE" > /dev/null
   echo 'Waiting for the table to be deleted' >&2
   aws dynamodb wait table-not-exists --table-name "$TABLE"

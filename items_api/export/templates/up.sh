@@ -60,7 +60,7 @@ aws dynamodb create-table \
   --tags "$TAG_LIST" > /dev/null
 
 # Set only now: if the table existed before, the advice to delete it would be wrong.
-trap '[ $? -eq 0 ] || echo "Not finished. To delete what was created, run ./down.sh" >&2' EXIT
+trap '[ $? -eq 0 ] || echo "Not finished. ./down.sh deletes what was created." >&2' EXIT
 
 # The function runs with this role. Only Lambda may assume it.
 echo 'IAM role' >&2
@@ -103,12 +103,12 @@ retry NoSuchEntity aws iam put-role-policy \
   --policy-name "$POLICY" \
   --policy-document "$ACCESS"
 
-# Created before the function: Lambda would create a log group that keeps logs forever.
+# Created before the function; otherwise Lambda would create a log group that keeps logs forever.
 echo 'Log group' >&2
 aws logs create-log-group --log-group-name "$LOG_GROUP" --tags "{$TAGS}"
 aws logs put-retention-policy --log-group-name "$LOG_GROUP" --retention-in-days "$LOG_RETENTION"
 
-# It takes some seconds until Lambda can assume a new role.
+# It takes a few seconds until Lambda can assume a new role.
 # The role's ID is one more tag: a role that is recreated under the same name does not work for this function.
 echo 'Lambda function' >&2
 retry 'cannot be assumed by Lambda' aws lambda create-function \
