@@ -1,4 +1,4 @@
-"""Fills the templates of the exports: the marker `@region@` becomes the value `region`, written for the file's language.
+"""Fills the templates of the exports: `@region@` becomes the value `region`, written in the language of the file.
 
 In HCL and YAML, the marker of a string stands inside the template's own double quotes; the marker of a list or a map
 stands alone and becomes a block with one entry per line. In a shell script, every value becomes one quoted word.

@@ -11,11 +11,12 @@ from items_api.export.fill import fill
 from items_api.provision.bundle import bundle
 
 if TYPE_CHECKING:
+    from items_api.export.fill import Value
     from items_api.settings import Settings
 
 
 def files(settings: Settings) -> dict[str, bytes]:
-    common = {
+    common: dict[str, Value] = {
         "name": settings.name,
         "region": settings.region,
         "table_name": settings.table_name,

@@ -1,4 +1,4 @@
-"""What the exports are compared with: the requests with which `up` creates a stack. `test_reference.py` proves them."""
+"""What the exports are compared with: the requests with which `up` creates a stack (proved by test_reference.py)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     Request = tuple[str, str, dict[str, Any]]
 
 ORDINARY = Settings()
-# Everything that a parser or a shell could stumble over, as far as AWS accepts it.
+# Whatever a parser or a shell could trip over, as far as `Settings` accept it.
 NASTY = Settings(
     name="team-todo-2",
-    region="eu-central-1",
+    region="us-gov-west-1",
     tags={
         "team": "web",
         "cost centre": " R+D = 7/ä ",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from items_api import local
 from tests.export.conftest import existing_stack
-from tests.export.reference import BOTH, Ids, requests_of_up
+from tests.export.reference import BOTH, NASTY, ORDINARY, Ids, requests_of_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from items_api.settings import Settings
 
 
-@pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
+# The local AWS supports no other partition than "aws".
+@pytest.mark.parametrize("settings", [ORDINARY, replace(NASTY, region="eu-central-1")], ids=BOTH)
 def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: local.LocalAws) -> None:
     sent: list[Any] = []
 

@@ -157,9 +157,7 @@ def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder
         environment = {**environment_of(local_aws), "ITEMS_API_HOME": str(tmp_path / "home")}
 
         def items_api(command: str, *options: str, code: int = 0) -> str:
-            return run(
-                environment, sys.executable, "-m", "items_api", command, "--local", *options, code=code
-            ).stdout
+            return run(environment, sys.executable, "-m", "items_api", command, "--local", *options, code=code).stdout
 
         items_api("up", *OPTIONS, "--yes")
         run(environment, folder / "down.sh")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import hcl2
@@ -93,7 +92,7 @@ class Configuration:
         return self._known.get(text, text)
 
 
-@pytest.fixture(scope="module", params=BOTH.values(), ids=BOTH)
+@pytest.fixture(scope="module", params=BOTH.values(), ids=[*BOTH])
 def main(request: pytest.FixtureRequest) -> Configuration:
     return Configuration(request.param)
 

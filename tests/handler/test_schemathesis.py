@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 import pytest
 
 from items_api.handler import ROUTES
-from items_api.openapi import document
+from items_api.export.openapi import document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
