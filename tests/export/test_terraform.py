@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import hcl2
 import pytest
+from botocore import xform_name
 
 from items_api.export import terraform
 from items_api.export.output import write_folder
 from items_api.handler import ROUTES
-from items_api.provision.bundle import bundle
-from items_api.provision.function import ROLE_ID_TAG
 from items_api.settings import Arns, Settings
 from tests.export.conftest import existing_stack
 from tests.export.reference import BOTH, IDS, parameters_of_up
@@ -32,6 +31,7 @@ class Configuration:
 
     def __init__(self, settings: Settings) -> None:
         arns = Arns(settings, IDS.account)
+        self.settings = settings
         self.up = parameters_of_up(settings)
         self._document = hcl2.loads(terraform.files(settings)["main.tf"].decode())
         self._known: dict[str, Any] = {
@@ -54,6 +54,7 @@ class Configuration:
     def kinds(self) -> list[str]:
         return [json.loads(kind) for block in self._document["resource"] for kind in block]
 
+    @property
     def provider(self) -> dict[str, Any]:
         (block,) = self._document["provider"]
         return dict(self._value(block)["aws"])
@@ -101,6 +102,11 @@ def as_map(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
+def renamed(parameters: dict[str, Any], **names: str) -> dict[str, Any]:
+    """Boto3's names in Terraform's spelling, apart from those that differ."""
+    return {names.get(key, xform_name(key)): value for key, value in parameters.items()}
+
+
 @pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
 def test_terraform_fmt_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     program = shutil.which("terraform")
@@ -122,16 +128,15 @@ def test_the_table(main: Configuration) -> None:
 
 
 def test_the_role_and_its_inline_policy(main: Configuration) -> None:
+    role, policy = main.up["role"], main.up["policy"]
     assert main.resource("aws_iam_role") == {
-        "name": main.up["role"]["RoleName"],
-        "assume_role_policy": json.loads(main.up["role"]["AssumeRolePolicyDocument"]),
-        "tags": as_map(main.up["role"]["Tags"]),
+        "name": role["RoleName"],
+        "assume_role_policy": json.loads(role["AssumeRolePolicyDocument"]),
+        "tags": as_map(role["Tags"]),
     }
-    assert main.resource("aws_iam_role_policy") == {
-        "name": main.up["policy"]["PolicyName"],
-        "role": main.up["policy"]["RoleName"],
-        "policy": json.loads(main.up["policy"]["PolicyDocument"]),
-    }
+    document = json.loads(policy["PolicyDocument"])
+    expected = {"name": policy["PolicyName"], "role": policy["RoleName"], "policy": document}
+    assert main.resource("aws_iam_role_policy") == expected
 
 
 def test_the_log_group(main: Configuration) -> None:
@@ -143,49 +148,26 @@ def test_the_log_group(main: Configuration) -> None:
 
 
 def test_the_function_after_its_log_group(main: Configuration) -> None:
-    function = main.up["function"]
-    assert function["Tags"][ROLE_ID_TAG] == IDS.role
+    function = renamed(main.up["function"])
+    assert function.pop("code") == {"ZipFile": terraform.files(Settings())["function.zip"]}
     assert main.resource("aws_lambda_function") == {
-        "function_name": function["FunctionName"],
-        "runtime": function["Runtime"],
-        "handler": function["Handler"],
-        "architectures": function["Architectures"],
-        "memory_size": function["MemorySize"],
-        "timeout": function["Timeout"],
-        "role": function["Role"],
+        **function,
+        "environment": renamed(function["environment"]),
         "filename": "${path.module}/function.zip",
         "source_code_hash": 'filebase64sha256("${path.module}/function.zip")',
-        "environment": {"variables": function["Environment"]["Variables"]},
-        "tags": function["Tags"],
         "depends_on": ["aws_cloudwatch_log_group.items"],
     }
-    assert terraform.files(Settings())["function.zip"] == bundle()
 
 
 def test_the_api_and_its_cors(main: Configuration) -> None:
-    cors = main.up["api"]["CorsConfiguration"]
-    assert main.resource("aws_apigatewayv2_api") == {
-        "name": main.up["api"]["Name"],
-        "protocol_type": main.up["api"]["ProtocolType"],
-        "cors_configuration": {
-            "allow_origins": cors["AllowOrigins"],
-            "allow_methods": cors["AllowMethods"],
-            "allow_headers": cors["AllowHeaders"],
-            "expose_headers": cors["ExposeHeaders"],
-        },
-        "tags": main.up["api"]["Tags"],
-    }
+    api = renamed(main.up["api"])
+    expected = {**api, "cors_configuration": renamed(api["cors_configuration"])}
+    assert main.resource("aws_apigatewayv2_api") == expected
 
 
 def test_the_integration_and_its_routes(main: Configuration) -> None:
-    integration = main.up["integration"]
-    assert main.resource("aws_apigatewayv2_integration") == {
-        "api_id": integration["ApiId"],
-        "integration_type": integration["IntegrationType"],
-        "integration_uri": integration["IntegrationUri"],
-        "payload_format_version": integration["PayloadFormatVersion"],
-        "timeout_milliseconds": integration["TimeoutInMillis"],
-    }
+    integration = renamed(main.up["integration"], TimeoutInMillis="timeout_milliseconds")
+    assert main.resource("aws_apigatewayv2_integration") == integration
     routes = main.resource("aws_apigatewayv2_route")
     each = [{"ApiId": routes["api_id"], "RouteKey": key, "Target": routes["target"]} for key in routes["for_each"]]
     assert each == [main.up[key] for key in ROUTES]
@@ -193,33 +175,17 @@ def test_the_integration_and_its_routes(main: Configuration) -> None:
 
 
 def test_the_stage_and_its_throttle(main: Configuration) -> None:
-    throttle = main.up["stage"]["DefaultRouteSettings"]
-    assert main.resource("aws_apigatewayv2_stage") == {
-        "api_id": main.up["stage"]["ApiId"],
-        "name": main.up["stage"]["StageName"],
-        "auto_deploy": main.up["stage"]["AutoDeploy"],
-        "tags": main.up["stage"]["Tags"],
-        "default_route_settings": {
-            "throttling_rate_limit": throttle["ThrottlingRateLimit"],
-            "throttling_burst_limit": throttle["ThrottlingBurstLimit"],
-            "detailed_metrics_enabled": throttle["DetailedMetricsEnabled"],
-        },
-    }
+    stage = renamed(main.up["stage"], StageName="name")
+    expected = {**stage, "default_route_settings": renamed(stage["default_route_settings"])}
+    assert main.resource("aws_apigatewayv2_stage") == expected
 
 
 def test_the_invoke_permission(main: Configuration) -> None:
-    assert main.resource("aws_lambda_permission") == {
-        "function_name": main.up["permission"]["FunctionName"],
-        "statement_id": main.up["permission"]["StatementId"],
-        "action": main.up["permission"]["Action"],
-        "principal": main.up["permission"]["Principal"],
-        "source_arn": main.up["permission"]["SourceArn"],
-    }
+    assert main.resource("aws_lambda_permission") == renamed(main.up["permission"])
 
 
-@pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
-def test_the_provider_works_in_the_region_of_the_stack(settings: Settings) -> None:
-    assert Configuration(settings).provider() == {"region": settings.region}
+def test_the_provider_uses_the_region_of_the_stack(main: Configuration) -> None:
+    assert main.provider == {"region": main.settings.region}
 
 
 def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: LocalAws, tmp_path: Path) -> None:

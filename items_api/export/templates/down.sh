@@ -92,7 +92,7 @@ if ours 'IAM role' aws iam list-role-tags --role-name "$ROLE" --query "Tags | $I
   retry DeleteConflict aws iam delete-role --role-name "$ROLE"
 fi
 
-# For the tags of a table that does not exist, DynamoDB answers "access denied"; its description tells the truth.
+# If the table does not exist, only describe-table says so: a request for its tags is denied.
 table_tags() {
   aws dynamodb describe-table --table-name "$TABLE" > /dev/null &&
     aws dynamodb list-tags-of-resource \

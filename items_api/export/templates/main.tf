@@ -18,7 +18,7 @@ provider "aws" {
 }
 
 locals {
-  # The origins of web pages that may call the API from a browser.
+  # Web pages on these origins may call the API.
   cors_origins = @cors_origins@
 
   # items-api recognizes the resources of its stack by the last three tags.

@@ -15,7 +15,7 @@ TIMEOUT=@timeout@ # seconds
 LOG_RETENTION=@log_retention@ # days
 THROTTLE_RATE=@throttle_rate@ # requests per second
 THROTTLE_BURST=@throttle_burst@ # requests
-CORS_ORIGINS=@cors_origins@ # of web pages that may call the API
+CORS_ORIGINS=@cors_origins@ # web pages on these origins may call the API
 
 # Names.
 TABLE=@table_name@
