@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 from botocore import xform_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-ZIP = "function.zip"
+    from collections.abc import Mapping
 
 # What the AWS CLI's shorthand syntax accepts without quotes:
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
-_PLAIN = re.compile(r"[A-Za-z0-9_./:${}-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_./:-]+")
 
 
 def cli_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
@@ -30,24 +28,17 @@ def cli_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str
         operation: likewise ("create_api").
         parameters: as boto3 takes them.
     """
-    return " ".join(cli_parts(service, operation, parameters))
+    options = [_option(name, value) for name, value in parameters.items()]
+    return " ".join([f"aws {service} {operation.replace('_', '-')}", *options])
 
 
-def cli_parts(
-    service: str, operation: str, parameters: Mapping[str, Any], *, quote: Callable[[str], str] = shlex.quote
-) -> list[str]:
-    """The line in the parts that may go on lines of their own: the command, then each option with its value."""
-    options = [_option(name, value, quote) for name, value in parameters.items()]
-    return [f"aws {service} {operation.replace('_', '-')}", *options]
-
-
-def _option(name: str, value: Any, quote: Callable[[str], str]) -> str:
+def _option(name: str, value: Any) -> str:
     if name == "ZipFile" or (name == "Code" and "ZipFile" in value):
-        return f"--zip-file fileb://{ZIP}"
+        return "--zip-file fileb://function.zip"
     option = xform_name(name, "-")
     if isinstance(value, bool):
         return f"--{option}" if value else f"--no-{option}"
-    return " ".join([f"--{option}", *map(quote, _words(value))])
+    return " ".join([f"--{option}", *map(shlex.quote, _words(value))])
 
 
 def _words(value: Any) -> list[str]:

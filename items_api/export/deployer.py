@@ -1,4 +1,4 @@
-"""The rights of whoever deploys: the smallest IAM policy with which every command works for one stack."""
+"""The permissions of the user who deploys: the smallest IAM policy with which every command works for one stack."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def policy(settings: Settings, account: str = "*") -> dict[str, Any]:
-    """An IAM policy document with one statement for each right that a step declares.
+    """The IAM policy document, with one statement for each right that a step declares.
 
     A policy never grants access beyond its own account, so `*` as the account is safe. `sts:GetCallerIdentity`, which
-    every command calls first, needs no permission:
+    every command calls first, requires no permission:
     https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     """
     return {"Version": "2012-10-17", "Statement": list(_statements(Arns(settings, account)))}
@@ -32,7 +32,7 @@ def _statements(arns: Arns) -> Iterator[dict[str, Any]]:
 
 
 def _observe(arns: Arns) -> tuple[Right, ...]:
-    """What `status` needs for metrics, which a policy cannot restrict to some, and `logs` for lines."""
+    """What `status` needs for metrics, which a policy cannot restrict to one stack, and `logs` for log events."""
     return (
         Right(("cloudwatch:GetMetricData",), ("*",)),
         Right(("logs:FilterLogEvents",), (arns.log_group, f"{arns.log_group}:*")),

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the HTTP contract (docs/http.md): a pure function of a title, a version and a URL."""
+"""The OpenAPI 3.1 document of the HTTP contract (docs/http.md), as a pure function of a title, a version and a URL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from items_api.handler.index import MAX_LIMIT
 from items_api.handler.item import MAX_DIGITS, MAX_KEY_BYTES
 
 _JSON = "application/json"
-#: The largest and the smallest magnitude DynamoDB holds, as far as a JSON Schema validator's doubles tell them apart.
+# The largest and the smallest magnitude that DynamoDB stores, as closely as a JSON Schema validator's doubles allow.
 _LARGEST = 9.9e125
 _SMALLEST = 1e-130
 
@@ -18,9 +18,9 @@ def document(title: str, version: str, server_url: str | None = None) -> dict[st
     """The document for one deployment.
 
     Args:
-        title: what the API is called.
-        version: of the contract.
-        server_url: the endpoint without a trailing slash; None leaves `servers` out.
+        title: the name of the API.
+        version: the version of the contract.
+        server_url: the endpoint, without a trailing slash. Without it, the document has no `servers`.
     """
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
@@ -32,7 +32,7 @@ def document(title: str, version: str, server_url: str | None = None) -> dict[st
         "info": {
             "title": title,
             "version": version,
-            "description": "Create, read, replace, delete and list items: JSON objects with a text `itemId`.",
+            "description": "Create, read, replace, delete and list items: JSON objects with a string `itemId`.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         **({"servers": [{"url": server_url}]} if server_url else {}),
@@ -51,7 +51,7 @@ def _path_item(path: str) -> dict[str, Any]:
 
 
 def _create() -> dict[str, Any]:
-    created = _item_response("Created or replaced.")
+    created = _item_response("The item was created or replaced.")
     created["headers"] = {
         "Location": {
             "description": "The item's path, percent-encoded.",
@@ -64,7 +64,7 @@ def _create() -> dict[str, Any]:
         for operation in ("readItem", "replaceItem", "deleteItem")
     }
     return {
-        **_operation("createItem", "Create an item, or replace the one with the same itemId"),
+        **_operation("createItem", "Create an item or replace the one with the same itemId"),
         "parameters": _refs("parameters", "ifMatch", "ifNoneMatch"),
         "requestBody": _body("NewItem"),
         "responses": {"201": created, **_errors("400", "412", "413")},
@@ -76,14 +76,14 @@ def _list() -> dict[str, Any]:
         "description": "A page of items, in no particular order.",
         "headers": {
             "Link": {
-                "description": "The next page (RFC 8288, `rel=next`), when there is more.",
+                "description": "A link to the next page (RFC 8288, `rel=next`), if there is one.",
                 "schema": {"type": "string", "pattern": '^</items\\?[^>]+>; rel="next"$'},
             }
         },
         "content": {_JSON: {"schema": {"type": "array", "items": _ref("schemas", "Item"), "maxItems": MAX_LIMIT}}},
     }
     return {
-        **_operation("listItems", "List items, page by page"),
+        **_operation("listItems", "List items"),
         "parameters": _refs("parameters", "limit", "next"),
         "responses": {"200": page, **_errors("400")},
     }
@@ -91,7 +91,7 @@ def _list() -> dict[str, Any]:
 
 def _read() -> dict[str, Any]:
     return {
-        **_operation("readItem", "Read an item as the last write left it"),
+        **_operation("readItem", "Get an item (strongly consistent read)"),
         "responses": {"200": _item_response("The item."), **_errors("400", "404")},
     }
 
@@ -102,8 +102,8 @@ def _replace() -> dict[str, Any]:
         "parameters": _refs("parameters", "ifMatch", "ifNoneMatch"),
         "requestBody": _body("ReplacementItem"),
         "responses": {
-            "200": _item_response("Replaced."),
-            "201": _item_response("Created."),
+            "200": _item_response("The item was replaced."),
+            "201": _item_response("The item was created."),
             **_errors("400", "412", "413"),
         },
     }
@@ -111,9 +111,9 @@ def _replace() -> dict[str, Any]:
 
 def _delete() -> dict[str, Any]:
     return {
-        **_operation("deleteItem", "Delete an item, there or not"),
+        **_operation("deleteItem", "Delete an item, whether or not it exists"),
         "parameters": _refs("parameters", "ifMatch", "ifNoneMatch"),
-        "responses": {"204": {"description": "It is not there any more."}, **_errors("400", "412")},
+        "responses": {"204": {"description": "The item does not exist anymore."}, **_errors("400", "412")},
     }
 
 
@@ -141,7 +141,7 @@ def _refs(kind: str, *names: str) -> list[dict[str, str]]:
 def _body(schema: str) -> dict[str, Any]:
     return {
         "required": True,
-        "description": "Read as JSON whatever the content type says.",
+        "description": "Parsed as JSON, regardless of the content type.",
         "content": {_JSON: {"schema": _ref("schemas", schema)}},
     }
 
@@ -151,7 +151,7 @@ def _item_response(description: str) -> dict[str, Any]:
 
 
 def _errors(*statuses: str) -> dict[str, Any]:
-    """The operation's own errors, and those that any request may meet on its way."""
+    """The operation's own errors, and those that any request can return."""
     return {status: _ref("responses", status) for status in (*statuses, "429", "500", "503")}
 
 
@@ -167,14 +167,14 @@ def _schemas() -> dict[str, Any]:
     whole = 10**MAX_DIGITS - 1
     return {
         "Item": {**item, "required": ["itemId"]},
-        "NewItem": {**item, "description": "Without an itemId, one is made: a random UUID."},
+        "NewItem": {**item, "description": "Without an itemId, a random UUID is generated."},
         "ReplacementItem": {
             **item,
             "properties": {"itemId": {**item_id, "readOnly": True}},
-            "description": "The path has the itemId. The body may repeat it; any other is refused.",
+            "description": "The path contains the itemId. The body may repeat it; a different one is rejected.",
         },
         "Attribute": {
-            "description": "What DynamoDB holds: nested at most 32 levels deep, numbers of at most 38 digits.",
+            "description": "What DynamoDB can store: at most 32 levels of nesting, numbers with at most 38 digits.",
             "anyOf": [
                 {"type": ["string", "boolean", "null"]},
                 {"type": "integer", "minimum": -whole, "maximum": whole},
@@ -186,7 +186,7 @@ def _schemas() -> dict[str, Any]:
         },
         "Error": {
             "type": "object",
-            "properties": {"error": {"type": "string", "description": "What is wrong with what."}},
+            "properties": {"error": {"type": "string", "description": "What is wrong, and with what."}},
             "required": ["error"],
         },
         "GatewayError": {
@@ -203,23 +203,23 @@ def _parameters() -> dict[str, Any]:
             "name": "id",
             "in": "path",
             "required": True,
-            "description": "The itemId, percent-encoded. An HTTP API cuts a path at an encoded question mark.",
+            "description": "The itemId, percent-encoded. API Gateway truncates a path at an encoded question mark.",
             "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_BYTES},
         },
         "limit": {
             "name": "limit",
             "in": "query",
-            "description": "The most items on a page.",
+            "description": "The maximum number of items per page.",
             "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
         },
         "next": {
             "name": "next",
             "in": "query",
-            "description": "Where a page goes on, taken from the Link header of the page before and never made up.",
+            "description": "Where the page starts: a value from the Link header of the previous page.",
             "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{7,2736}$"},
         },
-        "ifMatch": _condition("If-Match", "Only if the item is there."),
-        "ifNoneMatch": _condition("If-None-Match", "Only if the item is not there."),
+        "ifMatch": _condition("If-Match", "Write only if the item exists."),
+        "ifNoneMatch": _condition("If-None-Match", "Write only if the item does not exist."),
     }
 
 
@@ -232,16 +232,18 @@ def _responses() -> dict[str, Any]:
     gateways = _ref("schemas", "GatewayError")
     either = {"anyOf": [ours, gateways]}
     retry = {
-        "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+        "headers": {
+            "Retry-After": {"description": "How long to wait, in seconds.", "schema": {"type": "integer", "minimum": 1}}
+        }
     }
     return {
-        "400": _error("Something is wrong with the request; nothing was written.", ours),
-        "404": _error("There is no such item.", either),
-        "412": _error("The item is there, or is not, against the condition; nothing was written.", ours),
-        "413": _error("The item is larger than DynamoDB's 400 KB, or the body than the gateway's 10 MB.", either),
-        "429": _error("More requests than the stage's throttle lets through.", gateways),
-        "500": _error("Something is wrong with the deployment; its log says what.", either),
-        "503": {**_error("The database is busy or out of reach.", either), **retry},
+        "400": _error("The request is invalid. Nothing was written.", ours),
+        "404": _error("The item does not exist.", either),
+        "412": _error("The condition is not met. Nothing was written.", ours),
+        "413": _error("The item exceeds DynamoDB's limit of 400 KB, or the body API Gateway's limit of 10 MB.", either),
+        "429": _error("The request rate exceeds the throttling limits of the stage.", gateways),
+        "500": _error("The deployment is faulty. The function's log contains the details.", either),
+        "503": {**_error("The database is busy or unreachable.", either), **retry},
     }
 
 

@@ -1,4 +1,4 @@
-"""Where an export goes: a file or a folder, and nothing that is there already is overwritten unasked."""
+"""Writes an export to a file or a folder. Existing files are overwritten only with `--force`."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 
 
 def write_file(path: Path, content: bytes, *, force: bool) -> list[Path]:
-    """Raises `Problem` if something is there already, or can not be written to."""
+    """Raises `Problem` if the file exists or cannot be written."""
     if path.is_dir():
-        raise Problem(f"{path} is a folder.", "This export is one file.", "Name a file with --output.")
+        raise Problem(f"{path} is a folder.", "This export is a single file.", "Choose a file name with --output.")
     if path.exists() and not force:
-        raise _in_the_way(f"The file {path} exists.")
+        raise _already_exists(f"The file {path} already exists.")
     return [_write(path, content)]
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], *, force: bool) -> list[Path]:
-    """`files` by their path in the folder. With `force` they replace what is there; other files stay.
+    """Write `files`, by their path in the folder. With `force`, they replace existing files; other files stay.
 
-    Raises `Problem` if the folder has files, or can not be written to.
+    Raises `Problem` if the folder contains files or cannot be written to.
     """
     if folder.exists() and not folder.is_dir():
-        raise Problem(f"{folder} is a file.", "This export is a folder.", "Name a folder with --output.")
+        raise Problem(f"{folder} is a file.", "This export is a folder.", "Choose another folder with --output.")
     if folder.exists() and any(folder.iterdir()) and not force:
-        raise _in_the_way(f"The folder {folder} has files in it.")
+        raise _already_exists(f"The folder {folder} is not empty.")
     return [_write(folder / name, content) for name, content in files.items()]
 
 
-def _in_the_way(what: str) -> Problem:
+def _already_exists(what: str) -> Problem:
     return Problem(
         what,
-        "An export overwrites nothing unasked.",
-        "Name another place with --output, or overwrite with --force.",
+        "An export does not overwrite files by default.",
+        "Choose another location with --output, or overwrite with --force.",
     )
 
 
@@ -47,5 +47,7 @@ def _write(path: Path, content: bytes) -> Path:
         if path.suffix == ".sh":
             path.chmod(0o755)
     except OSError as error:
-        raise Problem(f"Could not write {path}.", f"{error.strerror}.", "Name another place with --output.") from None
+        raise Problem(
+            f"Could not write {path}.", f"{error.strerror}.", "Choose another location with --output."
+        ) from None
     return path

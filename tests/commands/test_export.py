@@ -1,4 +1,4 @@
-"""The export commands: where they write, what they refuse, and that none of them asks AWS."""
+"""The export commands: where they write, what they reject, and that none of them calls AWS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDERS = {"shell": shell.files, "sam": sam.files, "terraform": terraform.files}
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: MonkeyPatch, capsys: CaptureFixture[str]) -> Run:
-    """Runs a command in an empty folder: exit code, stdout, stderr."""
+    """Runs a command in an empty folder and returns its exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def invoke(*args: str) -> tuple[int, str, str]:
@@ -42,7 +42,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", FOLDERS)
-def test_several_documents_go_into_a_folder_named_after_the_stack(run: Run, kind: str) -> None:
+def test_several_files_go_into_a_folder_named_after_the_stack(run: Run, kind: str) -> None:
     code, out, err = run(kind, "--name", "team-todo", "--memory", "512")
     files = FOLDERS[kind](Settings(name="team-todo", memory=512))
     assert content(Path("team-todo")) == files
@@ -50,26 +50,26 @@ def test_several_documents_go_into_a_folder_named_after_the_stack(run: Run, kind
     assert (code, err) == (0, "")
 
 
-def test_scripts_can_be_run(run: Run) -> None:
+def test_scripts_are_executable(run: Run) -> None:
     run("shell", "--output", "elsewhere/scripts")
     assert os.access("elsewhere/scripts/up.sh", os.X_OK)
     assert os.access("elsewhere/scripts/down.sh", os.X_OK)
 
 
-def test_a_folder_with_files_is_not_written_to(run: Run) -> None:
+def test_a_folder_that_is_not_empty_is_left_alone(run: Run) -> None:
     Path("items").mkdir()
     Path("items/mine.txt").write_text("mine")
     code, out, err = run("sam")
     assert (code, out) == (1, "")
     assert err == (
-        "Error: The folder items has files in it.\n"
-        "  Why:  An export overwrites nothing unasked.\n"
-        "  Next: Name another place with --output, or overwrite with --force.\n"
+        "Error: The folder items is not empty.\n"
+        "  Why:  An export does not overwrite files by default.\n"
+        "  Next: Choose another location with --output, or overwrite with --force.\n"
     )
     assert content(Path("items")) == {"mine.txt": b"mine"}
 
 
-def test_force_replaces_the_exports_own_files_and_leaves_the_others(run: Run) -> None:
+def test_force_replaces_only_the_files_of_the_export(run: Run) -> None:
     run("sam")
     Path("items/mine.txt").write_text("mine")
     code, _, _ = run("sam", "--timeout", "29", "--force")
@@ -77,29 +77,29 @@ def test_force_replaces_the_exports_own_files_and_leaves_the_others(run: Run) ->
     assert content(Path("items")) == {**sam.files(Settings(timeout=29)), "mine.txt": b"mine"}
 
 
-def test_an_empty_folder_is_as_good_as_none(run: Run) -> None:
+def test_an_empty_folder_is_used(run: Run) -> None:
     Path("items").mkdir()
     assert run("terraform")[0] == 0
 
 
-def test_one_document_goes_to_stdout(run: Run) -> None:
+def test_a_single_document_goes_to_stdout(run: Run) -> None:
     code, out, err = run("deployer-policy", "--region", "eu-central-1")
     assert json.loads(out) == deployer.policy(Settings(region="eu-central-1"))
     assert (code, err) == (0, "")
 
 
-def test_the_policy_is_narrowed_to_an_account(run: Run) -> None:
+def test_the_policy_can_be_restricted_to_an_account(run: Run) -> None:
     _, out, _ = run("deployer-policy", "--account", "123456789012")
     assert json.loads(out) == deployer.policy(Settings(), "123456789012")
 
 
-def test_an_account_that_is_none_is_refused(run: Run) -> None:
+def test_an_invalid_account_is_rejected(run: Run) -> None:
     code, out, err = run("deployer-policy", "--account", "12345")
     assert (code, out) == (2, "")
     assert err == "Error: --account '12345' is not an account ID.\n  Next: Use its 12 digits.\n"
 
 
-def test_one_document_goes_into_a_file_that_is_not_there_yet(run: Run) -> None:
+def test_a_single_document_goes_to_a_new_file(run: Run) -> None:
     assert run("openapi", "--output", "docs/openapi.json", "--url", "https://api.example.com/")[:2] == (
         0,
         "Wrote docs/openapi.json\n",
@@ -108,16 +108,16 @@ def test_one_document_goes_into_a_file_that_is_not_there_yet(run: Run) -> None:
     assert written["servers"] == [{"url": "https://api.example.com"}]
     code, _, err = run("openapi", "--output", "docs/openapi.json")
     assert code == 1
-    assert "The file docs/openapi.json exists." in err
+    assert "The file docs/openapi.json already exists." in err
     assert json.loads(Path("docs/openapi.json").read_text()) == written
 
 
-def test_openapi_is_the_contracts_own_document(run: Run) -> None:
+def test_openapi_writes_the_document_of_the_http_contract(run: Run) -> None:
     out = json.loads(run("openapi", "--name", "team-todo")[1])
     assert out == document("team-todo", out["info"]["version"])
 
 
-def test_json_is_one_document_and_nothing_else(run: Run) -> None:
+def test_json_prints_one_document_on_stdout(run: Run) -> None:
     code, out, err = run("terraform", "--json")
     report = json.loads(out)
     assert (code, report["ok"], report["name"]) == (0, True, "items")
@@ -125,26 +125,26 @@ def test_json_is_one_document_and_nothing_else(run: Run) -> None:
     assert err == "".join(f"Wrote {path}\n" for path in report["files"])
 
 
-def test_where_nothing_can_be_written_is_said(run: Run) -> None:
+def test_a_location_that_cannot_be_written_is_an_error(run: Run) -> None:
     Path("items").write_text("a file")
     assert run("sam")[2].startswith("Error: items is a file.\n")
     assert run("openapi", "-o", ".")[2].startswith("Error: . is a folder.\n")
     assert run("sam", "-o", "items/below")[2].startswith("Error: Could not write items/below/template.yaml.\n")
 
 
-def test_a_setting_is_checked_as_everywhere(run: Run) -> None:
+def test_settings_are_validated(run: Run) -> None:
     code, _, err = run("sam", "--memory", "1")
     assert code == 2
     assert err.startswith("Error: --memory 1 is out of range.")
 
 
-def test_the_settings_of_items_api_toml_count(run: Run) -> None:
+def test_items_api_toml_applies(run: Run) -> None:
     Path("items-api.toml").write_text('name = "team-todo"\nmemory = 512\n')
     run("sam")
     assert content(Path("team-todo")) == sam.files(Settings(name="team-todo", memory=512))
 
 
-def test_without_credentials_every_export_works(run: Run, monkeypatch: MonkeyPatch) -> None:
+def test_every_export_works_without_credentials(run: Run, monkeypatch: MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     for kind in (*FOLDERS, "deployer-policy", "openapi"):

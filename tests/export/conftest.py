@@ -1,11 +1,11 @@
-"""What the tests of the exports hold them against: the AWS CLI itself, and a local AWS of their own."""
+"""For the tests of the exports: the AWS CLI as a parser, and a local AWS of their own."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import socket
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,18 +13,24 @@ from awscli.clidriver import create_clidriver  # type: ignore[import-untyped]
 from botocore import xform_name
 
 from items_api import local
+from items_api.aws.session import local_account
 from items_api.provision.bundle import bundle
+from items_api.provision.stack import Stack
+from items_api.provision.step import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
+
+    from items_api.aws.client import Watcher
+    from items_api.settings import Settings
 
     Requests = Callable[[str], tuple[str, str, dict[str, Any]]]
 
 
 @contextmanager
 def local_aws_in(folder: Path) -> Iterator[local.LocalAws]:
-    """A local AWS with this folder for its home (`ITEMS_API_HOME`), on a port that is free."""
+    """A local AWS with this folder as its home (`ITEMS_API_HOME`), on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     (folder / "local-aws").mkdir(parents=True)
@@ -35,9 +41,35 @@ def local_aws_in(folder: Path) -> Iterator[local.LocalAws]:
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.LocalAws]:
-    """For all tests that do not run `items-api down`, which ends a local AWS on which nothing is left."""
+    """For tests that do not run `items-api down`, which stops an empty local AWS."""
     with local_aws_in(tmp_path_factory.mktemp("home")) as running:
         yield running
+
+
+@contextmanager
+def existing_stack(local_aws: local.LocalAws, settings: Settings, watch: Watcher | None = None) -> Iterator[Stack]:
+    """A stack on the local AWS; `watch` is called with every write."""
+    account = local_account(
+        region=settings.region,
+        endpoint_url=local_aws.endpoint_url,
+        access_key=local_aws.access_key,
+        secret_key=local_aws.secret_key,
+    )
+    stack = Stack(settings, account.aws(watch), local.ACCOUNT)
+    _run(stack, stack.up)
+    stack.look()
+    try:
+        yield stack
+    finally:
+        _run(stack, stack.down)
+
+
+def _run(stack: Stack, command: Callable[[], Generator[Any]]) -> None:
+    stack.look()
+    with closing(command()) as events:
+        errors = [event.error for event in events if isinstance(event, Outcome) and event.error]
+    if errors:
+        raise ExceptionGroup("some steps failed", errors)
 
 
 class _Answered:

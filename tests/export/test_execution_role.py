@@ -1,4 +1,4 @@
-"""What the function may do: each of the table's four actions is needed by a request, and no more is."""
+"""The execution role: each of its four table actions is needed by a request, and no others are."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from items_api.local import ACCOUNT
 from items_api.provision.policies import TABLE_ACTIONS, table_access_policy
 from items_api.settings import Arns, Settings
-from tests.export.recording import ACCOUNT, deployed
+from tests.export.conftest import existing_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from items_api.provision.stack import Stack
 
 SETTINGS = Settings(name="role-test")
-# The request that needs the action. Who writes a function's log lines is Lambda itself on the local AWS, so the two
-# actions of the log group can not be missed there; AWS's own AWSLambdaBasicExecutionRole has them too.
+# Action -> the request that needs it. The local AWS writes log lines without the two actions on the log group, so they
+# cannot be tested there; AWS's own AWSLambdaBasicExecutionRole has them too.
 NEEDS = {
     "dynamodb:PutItem": ("POST", "/items", {"itemId": "1"}),
     "dynamodb:GetItem": ("GET", "/items/1", None),
@@ -33,14 +34,14 @@ NEEDS = {
 
 @pytest.fixture(scope="module")
 def stack(local_aws: LocalAws) -> Iterator[Stack]:
-    with deployed(local_aws, SETTINGS) as stack:
+    with existing_stack(local_aws, SETTINGS) as stack:
         yield stack
 
 
 def _status(endpoint: str, method: str, path: str, body: dict[str, str] | None) -> int:
     data = json.dumps(body).encode() if body else None
     url = urlsplit(endpoint)
-    # Not every resolver knows *.localhost.
+    # Not every resolver resolves *.localhost.
     headers = {"content-type": "application/json", "host": url.netloc}
     request = Request(f"http://127.0.0.1:{url.port}{path}", data, headers, method=method)
     try:
@@ -61,14 +62,14 @@ def _allow_all_but(stack: Stack, removed: str) -> None:
 
 
 @pytest.mark.parametrize("removed", TABLE_ACTIONS)
-def test_without_an_action_the_request_that_needs_it_fails_and_no_other(stack: Stack, removed: str) -> None:
+def test_without_an_action_only_the_request_that_needs_it_fails(stack: Stack, removed: str) -> None:
     _allow_all_but(stack, removed)
     assert stack.endpoint
     statuses = {action: _status(stack.endpoint, *request) for action, request in NEEDS.items()}
     assert {action: status for action, status in statuses.items() if status >= 500} == {removed: 500}
 
 
-def test_with_all_of_them_every_request_succeeds(stack: Stack) -> None:
+def test_with_all_actions_every_request_succeeds(stack: Stack) -> None:
     _allow_all_but(stack, "nothing")
     assert stack.endpoint
     statuses = [_status(stack.endpoint, *request) for request in NEEDS.values()]

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, and in step with the routes and with what the handler refuses."""
+"""The OpenAPI document is valid, and agrees with the routes and with what the handler accepts."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def test_paths_and_methods_are_the_routes() -> None:
     assert [route for route, _ in operations()] == [route.replace("{id+}", "{id}") for route in ROUTES]
 
 
-def test_title_version_and_server_are_the_callers() -> None:
+def test_title_version_and_server_come_from_the_caller() -> None:
     assert (DOCUMENT["info"]["title"], DOCUMENT["info"]["version"]) == ("team-todo", "1.2.3")
     assert DOCUMENT["servers"] == [{"url": "https://abc123.execute-api.eu-central-1.amazonaws.com"}]
     assert "servers" not in document("team-todo", "1.2.3")
 
 
-def test_every_operation_has_a_name_of_its_own_and_says_what_can_go_wrong() -> None:
+def test_every_operation_has_a_unique_id_and_lists_its_errors() -> None:
     names = [operation["operationId"] for _, operation in operations()]
     assert sorted(names) == sorted(set(names))
     for _, operation in operations():
         assert {"400", "429", "500", "503"} < operation["responses"].keys()
 
 
-def test_writes_take_both_conditional_headers_and_reads_take_none() -> None:
+def test_writes_accept_both_conditional_headers_and_reads_accept_none() -> None:
     for route, operation in operations():
         taken = {parameter["$ref"].rpartition("/")[2] for parameter in operation.get("parameters", [])}
         assert ({"ifMatch", "ifNoneMatch"} <= taken) == (not route.startswith("GET"))
@@ -76,7 +76,7 @@ def test_writes_take_both_conditional_headers_and_reads_take_none() -> None:
     ],
 )
 def test_the_schema_of_a_body_agrees_with_the_handler(body: str) -> None:
-    """What one accepts, the other does; depth and digits are for the handler alone to count."""
+    """Both accept the same bodies, apart from depth and digits, which only the handler counts."""
     schema = {"$ref": "#/components/schemas/NewItem", "components": DOCUMENT["components"]}
     described = jsonschema_rs.Draft202012Validator(schema).is_valid(json.loads(body))
     assert described == is_stored(body)

@@ -1,9 +1,9 @@
-"""The SAM template makes the stack that `up` makes: expanded by SAM's own translator and compared, property by property."""
+"""The SAM template creates the stack that `up` creates: expanded by SAM's own translator, compared property by property."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cfnlint.api
 import pytest
@@ -12,24 +12,13 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from items_api.export import sam
-from items_api.export.blueprint import Ids, calls
 from items_api.handler import ROUTES
 from items_api.provision.bundle import sources
-from items_api.settings import Settings
-from tests.export.recording import ACCOUNT, SETTINGS
+from items_api.settings import Arns
+from tests.export.reference import BOTH, IDS, ORDINARY, parameters_of_up
 
-UP = {name: dict(call.parameters) for name, call in calls(SETTINGS, Ids(ACCOUNT, "AROA1", "api1", "")).items()}
-# What stands where CloudFormation fills something in.
-FILLED_IN = {
-    "AWS::AccountId": ACCOUNT,
-    "AWS::Region": SETTINGS.region,
-    "AWS::Partition": "aws",
-    "Api": "api1",
-    "Function": SETTINGS.function_name,
-    "Function.Arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{SETTINGS.function_name}",
-    "Role.Arn": f"arn:aws:iam::{ACCOUNT}:role/{SETTINGS.role_name}",
-    "Role.RoleId": "AROA1",
-}
+if TYPE_CHECKING:
+    from items_api.settings import Settings
 
 
 class _NoManagedPolicies:
@@ -37,107 +26,130 @@ class _NoManagedPolicies:
         return {}
 
 
-def filled_in(value: Any) -> Any:
-    """With the intrinsics computed, as CloudFormation would."""
-    match value:
-        case {"Ref": str(name)}:
-            return FILLED_IN[name]
-        case {"Fn::GetAtt": [*parts]}:
-            return FILLED_IN[".".join(parts)]
-        case {"Fn::Sub": sub}:
-            text, names = sub if isinstance(sub, list) else (sub, {})
-            return _sub(text, filled_in(names))
-        case dict():
-            return {key: filled_in(inner) for key, inner in value.items()}
-        case list():
-            return [filled_in(inner) for inner in value]
-        case _:
-            return value
+class Expanded:
+    """The template as CloudFormation sees it, with every intrinsic function computed."""
+
+    def __init__(self, settings: Settings) -> None:
+        arns = Arns(settings, IDS.account)
+        self.up = parameters_of_up(settings)
+        self.settings = settings
+        self._known = {
+            "AWS::AccountId": IDS.account,
+            "AWS::Region": settings.region,
+            "AWS::Partition": settings.partition,
+            "Api": IDS.api,
+            "Function": settings.function_name,
+            "Function.Arn": arns.function,
+            "LogGroup.Arn": f"{arns.log_group}:*",
+            "Role.Arn": arns.role,
+            "Role.RoleId": IDS.role,
+            "Table": settings.table_name,
+            "Table.Arn": arns.table,
+        }
+        template = yaml_parse(sam.files(settings)["template.yaml"].decode())
+        # `sam build` uploads the code to S3; the translator accepts nothing else.
+        template["Resources"]["Function"]["Properties"]["CodeUri"] = {"Bucket": "b", "Key": "k"}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_DEFAULT_REGION", settings.region)
+            resources = transform(template, {}, _NoManagedPolicies())["Resources"]
+        self.resources: dict[str, dict[str, Any]] = {name: self._value(value) for name, value in resources.items()}
+
+    def one(self, kind: str) -> dict[str, Any]:
+        (resource,) = [resource for resource in self.resources.values() if resource["Type"] == kind]
+        return dict(resource["Properties"])
+
+    def _value(self, value: Any) -> Any:
+        match value:
+            case {"Ref": str(name)}:
+                return self._known[name]
+            case {"Fn::GetAtt": [*parts]}:
+                return self._known[".".join(parts)]
+            case {"Fn::Sub": sub}:
+                text, names = sub if isinstance(sub, list) else (sub, {})
+                return self._sub(text, self._value(names))
+            case dict():
+                return {key: self._value(inner) for key, inner in value.items()}
+            case list():
+                return [self._value(inner) for inner in value]
+            case _:
+                return value
+
+    def _sub(self, text: str, names: dict[str, str]) -> str:
+        for name, replacement in {**self._known, **names}.items():
+            text = text.replace(f"${{{name}}}", replacement)
+        assert "${" not in text
+        return text
 
 
-def _sub(text: str, names: dict[str, str]) -> str:
-    for name, replacement in {**FILLED_IN, **names}.items():
-        text = text.replace(f"${{{name}}}", replacement)
-    assert "${" not in text
-    return text
-
-
-@pytest.fixture(scope="module")
-def expanded() -> dict[str, dict[str, Any]]:
-    """Logical id -> resource, as CloudFormation gets it to see."""
-    template = yaml_parse(sam.template(SETTINGS))
-    # `sam build` puts the code into S3; the translator takes nothing else.
-    template["Resources"]["Function"]["Properties"]["CodeUri"] = {"Bucket": "b", "Key": "k"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", SETTINGS.region)
-        resources = transform(template, {}, _NoManagedPolicies())["Resources"]
-    return {name: filled_in(resource) for name, resource in resources.items()}
-
-
-def one(expanded: dict[str, dict[str, Any]], kind: str) -> dict[str, Any]:
-    (resource,) = [resource for resource in expanded.values() if resource["Type"] == kind]
-    return dict(resource["Properties"])
+@pytest.fixture(scope="module", params=BOTH.values(), ids=[*BOTH])
+def expanded(request: pytest.FixtureRequest) -> Expanded:
+    return Expanded(request.param)
 
 
 def as_map(tags: Any) -> dict[str, str]:
-    """Without the one that SAM adds of its own: `lambda:createdBy`, `httpapi:createdBy`."""
+    """Without the tag that SAM adds: `lambda:createdBy`, `httpapi:createdBy`."""
     pairs = tags.items() if isinstance(tags, dict) else [(tag["Key"], tag["Value"]) for tag in tags]
     return {key: value for key, value in pairs if not key.endswith(":createdBy")}
 
 
-def test_cfn_lint_finds_nothing() -> None:
-    for settings in (SETTINGS, Settings(), Settings(name="x" * 40, region="eu-central-1", timeout=30)):
-        assert cfnlint.api.lint(sam.template(settings), config=ManualArgs()) == []
+@pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
+def test_cfn_lint_finds_nothing(settings: Settings) -> None:
+    assert cfnlint.api.lint(sam.files(settings)["template.yaml"].decode(), config=ManualArgs()) == []
 
 
-def test_the_table(expanded: dict[str, dict[str, Any]]) -> None:
-    assert one(expanded, "AWS::DynamoDB::Table") == UP["table"]
+def test_the_table(expanded: Expanded) -> None:
+    assert expanded.one("AWS::DynamoDB::Table") == expanded.up["table"]
 
 
-def test_the_role_and_its_inline_policy(expanded: dict[str, dict[str, Any]]) -> None:
-    assert one(expanded, "AWS::IAM::Role") == {
-        "RoleName": SETTINGS.role_name,
-        "AssumeRolePolicyDocument": json.loads(UP["role"]["AssumeRolePolicyDocument"]),
+def test_the_role_and_its_inline_policy(expanded: Expanded) -> None:
+    assert expanded.one("AWS::IAM::Role") == {
+        "RoleName": expanded.settings.role_name,
+        "AssumeRolePolicyDocument": json.loads(expanded.up["role"]["AssumeRolePolicyDocument"]),
         "Policies": [
             {
-                "PolicyName": SETTINGS.policy_name,
-                "PolicyDocument": json.loads(UP["policy"]["PolicyDocument"]),
+                "PolicyName": expanded.settings.policy_name,
+                "PolicyDocument": json.loads(expanded.up["policy"]["PolicyDocument"]),
             }
         ],
-        "Tags": UP["role"]["Tags"],
+        "Tags": expanded.up["role"]["Tags"],
     }
 
 
-def test_the_log_group_and_that_the_function_comes_after_it(expanded: dict[str, dict[str, Any]]) -> None:
-    group = one(expanded, "AWS::Logs::LogGroup")
+def test_the_log_group_before_the_function(expanded: Expanded) -> None:
+    group = expanded.one("AWS::Logs::LogGroup")
     assert {**group, "Tags": as_map(group["Tags"])} == {
-        "LogGroupName": UP["log group"]["logGroupName"],
-        "RetentionInDays": UP["retention"]["retentionInDays"],
-        "Tags": UP["log group"]["tags"],
+        "LogGroupName": expanded.up["log group"]["logGroupName"],
+        "RetentionInDays": expanded.up["retention"]["retentionInDays"],
+        "Tags": expanded.up["log group"]["tags"],
     }
-    assert expanded["Function"]["DependsOn"] == "LogGroup"
+    assert expanded.resources["Function"]["DependsOn"] == "LogGroup"
 
 
-def test_the_function(expanded: dict[str, dict[str, Any]]) -> None:
-    function = one(expanded, "AWS::Lambda::Function")
-    assert {**function, "Tags": as_map(function["Tags"]), "Code": None} == {**UP["function"], "Code": None}
+def test_the_function(expanded: Expanded) -> None:
+    function = expanded.one("AWS::Lambda::Function")
+    assert {**function, "Tags": as_map(function["Tags"]), "Code": None} == {**expanded.up["function"], "Code": None}
 
 
 def test_the_code_is_the_handlers_source() -> None:
-    source = {path.removeprefix("src/"): content for path, content in sam.files(SETTINGS).items() if path[:4] == "src/"}
-    assert source == sources()
+    files = sam.files(ORDINARY)
+    assert {path: content for path, content in files.items() if path != "template.yaml"} == {
+        f"src/{path}": content for path, content in sources().items()
+    }
 
 
-def test_the_api_and_its_cors(expanded: dict[str, dict[str, Any]]) -> None:
-    body = one(expanded, "AWS::ApiGatewayV2::Api")["Body"]
+def test_the_api_and_its_cors(expanded: Expanded) -> None:
+    body = expanded.one("AWS::ApiGatewayV2::Api")["Body"]
     cors = {name[0].upper() + name[1:]: value for name, value in body["x-amazon-apigateway-cors"].items()}
-    assert body["info"]["title"] == UP["api"]["Name"]
-    assert cors == UP["api"]["CorsConfiguration"]
-    assert as_map({tag["name"]: UP["api"]["Tags"].get(tag["name"], "") for tag in body["tags"]}) == UP["api"]["Tags"]
+    assert body["info"]["title"] == expanded.up["api"]["Name"]
+    assert cors == expanded.up["api"]["CorsConfiguration"]
+    assert (
+        as_map({tag["name"]: expanded.up["api"]["Tags"].get(tag["name"], "") for tag in body["tags"]})
+        == expanded.up["api"]["Tags"]
+    )
 
 
-def test_the_routes_and_what_they_lead_to(expanded: dict[str, dict[str, Any]]) -> None:
-    paths = one(expanded, "AWS::ApiGatewayV2::Api")["Body"]["paths"]
+def test_the_routes_and_their_integrations(expanded: Expanded) -> None:
+    paths = expanded.one("AWS::ApiGatewayV2::Api")["Body"]["paths"]
     integrations = {
         f"{method.upper()} {path}": operation["x-amazon-apigateway-integration"]
         for path, operations in paths.items()
@@ -146,37 +158,37 @@ def test_the_routes_and_what_they_lead_to(expanded: dict[str, dict[str, Any]]) -
     assert integrations.keys() == set(ROUTES)
     for integration in integrations.values():
         assert integration == {
-            "type": UP["integration"]["IntegrationType"].lower(),
+            "type": expanded.up["integration"]["IntegrationType"].lower(),
             "httpMethod": "POST",
-            "payloadFormatVersion": UP["integration"]["PayloadFormatVersion"],
-            "timeoutInMillis": UP["integration"]["TimeoutInMillis"],
-            # The long form of a function's ARN, which an OpenAPI document wants.
-            "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
-            f"{UP['integration']['IntegrationUri']}/invocations",
+            "payloadFormatVersion": expanded.up["integration"]["PayloadFormatVersion"],
+            "timeoutInMillis": expanded.up["integration"]["TimeoutInMillis"],
+            # The long form of a function's ARN, which an OpenAPI document requires.
+            "uri": f"arn:{expanded.settings.partition}:apigateway:{expanded.settings.region}:lambda:path/2015-03-31/functions/"
+            f"{expanded.up['integration']['IntegrationUri']}/invocations",
         }
 
 
-def test_the_stage_and_its_throttle(expanded: dict[str, dict[str, Any]]) -> None:
-    stage = one(expanded, "AWS::ApiGatewayV2::Stage")
-    assert {**stage, "Tags": as_map(stage["Tags"])} == UP["stage"]
+def test_the_stage_and_its_throttle(expanded: Expanded) -> None:
+    stage = expanded.one("AWS::ApiGatewayV2::Stage")
+    assert {**stage, "Tags": as_map(stage["Tags"])} == expanded.up["stage"]
 
 
-def test_the_invoke_permission_of_each_route(expanded: dict[str, dict[str, Any]]) -> None:
-    """SAM makes one a route, where `up` makes one for all of them: together they allow no more."""
-    permissions = [r["Properties"] for r in expanded.values() if r["Type"] == "AWS::Lambda::Permission"]
+def test_the_invoke_permission_of_each_route(expanded: Expanded) -> None:
+    """SAM adds one per route, where `up` adds one for all of them; together they allow no more."""
+    permissions = [r["Properties"] for r in expanded.resources.values() if r["Type"] == "AWS::Lambda::Permission"]
     assert len(permissions) == len(ROUTES)
     for permission in permissions:
-        assert permission["SourceArn"].startswith(UP["permission"]["SourceArn"])
+        assert permission["SourceArn"].startswith(expanded.up["permission"]["SourceArn"])
         assert {**permission, "SourceArn": ""} == {
-            "FunctionName": UP["permission"]["FunctionName"],
-            "Action": UP["permission"]["Action"],
-            "Principal": UP["permission"]["Principal"],
+            "FunctionName": expanded.up["permission"]["FunctionName"],
+            "Action": expanded.up["permission"]["Action"],
+            "Principal": expanded.up["permission"]["Principal"],
             "SourceArn": "",
         }
 
 
-def test_no_other_resource_is_made(expanded: dict[str, dict[str, Any]]) -> None:
-    assert {resource["Type"] for resource in expanded.values()} == {
+def test_no_other_resources_are_created(expanded: Expanded) -> None:
+    assert {resource["Type"] for resource in expanded.resources.values()} == {
         "AWS::DynamoDB::Table",
         "AWS::IAM::Role",
         "AWS::Logs::LogGroup",
@@ -187,8 +199,8 @@ def test_no_other_resource_is_made(expanded: dict[str, dict[str, Any]]) -> None:
     }
 
 
-def test_cloudformation_can_take_over_what_has_a_name(expanded: dict[str, dict[str, Any]]) -> None:
-    """Its automatic import wants a name written out and a DeletionPolicy that keeps."""
-    policies = {r["Type"]: r.get("DeletionPolicy") for r in expanded.values()}
+def test_cloudformation_can_import_the_named_resources(expanded: Expanded) -> None:
+    """Its automatic import requires a literal name and a DeletionPolicy that keeps the resource."""
+    policies = {r["Type"]: r.get("DeletionPolicy") for r in expanded.resources.values()}
     named = ("AWS::DynamoDB::Table", "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Lambda::Function")
     assert {policies[kind] for kind in named} == {"RetainExceptOnCreate"}

@@ -1,143 +1,173 @@
-"""The scripts are the tool's own stack in another hand: what one of them makes, the other one knows and removes."""
+"""The scripts create and delete the stack that `up` creates and `down` deletes."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from items_api.export import shell
+from items_api.export import shell, terraform
 from items_api.export.output import write_folder
-from items_api.provision.bundle import bundle
 from items_api.settings import Settings
-from tests.export.conftest import local_aws_in
+from tests.export.conftest import existing_stack, local_aws_in
+from tests.export.reference import BOTH, IDS, NASTY, ORDINARY, requests_of_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from items_api.local import LocalAws
+    from tests.export.conftest import Requests
 
-SETTINGS = Settings(name="shell-test", tags={"cost centre": "R+D = 7"}, memory=512)
-OPTIONS = ["--name", SETTINGS.name, "--tag", "cost centre=R+D = 7", "--memory", "512"]
+SETTINGS = Settings(name="shell-test", tags={"cost centre": "R+D = 7/ä", "@name@": ""}, memory=512)
+OPTIONS = ["--name", SETTINGS.name, "--tag", "cost centre=R+D = 7/ä", "--tag", "@name@=", "--memory", "512"]
 PROGRAMS = Path(sys.executable).parent
+# Records its arguments, and answers as the AWS CLI would, until the operation in $FAIL.
+FAKE_AWS = f"""#!{sys.executable}
+import json, os, sys
+operation = sys.argv[2]
+with open("calls", "a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+if operation == os.environ.get("FAIL"):
+    sys.exit("An error occurred (AccessDenied)")
+ids = {{"get-caller-identity": {IDS.account!r}, "create-role": {IDS.role!r}, "create-api": {IDS.api!r},
+       "create-integration": {IDS.integration!r}, "get-api": "https://endpoint"}}
+if answer := "false" if "tags" in operation else ids.get(operation):
+    print(answer)
+"""
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The AWS CLI aimed at a local AWS, and this tool at the same one."""
-    with local_aws_in(tmp_path / "home") as local_aws:
-        yield {
-            **os.environ,
-            "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
-            "ITEMS_API_HOME": str(tmp_path / "home"),
-            "AWS_ENDPOINT_URL": local_aws.endpoint_url,
-            "AWS_ACCESS_KEY_ID": local_aws.access_key,
-            "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
-        }
+def folder(tmp_path: Path) -> Path:
+    """A folder for an export, with a space in its name."""
+    return tmp_path / "my scripts"
 
 
-def run(environment: dict[str, str], *command: str, code: int = 0) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def run_faked(folder: Path, script: str, settings: Settings, fail: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a script with the fake AWS CLI."""
+    write_folder(folder, {**shell.files(settings), "bin/aws": FAKE_AWS.encode()}, force=True)
+    (folder / "bin" / "aws").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "FAIL": fail}
+    return subprocess.run(
+        [folder / script], env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def calls(folder: Path) -> list[list[str]]:
+    return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
+def test_shellcheck_finds_nothing(settings: Settings, tmp_path: Path) -> None:
+    files = {**shell.files(settings), **terraform.files(settings)}
+    paths = write_folder(tmp_path, {name: files[name] for name in files if name.endswith(".sh")}, force=False)
+    assert [path.name for path in paths] == ["up.sh", "down.sh", "imports.sh"]
+    done = subprocess.run([PROGRAMS / "shellcheck", *paths], capture_output=True, text=True, check=False)
+    assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
+def test_up_sh_sends_what_up_sends(settings: Settings, folder: Path, request_of: Requests) -> None:
+    """Each `aws` command, parsed by the real AWS CLI, is the request that boto3 sends; at the end the script waits."""
+    done = run_faked(folder, "up.sh", settings)
+    assert (done.returncode, done.stdout) == (0, "https://endpoint\n")
+    _, *creates, wait_for_table, wait_for_function, _ = calls(folder)
+    sent = [request_of(shlex.join(["aws", *arguments])) for arguments in creates]
+    assert [parsed(request) for request in sent] == [parsed(request) for request in requests_of_up(settings).values()]
+    assert wait_for_table == ["dynamodb", "wait", "table-exists", "--table-name", settings.table_name]
+    assert wait_for_function == ["lambda", "wait", "function-active-v2", "--function-name", settings.function_name]
+
+
+def parsed(request: tuple[str, str, dict[str, Any]]) -> tuple[str, str, dict[str, Any]]:
+    """With policy documents as what they say: their layout does not matter."""
+    service, operation, parameters = request
+    documents = {key: json.loads(value) for key, value in parameters.items() if key.endswith("PolicyDocument")}
+    return service, operation, {**parameters, **documents}
+
+
+@pytest.mark.parametrize(("fail", "advised"), [("create-table", False), ("create-role", True)])
+def test_up_sh_points_to_down_sh_only_after_it_created_something(fail: str, advised: bool, folder: Path) -> None:
+    """If the table exists already, its items may be someone else's."""
+    done = run_faked(folder, "up.sh", ORDINARY, fail)
+    assert done.returncode == 1
+    assert ("./down.sh deletes what was created." in done.stderr) == advised
+    assert calls(folder)[-1][1] == fail
+
+
+def test_down_sh_deletes_nothing_without_the_tags_of_the_stack(folder: Path) -> None:
+    done = run_faked(folder, "down.sh", NASTY)
+    assert done.returncode == 0
+    assert done.stderr.count("not deleted, because it does not have this stack's tags") == 4
+    operations = [arguments[1] for arguments in calls(folder)]
+    assert len(operations) == 7
+    assert not [operation for operation in operations if operation.startswith("delete-")]
+
+
+@pytest.mark.parametrize(("script", "fail"), [("up.sh", "get-caller-identity"), ("down.sh", "list-tags")])
+def test_a_script_stops_at_the_first_error(script: str, fail: str, folder: Path) -> None:
+    """An error other than "not found" never counts as absence."""
+    done = run_faked(folder, script, ORDINARY, fail)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "AccessDenied" in done.stderr
+    assert "remains" not in done.stderr
+    assert calls(folder)[-1][1] == fail
+
+
+def environment_of(local_aws: LocalAws) -> dict[str, str]:
+    """The AWS CLI with a local AWS."""
+    return {
+        **os.environ,
+        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": local_aws.endpoint_url,
+        "AWS_ACCESS_KEY_ID": local_aws.access_key,
+        "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
+    }
+
+
+def run(environment: dict[str, str], *command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
+    return done
 
 
-def items_api(environment: dict[str, str], command: str, *options: str, code: int = 0) -> str:
-    program = [sys.executable, "-m", "items_api", command, "--local", *options]
-    return run(environment, *program, code=code)
-
-
-def test_each_side_takes_the_others_stack_for_its_own(environment: dict[str, str], tmp_path: Path) -> None:
-    """`up`, then down.sh leaves nothing of it; up.sh, then `status`, `smoke` and `down` work on it."""
-    folder = tmp_path / "scripts of mine"
+def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder: Path) -> None:
+    """After `up`, down.sh leaves nothing; after up.sh, `status`, `smoke` and `down` work."""
     write_folder(folder, shell.files(SETTINGS), force=False)
+    with local_aws_in(tmp_path / "home") as local_aws:
+        environment = {**environment_of(local_aws), "ITEMS_API_HOME": str(tmp_path / "home")}
 
-    items_api(environment, "up", *OPTIONS, "--yes")
-    run(environment, str(folder / "down.sh"))
-    items_api(environment, "status", *OPTIONS, code=4)
+        def items_api(command: str, *options: str, code: int = 0) -> str:
+            return run(environment, sys.executable, "-m", "items_api", command, "--local", *options, code=code).stdout
 
-    endpoint = run(environment, str(folder / "up.sh")).strip()
-    report = json.loads(items_api(environment, "status", *OPTIONS, "--json"))
-    assert {resource["state"] for resource in report["resources"]} == {"ok"}
-    assert report["endpoint"] == endpoint
-    items_api(environment, "smoke", "--name", SETTINGS.name)
-    items_api(environment, "down", "--name", SETTINGS.name, "--yes")
+        items_api("up", *OPTIONS, "--yes")
+        run(environment, folder / "down.sh")
+        items_api("status", *OPTIONS, code=4)
+        assert run(environment, folder / "down.sh").stderr.endswith("Nothing of the stack shell-test remains.\n")
 
-
-def test_the_folder_holds_all_that_the_scripts_need() -> None:
-    assert set(shell.files(SETTINGS)) == {"up.sh", "down.sh", "function.zip"}
-    assert shell.files(SETTINGS)["function.zip"] == bundle()
-
-
-def test_the_account_and_what_aws_chooses_are_variables() -> None:
-    up = shell.up(Settings())
-    assert '--role "arn:aws:iam::${ACCOUNT}:role/items-api-role"' in up
-    assert '--source-arn "arn:aws:execute-api:us-east-1:${ACCOUNT}:${API_ID}/*"' in up
-    assert "items-api:role-id=${ROLE_ID}" in up
+        endpoint = run(environment, folder / "up.sh").stdout.strip()
+        report = json.loads(items_api("status", *OPTIONS, "--json"))
+        assert {resource["state"] for resource in report["resources"]} == {"ok"}
+        assert report["endpoint"] == endpoint
+        items_api("smoke", "--name", SETTINGS.name)
+        items_api("down", "--name", SETTINGS.name, "--yes")
 
 
-FAKE_AWS = """#!/bin/sh
-# Answers as the AWS CLI would in an account where everything bears the names and nothing the tags.
-echo "$*" >> "$LOG"
-case $* in
-  *get-caller-identity*) echo 123456789012 ;;
-  *list-tags* | *list-role-tags*) echo None ;;
-esac
-"""
+def test_down_sh_leaves_resources_that_lack_one_of_the_stacks_tags(local_aws: LocalAws, folder: Path) -> None:
+    write_folder(folder, shell.files(SETTINGS), force=False)
+    with existing_stack(local_aws, SETTINGS) as stack:
+        aws, arns = stack.aws, stack.table.arns
+        assert stack.api.found
+        aws.dynamodb.untag_resource(ResourceArn=arns.table, TagKeys=["managed-by"])
+        aws.iam.untag_role(RoleName=SETTINGS.role_name, TagKeys=["items-api:region"])
+        aws.logs.untag_resource(resourceArn=arns.log_group, tagKeys=["items-api:stack"])
+        aws.lambda_.untag_resource(Resource=arns.function, TagKeys=["managed-by"])
+        aws.apigateway.untag_resource(ResourceArn=stack.api.found.arn, TagKeys=["items-api:region"])
 
-
-def test_down_leaves_alone_what_does_not_carry_the_tags(tmp_path: Path) -> None:
-    write_folder(tmp_path, {**shell.files(SETTINGS), "bin/aws": FAKE_AWS.encode()}, force=False)
-    (tmp_path / "bin" / "aws").chmod(0o755)
-    log = tmp_path / "log"
-    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    run({**os.environ, "PATH": path, "LOG": str(log)}, str(tmp_path / "down.sh"))
-    assert log.read_text().count("\n") > 4
-    assert "delete-" not in log.read_text()
-
-
-DENYING_AWS = """#!/bin/sh
-echo 'An error occurred (AccessDenied) when calling the GetCallerIdentity operation' >&2
-exit 254
-"""
-
-
-@pytest.mark.parametrize("script", ["up.sh", "down.sh"])
-def test_a_script_stops_at_the_first_error(script: str, tmp_path: Path) -> None:
-    write_folder(tmp_path, {**shell.files(SETTINGS), "bin/aws": DENYING_AWS.encode()}, force=False)
-    (tmp_path / "bin" / "aws").chmod(0o755)
-    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    assert run({**os.environ, "PATH": path}, str(tmp_path / script), code=254) == ""
-
-
-STOPPING_AWS = """#!/bin/sh
-# Does as it is told until it is asked for what $UNTIL says.
-case $* in
-  *"$UNTIL"*) exit 254 ;;
-  *) echo 123456789012 ;;
-esac
-"""
-
-
-@pytest.mark.parametrize(("until", "told"), [("create-table", False), ("create-role", True)])
-def test_up_names_down_once_it_has_made_something(until: str, told: bool, tmp_path: Path) -> None:
-    """Not before: the table that is in its way may hold somebody's data."""
-    write_folder(tmp_path, {**shell.files(SETTINGS), "bin/aws": STOPPING_AWS.encode()}, force=False)
-    (tmp_path / "bin" / "aws").chmod(0o755)
-    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "UNTIL": until}
-    done = subprocess.run([tmp_path / "up.sh"], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 254
-    assert ("./down.sh removes" in done.stderr) == told
-
-
-@pytest.mark.parametrize("script", ["up.sh", "down.sh"])
-@pytest.mark.parametrize("interpreter", ["sh", "bash"])
-def test_a_script_is_one_that_the_shell_can_read(interpreter: str, script: str) -> None:
-    program = shutil.which(interpreter)
-    assert program
-    subprocess.run([program, "-n"], input=shell.files(SETTINGS)[script], check=True)
+        done = run(environment_of(local_aws), folder / "down.sh")
+        assert done.stderr.count("not deleted, because it does not have this stack's tags") == 4
+        assert "absent" not in {outcome.state for outcome in stack.look()}
+        stack.plan(adopt=True)
+        list(stack.up())

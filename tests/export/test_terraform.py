@@ -1,4 +1,4 @@
-"""The Terraform configuration names the stack that `up` makes, attribute by attribute, in Terraform's own layout."""
+"""The Terraform configuration describes the stack that `up` creates, attribute by attribute."""
 
 from __future__ import annotations
 
@@ -6,239 +6,199 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hcl2
+import pytest
+from botocore import xform_name
+
 from items_api.export import terraform
-from items_api.export.blueprint import Ids, calls
-from items_api.export.hcl import Applied, Block, Expression, to_hcl
 from items_api.export.output import write_folder
 from items_api.handler import ROUTES
-from items_api.provision.bundle import bundle
-from items_api.settings import Settings
-from tests.export.recording import ACCOUNT, SETTINGS, deployed
+from items_api.settings import Arns, Settings
+from tests.export.conftest import existing_stack
+from tests.export.reference import BOTH, IDS, parameters_of_up
+from tests.export.test_shell import environment_of, run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from items_api.local import LocalAws
 
-UP = {name: dict(call.parameters) for name, call in calls(SETTINGS, Ids(ACCOUNT, "AROA1", "api1", "int1")).items()}
-# What Terraform puts where the configuration refers to something.
-KNOWN = {
-    "aws_apigatewayv2_api.items.id": "api1",
-    "aws_apigatewayv2_integration.items.id": "int1",
-    "aws_iam_role.items.arn": UP["function"]["Role"],
-    "aws_iam_role.items.name": SETTINGS.role_name,
-    "aws_iam_role.items.unique_id": "AROA1",
-    "aws_lambda_function.items.arn": UP["integration"]["IntegrationUri"],
-    "aws_lambda_function.items.function_name": SETTINGS.function_name,
-    "data.aws_caller_identity.current.account_id": ACCOUNT,
-}
+
+class Configuration:
+    """A main.tf as Terraform reads it, with every reference resolved."""
+
+    def __init__(self, settings: Settings) -> None:
+        arns = Arns(settings, IDS.account)
+        self.settings = settings
+        self.up = parameters_of_up(settings)
+        self._document = hcl2.loads(terraform.files(settings)["main.tf"].decode())
+        self._known: dict[str, Any] = {
+            "aws_apigatewayv2_api.items.id": IDS.api,
+            "aws_apigatewayv2_api.items.execution_arn": arns.invoke_source(IDS.api).removesuffix("/*"),
+            "aws_apigatewayv2_integration.items.id": IDS.integration,
+            "aws_cloudwatch_log_group.items.arn": arns.log_group,
+            "aws_dynamodb_table.items.arn": arns.table,
+            "aws_dynamodb_table.items.name": settings.table_name,
+            "aws_iam_role.items.arn": arns.role,
+            "aws_iam_role.items.name": settings.role_name,
+            "aws_iam_role.items.unique_id": IDS.role,
+            "aws_lambda_function.items.arn": arns.function,
+            "aws_lambda_function.items.function_name": settings.function_name,
+        }
+        (local_values,) = self._document["locals"]
+        self._known |= {f"local.{name}": value for name, value in self._value(local_values).items()}
+
+    @property
+    def kinds(self) -> list[str]:
+        return [json.loads(kind) for block in self._document["resource"] for kind in block]
+
+    @property
+    def provider(self) -> dict[str, Any]:
+        (block,) = self._document["provider"]
+        return dict(self._value(block)["aws"])
+
+    def resource(self, kind: str) -> dict[str, Any]:
+        (block,) = [block for block in self._document["resource"] if f'"{kind}"' in block]
+        return dict(self._value(block)[kind]["items"])
+
+    def _value(self, value: Any) -> Any:
+        match value:
+            case [{"__is_block__": True}]:
+                return self._value(value[0])
+            case dict():
+                pairs = [(key, inner) for key, inner in value.items() if not key.startswith("__")]
+                return {self._value(key) if key[0] == '"' else key: self._value(inner) for key, inner in pairs}
+            case list():
+                return [self._value(inner) for inner in value]
+            case str() if value[0] == '"':
+                return self._text(json.loads(value))
+            case str():
+                return self._expression(value.removeprefix("${").removesuffix("}"))
+            case _:
+                return value
+
+    def _text(self, text: str) -> str:
+        filled = re.sub(r"(?<!\$)\$\{([^}]+)\}", lambda reference: self._known.get(reference[1], reference[0]), text)
+        return filled.replace("$${", "${")
+
+    def _expression(self, text: str) -> Any:
+        if merged := re.fullmatch(r"merge\(([\w.]+), (.+)\)", text):
+            return {**self._expression(merged[1]), **self._expression(merged[2])}
+        if applied := re.fullmatch(r"(?:jsonencode|toset)\((.+)\)", text):
+            return self._expression(applied[1])
+        if text[0] in "[{":
+            return self._value(hcl2.loads(f"x = {text}\n")["x"])
+        return self._known.get(text, text)
 
 
-def evaluated(value: Any) -> Any:
-    match value:
-        case Expression(text):
-            return KNOWN.get(text, text)
-        case Applied("jsonencode" | "toset", inner):
-            return evaluated(inner)
-        case str():
-            return re.sub(r"\$\{([^}]+)\}", lambda reference: KNOWN[reference[1]], value)
-        case dict():
-            return {key: evaluated(inner) for key, inner in value.items()}
-        case list():
-            return [evaluated(inner) for inner in value]
-        case _:
-            return value
-
-
-def resource(kind: str) -> dict[str, Any]:
-    """The attributes of the one resource of this kind, and its blocks by their names."""
-    (block,) = [block for block in terraform.blocks(SETTINGS) if block.labels[:1] == (kind,)]
-    inside = {inner.kind: evaluated(dict(inner.attributes)) for inner in block.blocks}
-    return {**{name: evaluated(value) for name, value in block.attributes.items()}, **inside}
+@pytest.fixture(scope="module", params=BOTH.values(), ids=[*BOTH])
+def main(request: pytest.FixtureRequest) -> Configuration:
+    return Configuration(request.param)
 
 
 def as_map(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
-def test_the_table() -> None:
-    assert resource("aws_dynamodb_table") == {
-        "name": UP["table"]["TableName"],
-        "billing_mode": UP["table"]["BillingMode"],
-        "hash_key": UP["table"]["KeySchema"][0]["AttributeName"],
+def renamed(parameters: dict[str, Any], **names: str) -> dict[str, Any]:
+    """Boto3's names in Terraform's spelling, apart from those that differ."""
+    return {names.get(key, xform_name(key)): value for key, value in parameters.items()}
+
+
+@pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
+def test_terraform_fmt_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+    program = shutil.which("terraform")
+    if program is None:
+        pytest.skip("Terraform is not installed")
+    write_folder(tmp_path, {"main.tf": terraform.files(settings)["main.tf"]}, force=False)
+    environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
+    run(environment, program, "fmt", "-check", "-diff", tmp_path)
+
+
+def test_the_table(main: Configuration) -> None:
+    assert main.resource("aws_dynamodb_table") == {
+        "name": main.up["table"]["TableName"],
+        "billing_mode": main.up["table"]["BillingMode"],
+        "hash_key": main.up["table"]["KeySchema"][0]["AttributeName"],
         "attribute": {"name": "itemId", "type": "S"},
-        "tags": as_map(UP["table"]["Tags"]),
+        "tags": as_map(main.up["table"]["Tags"]),
     }
 
 
-def test_the_role_and_its_inline_policy() -> None:
-    assert resource("aws_iam_role") == {
-        "name": UP["role"]["RoleName"],
-        "assume_role_policy": json.loads(UP["role"]["AssumeRolePolicyDocument"]),
-        "tags": as_map(UP["role"]["Tags"]),
+def test_the_role_and_its_inline_policy(main: Configuration) -> None:
+    role, policy = main.up["role"], main.up["policy"]
+    assert main.resource("aws_iam_role") == {
+        "name": role["RoleName"],
+        "assume_role_policy": json.loads(role["AssumeRolePolicyDocument"]),
+        "tags": as_map(role["Tags"]),
     }
-    assert resource("aws_iam_role_policy") == {
-        "name": UP["policy"]["PolicyName"],
-        "role": UP["policy"]["RoleName"],
-        "policy": json.loads(UP["policy"]["PolicyDocument"]),
+    document = json.loads(policy["PolicyDocument"])
+    expected = {"name": policy["PolicyName"], "role": policy["RoleName"], "policy": document}
+    assert main.resource("aws_iam_role_policy") == expected
+
+
+def test_the_log_group(main: Configuration) -> None:
+    assert main.resource("aws_cloudwatch_log_group") == {
+        "name": main.up["log group"]["logGroupName"],
+        "retention_in_days": main.up["retention"]["retentionInDays"],
+        "tags": main.up["log group"]["tags"],
     }
 
 
-def test_the_log_group() -> None:
-    assert resource("aws_cloudwatch_log_group") == {
-        "name": UP["log group"]["logGroupName"],
-        "retention_in_days": UP["retention"]["retentionInDays"],
-        "tags": UP["log group"]["tags"],
-    }
-
-
-def test_the_function_after_its_log_group() -> None:
-    assert resource("aws_lambda_function") == {
-        "function_name": UP["function"]["FunctionName"],
-        "runtime": UP["function"]["Runtime"],
-        "handler": UP["function"]["Handler"],
-        "architectures": UP["function"]["Architectures"],
-        "memory_size": UP["function"]["MemorySize"],
-        "timeout": UP["function"]["Timeout"],
-        "role": UP["function"]["Role"],
-        "filename": '"${path.module}/function.zip"',
-        "source_code_hash": Applied("filebase64sha256", Expression('"${path.module}/function.zip"')),
-        "environment": {"variables": UP["function"]["Environment"]["Variables"]},
-        "tags": UP["function"]["Tags"],
+def test_the_function_after_its_log_group(main: Configuration) -> None:
+    function = renamed(main.up["function"])
+    assert function.pop("code") == {"ZipFile": terraform.files(Settings())["function.zip"]}
+    assert main.resource("aws_lambda_function") == {
+        **function,
+        "environment": renamed(function["environment"]),
+        "filename": "${path.module}/function.zip",
+        "source_code_hash": 'filebase64sha256("${path.module}/function.zip")',
         "depends_on": ["aws_cloudwatch_log_group.items"],
     }
-    assert terraform.files(SETTINGS)["function.zip"] == bundle()
 
 
-def test_the_api_and_its_cors() -> None:
-    cors = UP["api"]["CorsConfiguration"]
-    assert resource("aws_apigatewayv2_api") == {
-        "name": UP["api"]["Name"],
-        "protocol_type": UP["api"]["ProtocolType"],
-        "cors_configuration": {
-            "allow_origins": cors["AllowOrigins"],
-            "allow_methods": cors["AllowMethods"],
-            "allow_headers": cors["AllowHeaders"],
-            "expose_headers": cors["ExposeHeaders"],
-        },
-        "tags": UP["api"]["Tags"],
-    }
+def test_the_api_and_its_cors(main: Configuration) -> None:
+    api = renamed(main.up["api"])
+    expected = {**api, "cors_configuration": renamed(api["cors_configuration"])}
+    assert main.resource("aws_apigatewayv2_api") == expected
 
 
-def test_the_integration_and_its_routes() -> None:
-    assert resource("aws_apigatewayv2_integration") == {
-        "api_id": UP["integration"]["ApiId"],
-        "integration_type": UP["integration"]["IntegrationType"],
-        "integration_uri": UP["integration"]["IntegrationUri"],
-        "payload_format_version": UP["integration"]["PayloadFormatVersion"],
-        "timeout_milliseconds": UP["integration"]["TimeoutInMillis"],
-    }
-    routes = resource("aws_apigatewayv2_route")
+def test_the_integration_and_its_routes(main: Configuration) -> None:
+    integration = renamed(main.up["integration"], TimeoutInMillis="timeout_milliseconds")
+    assert main.resource("aws_apigatewayv2_integration") == integration
+    routes = main.resource("aws_apigatewayv2_route")
     each = [{"ApiId": routes["api_id"], "RouteKey": key, "Target": routes["target"]} for key in routes["for_each"]]
-    assert each == [UP[key] for key in ROUTES]
+    assert each == [main.up[key] for key in ROUTES]
     assert routes["route_key"] == "each.key"
 
 
-def test_the_stage_and_its_throttle() -> None:
-    throttle = UP["stage"]["DefaultRouteSettings"]
-    assert resource("aws_apigatewayv2_stage") == {
-        "api_id": UP["stage"]["ApiId"],
-        "name": UP["stage"]["StageName"],
-        "auto_deploy": UP["stage"]["AutoDeploy"],
-        "default_route_settings": {
-            "throttling_rate_limit": throttle["ThrottlingRateLimit"],
-            "throttling_burst_limit": throttle["ThrottlingBurstLimit"],
-        },
-        "tags": UP["stage"]["Tags"],
-    }
+def test_the_stage_and_its_throttle(main: Configuration) -> None:
+    stage = renamed(main.up["stage"], StageName="name")
+    expected = {**stage, "default_route_settings": renamed(stage["default_route_settings"])}
+    assert main.resource("aws_apigatewayv2_stage") == expected
 
 
-def test_the_invoke_permission() -> None:
-    assert resource("aws_lambda_permission") == {
-        "function_name": UP["permission"]["FunctionName"],
-        "statement_id": UP["permission"]["StatementId"],
-        "action": UP["permission"]["Action"],
-        "principal": UP["permission"]["Principal"],
-        "source_arn": UP["permission"]["SourceArn"],
-    }
+def test_the_invoke_permission(main: Configuration) -> None:
+    assert main.resource("aws_lambda_permission") == renamed(main.up["permission"])
 
 
-LAYOUT = """\
-resource "kind" "name" {
-  a    = 1
-  long = ["x"]
-  map = {
-    "k:1" = "v"
-    plain = true
-  }
-  code = jsonencode({
-    List = [
-      {
-        A = 1
-      },
-    ]
-  })
-  after = aws.reference
-
-  inner {
-    x = "$default"
-  }
-}
-
-data "nothing" "here" {}
-"""
+def test_the_provider_uses_the_region_of_the_stack(main: Configuration) -> None:
+    assert main.provider == {"region": main.settings.region}
 
 
-def test_the_layout_is_that_of_terraform_fmt(tmp_path: Path) -> None:
-    """The sample has every construct; where Terraform is installed, it is asked as well, about the export too."""
-    inner = Block("inner", (), {"x": "$default"})
-    attributes = {
-        "a": 1,
-        "long": ["x"],
-        "map": {"k:1": "v", "plain": True},
-        "code": Applied("jsonencode", {"List": [{"A": 1}]}),
-        "after": Expression("aws.reference"),
-    }
-    sample = to_hcl([Block("resource", ("kind", "name"), attributes, (inner,)), Block("data", ("nothing", "here"))])
-    assert sample == LAYOUT
-    origins = tuple(f"https://app{number}.example.com" for number in range(6))
-    main = terraform.main(Settings(cors_origins=origins, tags=SETTINGS.tags))
-    for text in (sample, main, terraform.main(SETTINGS)):
-        assert _formatted(text, tmp_path) == text
-
-
-def _formatted(text: str, folder: Path) -> str:
-    program = shutil.which("terraform")
-    if program is None:
-        return text
-    environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
-    (folder / "main.tf").write_text(text)
-    subprocess.run([program, "fmt", str(folder)], env=environment, check=True, capture_output=True)
-    return (folder / "main.tf").read_text()
-
-
-def test_the_import_blocks_name_what_runs(local_aws: LocalAws, tmp_path: Path) -> None:
-    """On the local AWS, by the real AWS CLI: one block for each resource of main.tf, with the id that AWS gave it."""
+def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: LocalAws, tmp_path: Path) -> None:
+    """On the local AWS, with the real AWS CLI and the IDs that the local AWS chose."""
     settings = Settings(name="terraform-test")
     write_folder(tmp_path, terraform.files(settings), force=False)
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "AWS_ENDPOINT_URL": local_aws.endpoint_url,
-        "AWS_ACCESS_KEY_ID": local_aws.access_key,
-        "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
-    }
-    with deployed(local_aws, settings) as stack:
-        script = tmp_path / "imports.sh"
-        printed = subprocess.run([script], env=environment, check=True, capture_output=True, text=True)
-        api = stack.api.api_id
+    with existing_stack(local_aws, settings) as stack:
+        printed = run(environment_of(local_aws), tmp_path / "imports.sh").stdout
         assert stack.api.found
-        parts = stack.api.found.ids["parts"]
+        api, parts = stack.api.found.api_id, stack.api.found.parts
+        assert parts.integration
 
-    blocks = dict(re.findall(r'import \{\n  to = (.+)\n  id = "(.+)"\n\}', printed.stdout))
+    blocks = dict(re.findall(r'import \{\n  to = (.+)\n  id = "(.+)"\n\}', printed))
     assert blocks == {
         "aws_dynamodb_table.items": settings.table_name,
         "aws_iam_role.items": settings.role_name,
@@ -251,5 +211,10 @@ def test_the_import_blocks_name_what_runs(local_aws: LocalAws, tmp_path: Path) -
         "aws_apigatewayv2_stage.items": f"{api}/$default",
         **{f'aws_apigatewayv2_route.items["{key}"]': f"{api}/{parts.routes[key]['RouteId']}" for key in ROUTES},
     }
-    configured = {f"{b.labels[0]}.{b.labels[1]}" for b in terraform.blocks(settings) if b.kind == "resource"}
-    assert {address.partition("[")[0] for address in blocks} == configured
+    assert {address.partition(".")[0] for address in blocks} == set(Configuration(settings).kinds)
+
+
+def test_imports_sh_needs_an_existing_stack(local_aws: LocalAws, tmp_path: Path) -> None:
+    write_folder(tmp_path, terraform.files(Settings(name="no-such-stack")), force=False)
+    done = run(environment_of(local_aws), tmp_path / "imports.sh", code=1)
+    assert (done.stdout, done.stderr) == ("", "The stack no-such-stack has no HTTP API in us-east-1.\n")

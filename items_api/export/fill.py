@@ -1,0 +1,93 @@
+"""Fills the templates of the exports: `@region@` becomes the value `region`, written in the language of the file.
+
+In HCL and YAML, the marker of a string stands inside the template's own double quotes; the marker of a list or a map
+stands alone and becomes a block with one entry per line. In a shell script, every value becomes one quoted word.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from importlib.resources import files
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Value = int | str | Sequence[str] | Sequence[Mapping[str, str]] | Mapping[str, str]
+
+_MARKER = re.compile(r"@([a-z_]+)@")
+
+
+def fill(name: str, values: Mapping[str, Value]) -> bytes:
+    """The template `name` with all markers replaced.
+
+    Raises:
+        ValueError: a marker has no value, or a value has no marker.
+    """
+    template = (files(__package__) / "templates" / name).read_text("utf-8")
+    if unmatched := set(_MARKER.findall(template)) ^ values.keys():
+        raise ValueError(f"{name}: no value or no marker for {', '.join(sorted(unmatched))}")
+    write = _WRITERS[PurePath(name).suffix]
+    return "".join(_filled(line, values, write) for line in template.splitlines(keepends=True)).encode()
+
+
+def _filled(line: str, values: Mapping[str, Value], write: Callable[[Value], str]) -> str:
+    """Further lines of a block are indented like the line of its marker."""
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    return _MARKER.sub(lambda marker: write(values[marker[1]]).replace("\n", f"\n{indent}"), line)
+
+
+def _hcl(value: Value) -> str:
+    """In the layout of `terraform fmt`."""
+    match value:
+        case int():
+            return str(value)
+        case str():
+            return _hcl_string(value)[1:-1]
+        case dict():
+            width = max(len(_hcl_string(key)) for key in value)
+            return _lines("{", *(f"  {_hcl_string(key):<{width}} = {_hcl_string(value[key])}" for key in value), "}")
+        case _:
+            return _lines("[", *(f"  {_hcl_string(item)}," for item in value), "]")
+
+
+def _hcl_string(text: object) -> str:
+    """`${` and `%{` start a template, unless the first character is doubled."""
+    return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+
+
+def _yaml(value: Value) -> str:
+    """Strings are quoted, so that none is read as a number, a date or a boolean; JSON's strings are valid in YAML."""
+    match value:
+        case int():
+            return str(value)
+        case str():
+            return _json(value)[1:-1]
+        case dict():
+            return _lines(*(f"{_json(key)}: {_json(inner)}" for key, inner in value.items()))
+        case _:
+            return _lines(*(f"- {_yaml_item(item)}" for item in value))
+
+
+def _yaml_item(item: object) -> str:
+    if isinstance(item, dict):
+        return "\n  ".join(f"{name}: {_json(value)}" for name, value in item.items())
+    return _json(item)
+
+
+def _shell(value: Value) -> str:
+    return shlex.quote(str(value))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(lines)
+
+
+_WRITERS: dict[str, Callable[[Value], str]] = {".tf": _hcl, ".yaml": _yaml, ".sh": _shell}

@@ -1,0 +1,169 @@
+# The stack @name@ in @region@. Written by: items-api export terraform
+#
+# Every resource has the name under which items-api creates it. To manage an existing stack, run imports.sh first.
+
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
+provider "aws" {
+  region = "@region@"
+}
+
+locals {
+  # Web pages on these origins may call the API.
+  cors_origins = @cors_origins@
+
+  # items-api recognizes the resources of its stack by the last three tags.
+  tags = @tags@
+}
+
+resource "aws_dynamodb_table" "items" {
+  name         = "@table_name@"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "itemId"
+  tags         = local.tags
+
+  attribute {
+    name = "itemId"
+    type = "S"
+  }
+}
+
+# The function runs with this role. Only Lambda may assume it.
+resource "aws_iam_role" "items" {
+  name = "@role_name@"
+  tags = local.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { Service = "lambda.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+      },
+    ]
+  })
+}
+
+# What the function may do: four actions on its table, and write to its log group.
+resource "aws_iam_role_policy" "items" {
+  name = "@policy_name@"
+  role = aws_iam_role.items.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan"]
+        Resource = aws_dynamodb_table.items.arn
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "${aws_cloudwatch_log_group.items.arn}:*"
+      },
+    ]
+  })
+}
+
+resource "aws_cloudwatch_log_group" "items" {
+  name              = "@log_group_name@"
+  retention_in_days = @log_retention@
+  tags              = local.tags
+}
+
+resource "aws_lambda_function" "items" {
+  function_name    = "@function_name@"
+  runtime          = "python3.13"
+  architectures    = ["arm64"]
+  handler          = "handler.index.handler"
+  filename         = "${path.module}/function.zip"
+  source_code_hash = filebase64sha256("${path.module}/function.zip")
+  role             = aws_iam_role.items.arn
+  memory_size      = @memory@
+  timeout          = @timeout@
+
+  environment {
+    variables = {
+      TABLE_NAME = aws_dynamodb_table.items.name
+    }
+  }
+
+  # The role's ID is one more tag: a role that is recreated under the same name does not work for this function.
+  tags = merge(local.tags, { "items-api:role-id" = aws_iam_role.items.unique_id })
+
+  # Without it, Lambda would create a log group that keeps logs forever.
+  depends_on = [aws_cloudwatch_log_group.items]
+}
+
+resource "aws_apigatewayv2_api" "items" {
+  name          = "@api_name@"
+  protocol_type = "HTTP"
+  tags          = local.tags
+
+  cors_configuration {
+    allow_origins  = local.cors_origins
+    allow_methods  = ["GET", "POST", "PUT", "DELETE"]
+    allow_headers  = ["content-type", "if-match", "if-none-match"]
+    expose_headers = ["link", "location"]
+  }
+}
+
+resource "aws_apigatewayv2_integration" "items" {
+  api_id                 = aws_apigatewayv2_api.items.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = aws_lambda_function.items.arn
+  payload_format_version = "2.0"
+  timeout_milliseconds   = 30000
+}
+
+# {id+} matches IDs that contain a slash as well.
+resource "aws_apigatewayv2_route" "items" {
+  for_each = toset([
+    "POST /items",
+    "GET /items",
+    "GET /items/{id+}",
+    "PUT /items/{id+}",
+    "DELETE /items/{id+}",
+  ])
+
+  api_id    = aws_apigatewayv2_api.items.id
+  route_key = each.key
+  target    = "integrations/${aws_apigatewayv2_integration.items.id}"
+}
+
+resource "aws_apigatewayv2_stage" "items" {
+  api_id      = aws_apigatewayv2_api.items.id
+  name        = "$default"
+  auto_deploy = true
+  tags        = local.tags
+
+  default_route_settings {
+    throttling_rate_limit    = @throttle_rate@
+    throttling_burst_limit   = @throttle_burst@
+    detailed_metrics_enabled = false
+  }
+}
+
+# Allows this API, and no other, to invoke the function.
+resource "aws_lambda_permission" "items" {
+  function_name = aws_lambda_function.items.function_name
+  statement_id  = "apigw"
+  action        = "lambda:InvokeFunction"
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.items.execution_arn}/*"
+}
+
+output "endpoint" {
+  value = aws_apigatewayv2_api.items.api_endpoint
+}

@@ -1,0 +1,182 @@
+#!/bin/sh
+# Creates the stack @name@ in @region@, one AWS call after another.
+# Needs the AWS CLI, version 1 or 2, with credentials. Written by: items-api export shell
+#
+# The script creates and does not update: where a resource exists already, it stops with the error from AWS.
+# down.sh deletes everything again.
+set -eu
+CDPATH='' cd -- "$(dirname -- "$0")"
+
+# Settings.
+REGION=@region@
+PARTITION=@partition@
+MEMORY=@memory@ # MB
+TIMEOUT=@timeout@ # seconds
+LOG_RETENTION=@log_retention@ # days
+THROTTLE_RATE=@throttle_rate@ # requests per second
+THROTTLE_BURST=@throttle_burst@ # requests
+CORS_ORIGINS=@cors_origins@ # web pages on these origins may call the API
+
+# Names.
+TABLE=@table_name@
+ROLE=@role_name@
+POLICY=@policy_name@
+LOG_GROUP=@log_group_name@
+FUNCTION=@function_name@
+API=@api_name@
+
+# The tags of every resource, in the two notations that AWS uses: the members of a map, and a list.
+# items-api recognizes the resources of its stack by the last three.
+TAGS=@tags@
+TAG_LIST=@tag_list@
+
+export AWS_REGION="$REGION" AWS_DEFAULT_REGION="$REGION" AWS_PAGER=''
+
+# retry TEXT COMMAND...
+# Repeats the command for up to two minutes while it fails with an error that contains the text.
+retry() {
+  text=$1
+  shift
+  tries=0
+  until failure=$("$@" 2>&1 > /dev/null); do
+    tries=$((tries + 1))
+    case $failure in
+      *"$text"*) [ "$tries" -lt 60 ] && sleep 2 && continue ;;
+    esac
+    printf '%s\n' "$failure" >&2
+    exit 1
+  done
+}
+
+ACCOUNT=$(aws sts get-caller-identity --query Account --output text)
+echo "Account $ACCOUNT, region $REGION" >&2
+
+echo 'DynamoDB table' >&2
+aws dynamodb create-table \
+  --table-name "$TABLE" \
+  --attribute-definitions AttributeName=itemId,AttributeType=S \
+  --key-schema AttributeName=itemId,KeyType=HASH \
+  --billing-mode PAY_PER_REQUEST \
+  --tags "$TAG_LIST" > /dev/null
+
+# Set only now: if the table existed before, the advice to delete it would be wrong.
+trap '[ $? -eq 0 ] || echo "Not finished. ./down.sh deletes what was created." >&2' EXIT
+
+# The function runs with this role. Only Lambda may assume it.
+echo 'IAM role' >&2
+ROLE_ID=$(aws iam create-role \
+  --role-name "$ROLE" \
+  --assume-role-policy-document '{
+    "Version": "2012-10-17",
+    "Statement": [
+      {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole"
+      }
+    ]
+  }' \
+  --tags "$TAG_LIST" \
+  --query Role.RoleId --output text)
+
+# What the function may do: four actions on its table, and write to its log group.
+ACCESS=$(cat <<END
+{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan"],
+      "Resource": "arn:$PARTITION:dynamodb:$REGION:$ACCOUNT:table/$TABLE"
+    },
+    {
+      "Effect": "Allow",
+      "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+      "Resource": "arn:$PARTITION:logs:$REGION:$ACCOUNT:log-group:$LOG_GROUP:*"
+    }
+  ]
+}
+END
+)
+retry NoSuchEntity aws iam put-role-policy \
+  --role-name "$ROLE" \
+  --policy-name "$POLICY" \
+  --policy-document "$ACCESS"
+
+# Created before the function; otherwise Lambda would create a log group that keeps logs forever.
+echo 'Log group' >&2
+aws logs create-log-group --log-group-name "$LOG_GROUP" --tags "{$TAGS}"
+aws logs put-retention-policy --log-group-name "$LOG_GROUP" --retention-in-days "$LOG_RETENTION"
+
+# It takes a few seconds until Lambda can assume a new role.
+# The role's ID is one more tag: a role that is recreated under the same name does not work for this function.
+echo 'Lambda function' >&2
+retry 'cannot be assumed by Lambda' aws lambda create-function \
+  --function-name "$FUNCTION" \
+  --runtime python3.13 \
+  --architectures arm64 \
+  --handler handler.index.handler \
+  --zip-file fileb://function.zip \
+  --role "arn:$PARTITION:iam::$ACCOUNT:role/$ROLE" \
+  --memory-size "$MEMORY" \
+  --timeout "$TIMEOUT" \
+  --environment "Variables={TABLE_NAME=$TABLE}" \
+  --tags "{$TAGS, \"items-api:role-id\": \"$ROLE_ID\"}"
+
+echo 'HTTP API' >&2
+CORS=$(cat <<END
+{
+  "AllowOrigins": $CORS_ORIGINS,
+  "AllowMethods": ["GET", "POST", "PUT", "DELETE"],
+  "AllowHeaders": ["content-type", "if-match", "if-none-match"],
+  "ExposeHeaders": ["link", "location"]
+}
+END
+)
+API_ID=$(aws apigatewayv2 create-api \
+  --name "$API" \
+  --protocol-type HTTP \
+  --cors-configuration "$CORS" \
+  --tags "{$TAGS}" \
+  --query ApiId --output text)
+
+INTEGRATION_ID=$(aws apigatewayv2 create-integration \
+  --api-id "$API_ID" \
+  --integration-type AWS_PROXY \
+  --integration-uri "arn:$PARTITION:lambda:$REGION:$ACCOUNT:function:$FUNCTION" \
+  --payload-format-version 2.0 \
+  --timeout-in-millis 30000 \
+  --query IntegrationId --output text)
+
+# {id+} matches IDs that contain a slash as well.
+for ROUTE in 'POST /items' 'GET /items' 'GET /items/{id+}' 'PUT /items/{id+}' 'DELETE /items/{id+}'; do
+  aws apigatewayv2 create-route \
+    --api-id "$API_ID" \
+    --route-key "$ROUTE" \
+    --target "integrations/$INTEGRATION_ID" > /dev/null
+done
+
+# shellcheck disable=SC2016 # the stage is really called $default
+aws apigatewayv2 create-stage \
+  --api-id "$API_ID" \
+  --stage-name '$default' \
+  --auto-deploy \
+  --default-route-settings \
+    "ThrottlingRateLimit=$THROTTLE_RATE,ThrottlingBurstLimit=$THROTTLE_BURST,DetailedMetricsEnabled=false" \
+  --tags "{$TAGS}" > /dev/null
+
+# Allows this API, and no other, to invoke the function.
+echo 'Invoke permission' >&2
+aws lambda add-permission \
+  --function-name "$FUNCTION" \
+  --statement-id apigw \
+  --action lambda:InvokeFunction \
+  --principal apigateway.amazonaws.com \
+  --source-arn "arn:$PARTITION:execute-api:$REGION:$ACCOUNT:$API_ID/*" > /dev/null
+
+echo 'Waiting for the table and the function to become active' >&2
+aws dynamodb wait table-exists --table-name "$TABLE"
+aws lambda wait function-active-v2 --function-name "$FUNCTION"
+
+echo 'Endpoint:' >&2
+aws apigatewayv2 get-api --api-id "$API_ID" --query ApiEndpoint --output text

@@ -1,0 +1,78 @@
+"""What the exports are compared with: the requests with which `up` creates a stack (proved by test_reference.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from items_api.handler import ROUTES
+from items_api.provision import api, api_parts, function, log_group, permission, role, table
+from items_api.settings import Arns, Settings
+
+if TYPE_CHECKING:
+    Request = tuple[str, str, dict[str, Any]]
+
+ORDINARY = Settings()
+# Whatever a parser or a shell could trip over, as far as `Settings` accept it.
+NASTY = Settings(
+    name="team-todo-2",
+    region="us-gov-west-1",
+    tags={
+        "team": "web",
+        "cost centre": " R+D = 7/ä ",
+        "empty": "",
+        "yes": "no",
+        "0x1F": "1e3",
+        "ключ": "値 𠀀",
+        "@name@": "@region@@tags@",
+        "path:/to": "C:/a//b",
+        "- dash": "-1",
+        "= equals": "a=b=c",
+    },
+    cors_origins=("https://*.example.com", "http://[::1]:5173", "http://localhost:8080"),
+    memory=10_240,
+    timeout=30,
+    log_retention=3653,
+    throttle_rate=10_000,
+    throttle_burst=1,
+)
+BOTH = {"ordinary": ORDINARY, "nasty": NASTY}
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What AWS chooses when it creates the stack."""
+
+    account: str = "123456789012"
+    role: str = "AROA1"
+    api: str = "api1"
+    integration: str = "int1"
+
+
+IDS = Ids()
+
+
+def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
+    """What is created -> (service, operation, parameters) as boto3 names them, in the tutorial's order."""
+    arns = Arns(settings, ids.account)
+    in_api = {"ApiId": ids.api}
+    target = f"integrations/{ids.integration}"
+    integration = {**in_api, **api_parts.integration_request(arns.function)}
+    stage = {**in_api, **api_parts.stage_request(settings), "Tags": settings.all_tags}
+    return {
+        "table": ("dynamodb", "create_table", table.create_request(settings)),
+        "role": ("iam", "create_role", role.create_request(settings)),
+        "policy": ("iam", "put_role_policy", role.policy_request(arns)),
+        "log group": ("logs", "create_log_group", log_group.create_request(settings)),
+        "retention": ("logs", "put_retention_policy", log_group.retention_request(settings)),
+        "function": ("lambda", "create_function", function.create_request(arns, ids.role)),
+        "api": ("apigatewayv2", "create_api", api.create_request(settings)),
+        "integration": ("apigatewayv2", "create_integration", integration),
+        **{key: ("apigatewayv2", "create_route", {**in_api, "RouteKey": key, "Target": target}) for key in ROUTES},
+        "stage": ("apigatewayv2", "create_stage", stage),
+        "permission": ("lambda", "add_permission", permission.create_request(arns, ids.api)),
+    }
+
+
+def parameters_of_up(settings: Settings) -> dict[str, dict[str, Any]]:
+    return {name: parameters for name, (_, _, parameters) in requests_of_up(settings).items()}

@@ -1,0 +1,40 @@
+"""The requests that the exports are compared with are those that `up` sends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from items_api import local
+from tests.export.conftest import existing_stack
+from tests.export.reference import BOTH, NASTY, ORDINARY, Ids, requests_of_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from items_api.settings import Settings
+
+
+# The local AWS supports no other partition than "aws".
+@pytest.mark.parametrize("settings", [ORDINARY, replace(NASTY, region="eu-central-1")], ids=BOTH)
+def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: local.LocalAws) -> None:
+    sent: list[Any] = []
+
+    def watch(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+        sent.append((service, operation, dict(parameters)))
+
+    with existing_stack(local_aws, settings, watch) as stack:
+        writes = [*sent]
+        assert stack.role.found
+        assert stack.api.found
+        assert stack.api.found.parts.integration
+        ids = Ids(
+            account=local.ACCOUNT,
+            role=stack.role.found.role_id,
+            api=stack.api.found.api_id,
+            integration=stack.api.found.parts.integration["IntegrationId"],
+        )
+    expected = requests_of_up(settings, ids).values()
+    assert sorted(writes, key=repr) == sorted(expected, key=repr)
