@@ -60,7 +60,9 @@ def test_an_interrupted_up_reports_what_exists_and_what_to_do(cli: Cli, stop_sig
             break
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"Error: Interrupted\.\n  Why:  Exists: .*\n  Next: items-api up --local completes the stack", errors)
+    assert re.search(
+        r"Error: Interrupted\.\n  Why:  Exists: .*\n  Next: items-api up --local completes the stack", errors
+    )
     cli.ok("up")
 
 

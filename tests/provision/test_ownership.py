@@ -75,7 +75,9 @@ each_kind = pytest.mark.parametrize("kind", FOREIGN)
 def test_up_stops_before_its_first_write_when_a_resource_is_foreign(account: Account, kind: str) -> None:
     FOREIGN[kind](account)
     account.rest()
-    with pytest.raises(ForeignResource, match=f"The {kind} .* already exists and does not belong to this stack") as refusal:
+    with pytest.raises(
+        ForeignResource, match=f"The {kind} .* already exists and does not belong to this stack"
+    ) as refusal:
         up(account)
     assert "--adopt" in refusal.value.todo
     assert account.journal.writes() == []
@@ -180,7 +182,11 @@ def test_stacks_with_different_names_are_independent(account: Account) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ({"cors_origins": ("https://a.example",)}, {}, ["allow browsers on * to call the API (now: https://a.example)"]),
+        (
+            {"cors_origins": ("https://a.example",)},
+            {},
+            ["allow browsers on * to call the API (now: https://a.example)"],
+        ),
         ({"throttle_rate": 5}, {}, ["raise the throttle rate from 5 to 100"]),
         ({"throttle_burst": 5}, {}, ["raise the throttle burst from 5 to 200"]),
         ({}, {"cors_origins": ("https://a.example",), "throttle_rate": 5, "memory": 512}, []),
