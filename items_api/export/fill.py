@@ -1,4 +1,4 @@
-"""Fills the templates of the exports: `@region@` becomes the value `region`, written in the language of the file.
+"""Fills the templates of the exports: `@region@` becomes `settings.region`, written in the language of the file.
 
 In HCL and YAML, the marker of a string stands inside the template's own double quotes; the marker of a list or a map
 stands alone and becomes a block with one entry per line. In a shell script, every value becomes one quoted word.
@@ -16,28 +16,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from items_api.settings import Settings
+
     Value = int | str | Sequence[str] | Sequence[Mapping[str, str]] | Mapping[str, str]
 
 _MARKER = re.compile(r"@([a-z_]+)@")
 
 
-def fill(name: str, values: Mapping[str, Value]) -> bytes:
-    """The template `name` with all markers replaced.
-
-    Raises:
-        ValueError: a marker has no value, or a value has no marker.
-    """
+def fill(name: str, settings: Settings, **values: Value) -> bytes:
+    """The template `name` with every marker replaced by one of the `values`, or else by the setting of that name."""
     template = (files(__package__) / "templates" / name).read_text("utf-8")
-    if unmatched := set(_MARKER.findall(template)) ^ values.keys():
-        raise ValueError(f"{name}: no value or no marker for {', '.join(sorted(unmatched))}")
     write = _WRITERS[PurePath(name).suffix]
-    return "".join(_filled(line, values, write) for line in template.splitlines(keepends=True)).encode()
+
+    def value(marker: str) -> str:
+        return write(values[marker] if marker in values else getattr(settings, marker))
+
+    return "".join(_filled(line, value) for line in template.splitlines(keepends=True)).encode()
 
 
-def _filled(line: str, values: Mapping[str, Value], write: Callable[[Value], str]) -> str:
+def _filled(line: str, value: Callable[[str], str]) -> str:
     """Further lines of a block are indented like the line of its marker."""
     indent = line[: len(line) - len(line.lstrip(" "))]
-    return _MARKER.sub(lambda marker: write(values[marker[1]]).replace("\n", f"\n{indent}"), line)
+    return _MARKER.sub(lambda marker: value(marker[1]).replace("\n", f"\n{indent}"), line)
 
 
 def _hcl(value: Value) -> str:

@@ -17,25 +17,5 @@ if TYPE_CHECKING:
 
 
 def files(settings: Settings) -> dict[str, bytes]:
-    template = fill(
-        "template.yaml",
-        {
-            "name": settings.name,
-            "region": settings.region,
-            "table_name": settings.table_name,
-            "role_name": settings.role_name,
-            "policy_name": settings.policy_name,
-            "log_group_name": settings.log_group_name,
-            "log_retention": settings.log_retention,
-            "function_name": settings.function_name,
-            "memory": settings.memory,
-            "timeout": settings.timeout,
-            "api_name": settings.api_name,
-            "cors_origins": list(settings.cors_origins),
-            "throttle_rate": settings.throttle_rate,
-            "throttle_burst": settings.throttle_burst,
-            "tags": settings.all_tags,
-            "tag_list": settings.tag_list,
-        },
-    )
-    return {"template.yaml": template, **{f"src/{path}": content for path, content in sources().items()}}
+    code = {f"src/{path}": content for path, content in sources().items()}
+    return {"template.yaml": fill("template.yaml", settings), **code}

@@ -14,35 +14,19 @@ from items_api.provision.bundle import bundle
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from items_api.export.fill import Value
     from items_api.settings import Settings
 
 
 def files(settings: Settings) -> dict[str, bytes]:
-    common: dict[str, Value] = {
-        "name": settings.name,
-        "region": settings.region,
-        "partition": settings.partition,
-        "table_name": settings.table_name,
-        "role_name": settings.role_name,
-        "log_group_name": settings.log_group_name,
-        "function_name": settings.function_name,
-    }
-    up = {
-        **common,
-        "memory": settings.memory,
-        "timeout": settings.timeout,
-        "log_retention": settings.log_retention,
-        "throttle_rate": settings.throttle_rate,
-        "throttle_burst": settings.throttle_burst,
-        "cors_origins": json.dumps(settings.cors_origins),
-        "policy_name": settings.policy_name,
-        "api_name": settings.api_name,
+    up = fill(
+        "up.sh",
+        settings,
+        cors_origins=json.dumps(settings.cors_origins),
         # The members of a JSON object, without its braces: the function has one more tag than the others.
-        "tags": _block(f"{_json(key)}: {_json(value)}" for key, value in settings.all_tags.items()),
-        "tag_list": f"[{_block(map(_json, settings.tag_list))}\n]",
-    }
-    return {"up.sh": fill("up.sh", up), "down.sh": fill("down.sh", common), "function.zip": bundle()}
+        all_tags=_block(f"{_json(key)}: {_json(value)}" for key, value in settings.all_tags.items()),
+        tag_list=f"[{_block(map(_json, settings.tag_list))}\n]",
+    )
+    return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle()}
 
 
 def _block(lines: Iterable[str]) -> str:

@@ -1,28 +1,29 @@
-"""Values come back from the filled files as they went in; markers and values must match."""
+"""Values come back from the filled files as they went in."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hcl2
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from samtranslator.yaml_helper import yaml_parse
 
 from items_api.errors import InvalidSetting
 from items_api.export import sam, shell, terraform
-from items_api.export.fill import fill
 from items_api.settings import Settings
+
+if TYPE_CHECKING:
+    import pytest
 
 TEXT = st.text(st.characters(categories=["L", "N"], include_characters=" .:/=+-@_"), max_size=12)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(TEXT, TEXT, max_size=5))
-@example({"on": "null", "1": "2010-09-09", "@tags@": "@name@"})
+@example({"on": "null", "1": "2010-09-09", "@all_tags@": "@name@"})
 def test_any_tags_that_settings_accept_come_back(tags: dict[str, str]) -> None:
     try:
         stack = Settings(tags=tags)
@@ -52,17 +53,6 @@ def tags_in_shell(stack: Settings) -> Any:
     members, listed = json.loads(subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True).stdout)
     assert listed == stack.tag_list
     return members
-
-
-def test_a_marker_without_a_value_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"down.sh: no value or no marker for .*region"):
-        fill("down.sh", {"name": "items"})
-
-
-def test_a_value_without_a_marker_is_an_error() -> None:
-    values = {"name": "", "region": "", "table_name": "", "role_name": "", "policy_name": "", "log_group_name": ""}
-    with pytest.raises(ValueError, match=r"imports.sh: no value or no marker for memory$"):
-        fill("imports.sh", {**values, "function_name": "", "memory": 256})
 
 
 def test_templates_in_a_string_of_terraform_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from items_api.export.openapi import document
 from items_api.handler import ROUTES
-from items_api.handler.item import ItemError, attributes, parse
+from items_api.handler.index import MAX_LIMIT
+from items_api.handler.item import MAX_DIGITS, MAX_KEY_BYTES, ItemError, attributes, parse
 
 DOCUMENT = document("team-todo", "1.2.3", "https://abc123.execute-api.eu-central-1.amazonaws.com")
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -30,8 +31,12 @@ def test_the_document_is_valid_openapi() -> None:
     openapi_spec_validator.OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_the_document_is_json() -> None:
-    assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
+def test_limits_are_those_of_the_handler() -> None:
+    components = DOCUMENT["components"]
+    assert components["parameters"]["limit"]["schema"]["maximum"] == MAX_LIMIT
+    assert components["parameters"]["id"]["schema"]["maxLength"] == MAX_KEY_BYTES
+    [integer] = [kind for kind in components["schemas"]["Attribute"]["anyOf"] if kind["type"] == "integer"]
+    assert (integer["minimum"], integer["maximum"]) == (1 - 10**MAX_DIGITS, 10**MAX_DIGITS - 1)
 
 
 def test_paths_and_methods_are_the_routes() -> None:

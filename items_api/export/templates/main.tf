@@ -22,7 +22,7 @@ locals {
   cors_origins = @cors_origins@
 
   # items-api recognizes the resources of its stack by the last three tags.
-  tags = @tags@
+  tags = @all_tags@
 }
 
 resource "aws_dynamodb_table" "items" {

@@ -27,7 +27,7 @@ API=@api_name@
 
 # The tags of every resource, in the two notations that AWS uses: the members of a map, and a list.
 # items-api recognizes the resources of its stack by the last three.
-TAGS=@tags@
+TAGS=@all_tags@
 TAG_LIST=@tag_list@
 
 export AWS_REGION="$REGION" AWS_DEFAULT_REGION="$REGION" AWS_PAGER=''
