@@ -49,17 +49,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def _terminal_width() -> int:
-    """Columns for help texts, at most 100. Click would import `shutil`, which takes 3 ms."""
-    try:
-        return min(100, int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size().columns or 80)
-    except (OSError, ValueError):
-        return 80
-
-
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _terminal_width()},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Options also read the variables ITEMS_API_<OPTION> and the file items-api.toml in the current folder. "
     "Start with: items-api up --local",
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from items_api.errors import AccessDenied, AwsRefused, NoCredentials, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 _THROTTLED = frozenset(
     {
@@ -37,11 +37,31 @@ _TRANSIENT = (
     ("ConcurrentModification", ""),  # IAM
     ("LimitExceededException", "simultaneously"),  # DynamoDB: too many tables are being created at once
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_BAD_KEYS = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "InvalidAccessKeyId"})
-_BAD_SIGNATURE = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed"})
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403")
+_BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed")
 _CLOCK_SKEW = ("Signature expired", "Signature not yet current", "RequestTimeTooSkewed")
+# Codes -> (kind of problem, what is wrong, what to do). The first row is for signatures that fail by the clock alone.
+_MEANINGS: tuple[tuple[Container[str], type[Problem], str, str], ...] = (
+    (
+        _BAD_SIGNATURE,
+        NoCredentials,
+        "the clock of this computer is wrong",
+        "Set the clock (for example: timedatectl set-ntp true) and run the command again.",
+    ),
+    (
+        ("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+        NoCredentials,
+        "your credentials have expired",
+        "Sign in again, for example with: aws sso login",
+    ),
+    (
+        ("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "InvalidAccessKeyId", *_BAD_SIGNATURE),
+        NoCredentials,
+        "AWS rejected your credentials",
+        "Check your keys, and that the region is enabled for the account, with: aws sts get-caller-identity",
+    ),
+    (_THROTTLED, AwsRefused, "AWS is still throttling requests", "Wait a minute and run the command again."),
+)
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _SERVER_ERROR = 500
 
@@ -94,32 +114,12 @@ class ServiceError(AwsError):
         said = f"{self.code}: {self.message}"
         if self.code in _DENIED:
             action = _ACTION.search(self.message)
-            return AccessDenied(
-                f"{what}: access denied.",
-                f"{self.operation} returned {said}",
-                f"Your user or role needs {action[1] if action else self.operation}.",
-            )
-        if self.code in _EXPIRED:
-            return NoCredentials(
-                f"{what}: your credentials have expired.", said, "Sign in again, for example with: aws sso login"
-            )
-        if self.code in _BAD_SIGNATURE and any(sign in said for sign in _CLOCK_SKEW):
-            return NoCredentials(
-                f"{what}: the clock of this computer is wrong.",
-                said,
-                "Set the clock (for example: timedatectl set-ntp true) and run the command again.",
-            )
-        if self.code in _BAD_KEYS | _BAD_SIGNATURE:
-            return NoCredentials(
-                f"{what}: AWS rejected your credentials.",
-                said,
-                "Check --profile and the AWS_* variables with: aws sts get-caller-identity. "
-                "AWS also rejects keys in a region that is not enabled for the account.",
-            )
-        if self.code in _THROTTLED:
-            return AwsRefused(
-                f"{what}: AWS is still throttling {self.operation}.", said, "Wait a minute and run the command again."
-            )
+            todo = f"Your user or role needs {action[1] if action else self.operation}."
+            return AccessDenied(f"{what}: access denied.", f"{self.operation} returned {said}", todo)
+        skewed = self.code in _BAD_SIGNATURE and any(sign in said for sign in _CLOCK_SKEW)
+        for codes, kind, reason, todo in _MEANINGS[0 if skewed else 1 :]:
+            if self.code in codes:
+                return kind(f"{what}: {reason}.", said, todo)
         return AwsRefused(f"{what}: {self.code or 'unknown error'}.", f"{self.operation}: {self.message}", self._todo())
 
     def _todo(self) -> str:

@@ -32,7 +32,7 @@ def confirm(screen: Screen, question: str) -> None:
 
 def run_steps(screen: Screen, stack: Stack, events: Generator[Progress | Outcome]) -> list[Outcome]:
     """Show the events of running steps. Returns the outcomes in the order of the resources."""
-    with closing(events), screen.steps([(step.title, step.name) for step in stack.steps]) as shown:
+    with closing(events), screen.steps([(step.title, step.name) for step in stack.steps]) as show:
         for event in events:
-            shown.show(event)
+            show(event)
     return stack.results

@@ -10,18 +10,18 @@ import os
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Self, TextIO
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from items_api.terminal.text import event_lines, printable, problem_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from items_api.errors import Problem
     from items_api.provision.step import Outcome, Progress
-    from items_api.terminal.live import Live
     from items_api.terminal.text import Line
 
 
@@ -68,13 +68,16 @@ class Screen:
         """Text for programs, on stdout."""
         self._write(sys.stdout, text)
 
-    def steps(self, steps: Sequence[tuple[str, str]]) -> Lines | Live:
-        """A context whose `show` prints the events of running steps, given as (title, name)."""
+    @contextmanager
+    def steps(self, steps: Sequence[tuple[str, str]]) -> Iterator[Callable[[Progress | Outcome], None]]:
+        """Inside the context, the function prints the events of running steps, which are given as (title, name)."""
         if not self.is_terminal or self._quiet:
-            return Lines(self)
+            yield lambda event: self.lines(event_lines(event))
+            return
         from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load; pipes and --help need none
 
-        return Live(self._stream, steps)
+        with Live(self._stream, steps) as live:
+            yield live.show
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:
@@ -104,19 +107,3 @@ def _wrapped(text: str, stream: TextIO) -> list[str]:
     return textwrap.wrap(
         text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
     )
-
-
-class Lines:
-    """Shows running steps where nothing can be redrawn: one line for each wait and each result."""
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def show(self, event: Progress | Outcome) -> None:
-        self._screen.lines(event_lines(event))
