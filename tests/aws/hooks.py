@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PARAMETERS = "tests.aws.parameters"  # keys of a request's context
 PROCESS = "tests.aws.process"
+_PIPELINE = "tests.aws.pipeline"
 _active: list[Pipeline] = []
 
 
@@ -34,20 +35,23 @@ def deactivate() -> None:
 
 def _before_parameter_build(**event: Any) -> None:
     for pipeline in _active:
+        event["context"][_PIPELINE] = pipeline
         pipeline.given(event["params"], event["model"], event["context"])
 
 
+# A call of a thread that outlives its test stays with that test's account.
 def _before_call(**event: Any) -> tuple[Http, dict[str, Any]] | None:
-    return _active[0].request(event["params"], event["model"], event["context"]) if _active else None
+    pipeline: Pipeline | None = event["context"].get(_PIPELINE)
+    return pipeline.request(event["params"], event["model"], event["context"]) if pipeline else None
 
 
 def _after_call(**event: Any) -> None:
-    for pipeline in _active:
+    if pipeline := event["context"].get(_PIPELINE):
         pipeline.response(event["http_response"], event["parsed"], event["context"])
 
 
 def _after_call_error(**event: Any) -> None:
-    for pipeline in _active:
+    if pipeline := event["context"].get(_PIPELINE):
         pipeline.error(event["exception"], event["context"])
 
 

@@ -19,35 +19,43 @@ if TYPE_CHECKING:
 
     from tests.aws import ProcessSession
 
-CHANGED = Settings(
-    memory=512,
-    timeout=20,
-    log_retention=30,
-    throttle_rate=50,
-    cors_origins=("https://a.example",),
-    tags={"team": "web"},
-)
+# They differ in everything that `up` can change, so the way back needs the same calls.
+SETTINGS = {
+    "first": Settings(tags={"team": "api"}),
+    "second": Settings(
+        memory=512,
+        timeout=20,
+        log_retention=30,
+        throttle_rate=50,
+        cors_origins=("https://a.example",),
+        tags={"team": "web"},
+    ),
+}
+COMMANDS = ("up", "changing up", "down")
 # A read has no effect, so a lost answer and a 500 are one case for it, and so are both ways to be killed.
 FAULTS_OF_READS = (Fault.THROTTLED_FIVE_TIMES, Fault.FAILED_BEFORE, Fault.DENIED, Fault.KILLED_BEFORE)
 FAULTS = (*FAULTS_OF_READS, Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.KILLED_AFTER)
 # What a command cannot survive. After any other fault it has to succeed.
 FATAL = {Fault.DENIED, Fault.KILLED_BEFORE, Fault.KILLED_AFTER}
-SETTINGS = {"up": Settings(), "changing up": CHANGED, "down": Settings()}
 
 
-def run(command: str, account: Account, session: ProcessSession) -> list[str]:
+def run(command: str, account: Account, session: ProcessSession, settings: str) -> list[str]:
     """What goes wrong with the command."""
     if command != "down":
-        return errors(up(account, session, SETTINGS[command]))
-    outcomes, left = down(account, session)
+        return errors(up(account, session, SETTINGS[settings]))
+    outcomes, left = down(account, session, SETTINGS[settings])
     return errors(outcomes) + [f"left: {outcome.name}" for outcome in left]
 
 
+def target(command: str) -> str:
+    return "second" if command == "changing up" else "first"
+
+
 def prepare(command: str, account: Account) -> None:
-    """Deploy what the command works on. The account is empty."""
+    """Deploy what the command works on."""
     if command != "up":
         account.delays = NO_DELAYS
-        assert errors(up(account, account.session("prepare"))) == []
+        assert errors(up(account, account.session("prepare"), SETTINGS["first"])) == []
         account.rest()
     account.delays = SHORT
 
@@ -57,27 +65,27 @@ def points(command: str) -> list[tuple[str, int, bool]]:
     """(operation, nth, whether it is a write) of every call without a fault; of a repeated read, the first two."""
     with mock_aws(config=MOTO), Account() as account:
         prepare(command, account)
-        assert run(command, account, account.session("faulted")) == []
+        assert run(command, account, account.session("faulted"), target(command)) == []
         calls = account.journal.of(process="faulted")
         return [(call.operation, call.nth, call.is_write) for call in calls if call.is_write or call.nth <= 2]
 
 
 @cache
-def deployed(command: str) -> object:
-    """The stack that the command's settings describe."""
+def deployed(settings: str) -> object:
+    """The stack that the settings describe."""
     with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account:
-        assert errors(up(account, settings=SETTINGS[command])) == []
+        assert errors(up(account, settings=SETTINGS[settings])) == []
         account.rest()
         return account.snapshot()
 
 
-def fail(command: str, account: Account, operation: str, nth: int, fault: Fault) -> None:
+def fail(command: str, account: Account, settings: str, case: tuple[str, int], fault: Fault) -> None:
     """Run the command with one fault. It survives the fault or reports it."""
     session = account.session("faulted")
     account.journal.clear(session.process.name)
-    session.faults.at(operation, nth, fault)
+    session.faults.at(*case, fault)
     try:
-        problems = run(command, account, session)
+        problems = run(command, account, session, settings)
     except (Problem, ProcessKilled) as end:
         problems = [str(end)]
     if fault not in FATAL:
@@ -86,16 +94,16 @@ def fail(command: str, account: Account, operation: str, nth: int, fault: Fault)
         assert problems != []
 
 
-def deploy(command: str, account: Account) -> None:
-    """Run the next `up` with the command's settings. It leaves exactly the stack that they describe."""
-    assert errors(up(account, account.session("next"), SETTINGS[command])) == []
+def deploy(account: Account, settings: str) -> None:
+    """Run the next `up`. It leaves exactly the stack that the settings describe."""
+    assert errors(up(account, account.session("next"), SETTINGS[settings])) == []
     account.rest()
-    assert account.snapshot() == deployed(command)
+    assert account.snapshot() == deployed(settings)
 
 
-def remove(command: str, account: Account) -> None:
-    """Run the next `down` with the command's settings. It leaves nothing."""
-    outcomes, left = down(account, account.session("next"), SETTINGS[command])
+def remove(account: Account, settings: str) -> None:
+    """Run the next `down`. It leaves nothing."""
+    outcomes, left = down(account, account.session("next"), SETTINGS[settings])
     assert (errors(outcomes), left, account.leftovers()) == ([], [], [])
 
 
@@ -110,34 +118,36 @@ def naming(case: object) -> Iterator[None]:
 
 
 def cases(command: str, fault: Fault) -> list[tuple[str, int]]:
-    deployed(command)
+    deployed("first"), deployed("second")  # computed now, for only one account is active at a time
     return [(operation, nth) for operation, nth, is_write in points(command) if is_write or fault in FAULTS_OF_READS]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-@pytest.mark.parametrize("command", SETTINGS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_after_any_fault_at_any_call_the_next_up_and_down_finish_the_job(
     command: str, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
-    """The cases share an account: each starts from what the one before it leaves.
+    """The cases share an account, and each starts from what the one before it leaves.
 
-    After `down` fails, that is the stack which the next `up` deploys, so the next `down` is the next case.
+    After `down` fails, that is the stack which the next `up` deploys again. A changing `up` changes it back and forth.
     """
     all_cases = cases(command, fault)
     record_property("matrix cases", len(all_cases))
+    settings, others = target(command), "first"
     with mock_aws(config=MOTO), Account() as account:
         prepare(command, account)
         for case in all_cases:
             with naming(case):
-                fail(command, account, *case, fault)
-                deploy(command, account)
-                if command != "down":
-                    remove(command, account)
-                    prepare(command, account)
-        deploy(command, account)
+                fail(command, account, settings, case, fault)
+                deploy(account, settings)
+                if command == "up":
+                    remove(account, settings)
+            if command == "changing up":
+                settings, others = others, settings
+        deploy(account, settings)
         # Accounts with equal snapshots behave alike, so this holds after every case.
-        assert changes(up(account, settings=SETTINGS[command])) == {"unchanged"}
-        remove(command, account)
+        assert changes(up(account, settings=SETTINGS[settings])) == {"unchanged"}
+        remove(account, settings)
 
 
 @pytest.mark.parametrize("fault", sorted(FATAL, key=str), ids=lambda fault: fault.name)
@@ -149,6 +159,6 @@ def test_after_an_up_that_fails_at_any_call_the_next_down_removes_everything(
     with mock_aws(config=MOTO), Account(delays=SHORT) as account:
         for case in all_cases:
             with naming(case):
-                fail("up", account, *case, fault)
+                fail("up", account, "first", case, fault)
                 account.rest(1.0)  # until the user types the next command
-                remove("up", account)
+                remove(account, "first")
