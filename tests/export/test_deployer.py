@@ -122,10 +122,6 @@ def test_the_policy_fits_into_a_managed_policy() -> None:
     assert len(json.dumps(longest, separators=(",", ":"))) < 6_144
 
 
-def test_the_steps_are_those_of_a_stack(quick_account: AwsAccount) -> None:
-    assert tuple(type(step) for step in stack_on_moto(quick_account).steps) == deployer.STEPS
-
-
 def test_a_role_is_passed_to_lambda_alone() -> None:
     assert {
         "Sid": "Function2",

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from items_api.provision.stack import STEPS
 from items_api.settings import Settings
 from tests.aws import AWS_RATES, MOTO, Account, Fault, VirtualClock
 from tests.provision.drive import changes, down, errors, new_process, states, up
@@ -23,6 +24,10 @@ def deployed(account: Account) -> Account:
     assert errors(up(account)) == []
     account.rest()
     return account
+
+
+def test_the_steps_of_a_stack_are_in_the_order_of_the_tutorial(account: Account) -> None:
+    assert tuple(type(step) for step in new_process(account).steps) == STEPS
 
 
 def test_the_first_up_creates_everything_and_the_second_writes_nothing(account: Account) -> None:
