@@ -1,16 +1,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Every install is the same: versions from constraints.txt, nothing newer.
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+# Every install has the same versions, those in constraints.txt.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint constraints clean
+.PHONY: demo test lint wheel constraints clean
 
 demo: $(VENV)/.local
 	$(BIN)/items-api up --local --yes
 	$(BIN)/items-api smoke --local
 	@echo
-	@echo "Your API runs on this computer. What to try next:"
+	@echo "Your API is running on this computer. Try this next:"
 	@echo "  . $(BIN)/activate"
 	@echo "  items-api status --local"
 	@echo "  items-api up --local --memory 512"
@@ -25,21 +25,35 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(VENV)/bin/python:
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.local: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) '.[local]'
+$(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[local]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) '.[dev]'
+# The pip of constraints.txt first: older versions do not know dependency groups.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) pip
+	$(INSTALL) --editable '.[local]' --group dev
 	@touch $@
 
-# The exact versions of everything, for every Python and platform the package supports; after a change in pyproject.toml.
+# Build a wheel and an sdist in dist/, and use the wheel in an empty environment.
+wheel:
+	rm -rf dist build/wheel
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip install --quiet --disable-pip-version-check build
+	build/wheel/bin/python -m build --quiet --outdir dist
+	$(PYTHON) -m venv --clear build/wheel
+	build/wheel/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(echo dist/*.whl)[local]"
+	cd build/wheel && export ITEMS_API_HOME="$$PWD/home" && \
+	  bin/items-api up --local && bin/items-api smoke --local --quiet && \
+	  bin/items-api export terraform --local --output exported && bin/items-api down --local --yes
+
+# Pin the versions of everything, for every supported Python and platform; run it after a change in pyproject.toml.
 constraints:
-	uv pip compile --quiet --universal --python-version 3.11 --extra local --extra dev --no-annotate --no-header \
+	uv pip compile --quiet --universal --python-version 3.11 --extra local --group dev --no-annotate --no-header \
 	  pyproject.toml --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build dist
