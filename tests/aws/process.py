@@ -1,4 +1,4 @@
-"""Processes: each has its own boto3 session, faults and rights, and can be killed."""
+"""Processes: each has its own boto3 session, faults and permissions, and can be killed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from tests.aws import hooks
 from tests.aws.faults import Faults, ProcessKilled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PROCESS = "tests.aws.process"  # key of a request's context
 
 
 @dataclass
@@ -41,7 +42,7 @@ class ProcessSession(boto3.Session):
     def __init__(self, process: Process, region: str) -> None:
         own = botocore.session.Session()
         own.register_component("data_loader", _LOADER)
-        own.register("before-parameter-build", self._identify)
+        own.register("provide-client-params", self._identify)
         super().__init__(botocore_session=own, region_name=region)
         self.process = process
         self._kept: dict[tuple[str, str | None], Any] = {}
@@ -61,7 +62,7 @@ class ProcessSession(boto3.Session):
         return self._kept[key]
 
     def _identify(self, **event: Any) -> None:
-        event["context"][hooks.PROCESS] = self.process
+        event["context"][PROCESS] = self.process
 
 
 _NO_RETRIES = Config(retries={"total_max_attempts": 1})

@@ -66,7 +66,7 @@ def points(command: str) -> list[tuple[str, int, bool]]:
     with mock_aws(config=MOTO), Account() as account:
         prepare(command, account)
         assert run(command, account, account.session("faulted"), target(command)) == []
-        calls = account.journal.of(process="faulted")
+        calls = [call for call in account.journal if call.process == "faulted"]
         return [(call.operation, call.nth, call.is_write) for call in calls if call.is_write or call.nth <= 2]
 
 

@@ -49,7 +49,7 @@ def test_up_looks_for_the_api_before_it_sends_a_failed_create_again(account: Acc
     session = account.session()
     session.faults.at("apigatewayv2.CreateApi", 1, fault)
     assert errors(up(account, session)) == []
-    calls = account.journal.operations()
+    calls = [call.operation for call in account.journal]
     first, second = (i for i, operation in enumerate(calls) if operation == "apigatewayv2.CreateApi")
     assert "apigatewayv2.GetApis" in calls[first:second]
     assert len(apis()) == 1
@@ -193,7 +193,6 @@ def test_up_reports_a_function_that_is_deleted_while_it_waits(account: Account) 
         "lambda.CreateFunction",
         lambda call: boto3.client("lambda").delete_function(FunctionName="items-api") if call.outcome == "ok" else 0,
         process="first",
-        nth=None,
     )
     before = account.clock.now()
     said = errors(up(account, session))
