@@ -227,7 +227,7 @@ def _api_and_stage(call: Call) -> tuple[str, str]:
 
 
 def _tagged_stage(call: Call) -> Any:
-    """moto's stage, or None if the ARN names an API."""
+    """Moto's stage, or None if the ARN names an API."""
     api_id, name = _api_and_stage(call)
     api = backend("apigatewayv2", call.region).apis.get(api_id)
     if name and (api is None or name not in api.stages):

@@ -10,10 +10,8 @@ import pytest
 from moto import mock_aws
 
 from tests.aws import AWS_RATES, MOTO, NO_DELAYS, Account, Delays, ErrorResponse, Fault, Process, VirtualClock
-from tests.aws.conftest import API, FUNCTION, FUNCTION_ARN, POLICY, ROLE, TABLE, error_of, outcome
+from tests.aws.conftest import API, FUNCTION, FUNCTION_ARN, POLICY, ROLE, ROLE_ARN, TABLE, error_of, outcome
 from tests.aws.permissions import actions_of
-
-ROLE_ARN = "arn:aws:iam::123456789012:role/r"
 
 
 @pytest.mark.parametrize(

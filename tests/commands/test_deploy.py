@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from tests.aws import Fault, ErrorResponse
+from tests.aws import ErrorResponse, Fault
 from tests.commands.conftest import document
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from items_api import local
-from tests.aws import Fault, ErrorResponse
+from tests.aws import ErrorResponse, Fault
 from tests.commands.conftest import document
 
 if TYPE_CHECKING:
