@@ -19,16 +19,6 @@ from tests.aws.faults import ErrorResponse, Fault, ProcessKilled
 from tests.aws.process import Process, ProcessSession
 
 __all__ = [
-    "AWS_RATES",
-    "MOTO",
-    "NO_DELAYS",
-    "SHORT",
-    "Account",
-    "Delays",
-    "ErrorResponse",
-    "Fault",
-    "Process",
-    "ProcessKilled",
-    "ProcessSession",
-    "VirtualClock",
-]
+    "AWS_RATES", "MOTO", "NO_DELAYS", "SHORT", "Account", "Delays", "ErrorResponse", "Fault", "Process",
+    "ProcessKilled", "ProcessSession", "VirtualClock",
+]  # fmt: skip

@@ -6,7 +6,6 @@ is checked here before a request leaves, for every client that the test process 
 
 from __future__ import annotations
 
-import threading
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,11 +24,6 @@ _SURROGATES = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
 
 class InvalidRequest(AssertionError):  # noqa: N818 - about the request
     """AWS would reject this request. Not a botocore error, so no product code handles it."""
-
-
-def violations(parameters: Mapping[str, Any], operation: OperationModel) -> list[str]:
-    """What AWS would reject in this request, apart from what botocore finds by itself."""
-    return list(_in_shape(parameters, operation.input_shape, "")) if operation.input_shape else []
 
 
 def _in_shape(value: Any, shape: Any, path: str) -> Iterator[str]:
@@ -72,7 +66,6 @@ class Conformity:
 
     def __init__(self) -> None:
         self._found: list[str] = []
-        self._lock = threading.Lock()
 
     def install(self) -> None:
         """Check the requests of every botocore session that is created from now on."""
@@ -80,13 +73,11 @@ class Conformity:
 
     def take(self) -> list[str]:
         """What was found since the last time."""
-        with self._lock:
-            found, self._found = self._found, []
-            return found
+        found, self._found = self._found, []
+        return found
 
     def _check(self, params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
-        if found := violations(params, model):
+        if found := list(_in_shape(params, model.input_shape, "")) if model.input_shape else []:
             text = f"AWS would reject this {model.service_model.service_name}.{model.name}: {'; '.join(found)}"
-            with self._lock:
-                self._found.append(text)
+            self._found.append(text)
             raise InvalidRequest(text)

@@ -24,7 +24,7 @@ from tests.aws.permissions import actions_of, allows
 from tests.aws.process import PROCESS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from botocore.model import OperationModel
 
@@ -65,8 +65,7 @@ class Pipeline:
         self._lock = threading.RLock()
 
     def activate(self) -> None:
-        if _active:
-            raise AssertionError("another account is active")
+        assert not _active, "another account is active"
         _active.append(self)
 
     def deactivate(self) -> None:
@@ -89,8 +88,8 @@ class Pipeline:
         region, method = context["client_region"], model.http["method"]
         return Call(owner, service, action, region, method, dict(parameters), page_start=page_start)
 
-    def request(self, call: Call, http: dict[str, Any]) -> tuple[Http, dict[str, Any]] | None:
-        call.path, call.url = http["url_path"], http["url"]
+    def request(self, call: Call, params: dict[str, Any], **_: Any) -> tuple[Http, dict[str, Any]] | None:
+        call.path, call.url = params["url_path"], params["url"]
         layer = self._layer(call)
         try:
             if call.owner:
@@ -107,13 +106,13 @@ class Pipeline:
             raise
         return None if response is None else (Http(200), {**response, "ResponseMetadata": {"HTTPStatusCode": 200}})
 
-    def response(self, call: Call, http: Any, parsed: dict[str, Any]) -> None:
+    def response(self, call: Call, http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
         with call.work:
-            if http.status_code < 300:
+            if http_response.status_code < 300:
                 self._layer(call).after(call, parsed)
                 _cut_page(call, parsed, self._page_size)
         if isinstance(call.result, ErrorResponse):
-            http.status_code = call.result.status
+            http_response.status_code = call.result.status
             parsed.clear()
             parsed.update(call.result.parsed())
         elif call.result:
@@ -121,9 +120,9 @@ class Pipeline:
                 call.owner.killed.set()
             self.error(call, call.result)
             raise call.result
-        self._end(call, "ok" if http.status_code < 300 else str(parsed["Error"]["Code"]))
+        self._end(call, "ok" if http_response.status_code < 300 else str(parsed["Error"]["Code"]))
 
-    def error(self, call: Call, exception: BaseException) -> None:
+    def error(self, call: Call, exception: BaseException, **_: Any) -> None:
         call.work.close()
         self._end(call, type(exception).__name__)
 
@@ -133,7 +132,6 @@ class Pipeline:
     def _travel_with_faults(self, call: Call, process: Process) -> None:
         """A request takes effect at the end of its latency. Whether it may is decided when it arrives."""
         process.check_alive()
-        call.start = self._account.clock.now()
         self._account.journal.add(call)
         self._account.schedule.run("before", call)
         call.start = self._account.clock.now()
@@ -207,37 +205,26 @@ def _cut_page(call: Call, response: dict[str, Any], size: int) -> None:
             response["IsTruncated"] = more
 
 
-def _before_parameter_build(params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
+def _new_call(**event: Any) -> None:
     for pipeline in _active:
-        context[_KEY] = (pipeline, pipeline.new_call(params, model, context))
+        call = pipeline.new_call(event["params"], event["model"], event["context"])
+        event["context"][_KEY] = (pipeline, call)
 
 
-# A call of a thread that outlives its test stays with that test's account.
-def _before_call(params: dict[str, Any], context: dict[str, Any], **_: Any) -> tuple[Http, dict[str, Any]] | None:
-    if _KEY not in context:
-        return None
-    pipeline, call = context[_KEY]
-    answer: tuple[Http, dict[str, Any]] | None = pipeline.request(call, params)
-    return answer
+def _handled_by(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A call of a thread that outlives its test stays with that test's account."""
 
+    def handle(**event: Any) -> Any:
+        return method(*event["context"][_KEY], **event) if _KEY in event["context"] else None
 
-def _after_call(http_response: Any, parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    if _KEY in context:
-        pipeline, call = context[_KEY]
-        pipeline.response(call, http_response, parsed)
-
-
-def _after_call_error(exception: BaseException, context: dict[str, Any], **_: Any) -> None:
-    if _KEY in context:
-        pipeline, call = context[_KEY]
-        pipeline.error(call, exception)
+    return handle
 
 
 handlers.BUILTIN_HANDLERS.extend(
     [
-        ("before-parameter-build", _before_parameter_build),
-        ("before-call", _before_call),
-        ("after-call", _after_call),
-        ("after-call-error", _after_call_error),
+        ("before-parameter-build", _new_call),
+        ("before-call", _handled_by(Pipeline.request)),
+        ("after-call", _handled_by(Pipeline.response)),
+        ("after-call-error", _handled_by(Pipeline.error)),
     ]
 )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from tests.aws import AWS_RATES, MOTO, NO_DELAYS, Account, Delays, ErrorResponse, Fault, Process, VirtualClock
-from tests.aws.conftest import API, FUNCTION, FUNCTION_ARN, POLICY, ROLE, ROLE_ARN, TABLE, error_of, outcome
-from tests.aws.permissions import actions_of
+from tests.aws import AWS_RATES, MOTO, NO_DELAYS, Account, Delays, ErrorResponse, Fault, Process
+from tests.aws.conftest import API, POLICY, ROLE, TABLE, error_of, outcome
 
 
 @pytest.mark.parametrize(
@@ -55,33 +53,9 @@ def test_no_thread_of_a_killed_process_has_any_effect(account: Account) -> None:
     assert account.leftovers() == []
 
 
-def test_a_user_may_do_what_the_policy_allows_and_nothing_else(account: Account) -> None:
-    statement = {"Effect": "Allow", "Action": ["iam:CreateRole", "iam:TagRole"], "Resource": ROLE_ARN}
-    iam = account.session(policy={"Statement": [statement]}).client("iam")
-    assert outcome(iam.create_role, **ROLE, Tags=[{"Key": "a", "Value": "b"}]) == "ok"
-    assert outcome(iam.create_role, **{**ROLE, "RoleName": "other"}) == "AccessDenied"
-    assert error_of(iam.delete_role, RoleName="r")[1] == (
-        "User: arn:aws:iam::123456789012:user/dev is not authorized to perform: iam:DeleteRole on resource: "
-        f"{ROLE_ARN} because no identity-based policy allows the iam:DeleteRole action"
-    )
-
-
 def test_clients_with_botocores_own_retries_are_rejected(account: Account) -> None:
     with account.running(Process("cli")), pytest.raises(AssertionError, match="without botocore's own retries"):
         boto3.client("iam").list_roles()
-
-
-def test_an_hour_passes_while_every_thread_sleeps_and_no_thread_wakes_early() -> None:
-    clock = VirtualClock()
-
-    def woken_at(seconds: float) -> float:
-        clock.sleep(seconds, threading.Event())
-        return clock.now()
-
-    clock.gather(3)
-    with ThreadPoolExecutor(3) as pool:
-        assert all(at >= seconds for at, seconds in zip(pool.map(woken_at, (3600, 1, 2)), (3600, 1, 2), strict=True))
-    assert clock.now() == 3600
 
 
 def test_calls_at_the_same_moment_take_the_time_of_one(account: Account) -> None:
@@ -94,39 +68,6 @@ def test_calls_at_the_same_moment_take_the_time_of_one(account: Account) -> None
     assert (account.clock.now(), account.journal.depth(), account.journal.seconds()) == (1, 1, 1)
     iam.list_roles()
     assert (account.clock.now(), account.journal.depth(), account.journal.seconds()) == (2, 2, 2)
-
-
-def test_the_journal_has_every_call_of_a_process_and_the_actions_it_needs(account: Account) -> None:
-    account.delays = NO_DELAYS
-    session = account.session()
-    session.faults.at("iam.CreateRole", 1, Fault.THROTTLED)
-    assert outcome(session.client("iam").create_role, **ROLE) == "Throttling"
-    session.client("iam").create_role(**ROLE, Tags=[{"Key": "a", "Value": "b"}])
-    boto3.client("iam").get_role(RoleName="r")
-    session.client("lambda").create_function(**FUNCTION)
-    api = session.client("apigatewayv2").create_api(**API)["ApiId"]
-    session.client("apigatewayv2").get_routes(ApiId=api)
-    gateway = "arn:aws:apigateway:us-east-1::/apis"
-    assert [(call.operation, call.nth, call.outcome, actions_of(call)) for call in account.journal] == [
-        ("iam.CreateRole", 1, "Throttling", [("iam:CreateRole", ROLE_ARN)]),
-        ("iam.CreateRole", 2, "ok", [("iam:CreateRole", ROLE_ARN), ("iam:TagRole", ROLE_ARN)]),
-        ("lambda.CreateFunction", 1, "ok", [("lambda:CreateFunction", FUNCTION_ARN), ("iam:PassRole", ROLE_ARN)]),
-        ("apigatewayv2.CreateApi", 1, "ok", [("apigateway:POST", gateway)]),
-        ("apigatewayv2.GetRoutes", 1, "ok", [("apigateway:GET", f"{gateway}/{api}/routes")]),
-    ]
-    assert len(account.journal.writes()) == 4
-
-
-def test_equal_accounts_have_equal_snapshots_and_every_api_counts() -> None:
-    snapshots = []
-    for seconds in (1, 2):
-        with mock_aws(config=MOTO), Account() as account:
-            account.rest(seconds)
-            boto3.client("apigatewayv2").create_api(**API)
-            boto3.client("iam").create_role(**ROLE)
-            snapshots.append(account.snapshot())
-    assert snapshots[0] == snapshots[1]
-    assert list(snapshots[0]["AWS::ApiGatewayV2::Api"]) == ["us-east-1 <api 1>"]
 
 
 def test_lists_come_in_pages() -> None:
