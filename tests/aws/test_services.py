@@ -167,7 +167,7 @@ def test_cors_is_merged_and_in_lower_case(api: dict[str, Any]) -> None:
 
 def test_api_gateway_rejects_what_is_duplicate_in_use_or_missing(api: dict[str, Any]) -> None:
     gateway = boto3.client("apigatewayv2")
-    jwt = {"Issuer": "https://issuer.example", "Audience": ["a"]}
+    jwt: Any = {"Issuer": "https://issuer.example", "Audience": ["a"]}
     source = ["$request.header.Authorization"]
     authorizer = gateway.create_authorizer(
         **api, Name="gate", AuthorizerType="JWT", IdentitySource=source, JwtConfiguration=jwt

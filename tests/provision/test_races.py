@@ -87,16 +87,9 @@ def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
 @pytest.mark.parametrize(
     "operation",
     [
-        "apigatewayv2.CreateApi",
-        "apigatewayv2.CreateIntegration",
-        "apigatewayv2.CreateRoute",
-        "apigatewayv2.CreateStage",
-        "dynamodb.CreateTable",
-        "iam.CreateRole",
-        "iam.PutRolePolicy",
-        "logs.CreateLogGroup",
-        "lambda.CreateFunction",
-        "lambda.AddPermission",
+        *("apigatewayv2.CreateApi", "apigatewayv2.CreateIntegration", "apigatewayv2.CreateRoute"),
+        *("apigatewayv2.CreateStage", "dynamodb.CreateTable", "iam.CreateRole", "iam.PutRolePolicy"),
+        *("logs.CreateLogGroup", "lambda.CreateFunction", "lambda.AddPermission"),
     ],
 )
 def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(account: Account, operation: str) -> None:
@@ -112,13 +105,8 @@ def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(account
 @pytest.mark.parametrize(
     "operation",
     [
-        "apigatewayv2.CreateRoute",
-        "apigatewayv2.CreateStage",
-        "dynamodb.CreateTable",
-        "iam.PutRolePolicy",
-        "logs.PutRetentionPolicy",
-        "lambda.CreateFunction",
-        "lambda.AddPermission",
+        *("apigatewayv2.CreateRoute", "apigatewayv2.CreateStage", "dynamodb.CreateTable", "iam.PutRolePolicy"),
+        *("logs.PutRetentionPolicy", "lambda.CreateFunction", "lambda.AddPermission"),
     ],
 )
 def test_after_an_up_and_a_down_collide_the_next_command_finishes_the_job(account: Account, operation: str) -> None:
