@@ -6,7 +6,7 @@
 | pipeline.py, layer.py | how the layers attach to boto3, and the path of a request through them; pages |
 | iam.py, dynamodb.py, lambda_.py, logs.py, gateway.py | how one service differs from moto, above all eventual consistency |
 | clock.py, delays.py | virtual time; delays and rate limits |
-| process.py, faults.py | processes, and what goes wrong with their calls |
+| faults.py | processes, and what goes wrong with their calls |
 | journal.py, permissions.py | the calls that were made, the IAM actions they need, whether a policy allows them |
 | snapshot.py | everything that exists |
 | conformity.py | checks every request of the suite against botocore's service model |
@@ -15,8 +15,7 @@
 from tests.aws.account import MOTO, Account
 from tests.aws.clock import VirtualClock
 from tests.aws.delays import AWS_RATES, NO_DELAYS, SHORT, Delays
-from tests.aws.faults import ErrorResponse, Fault, ProcessKilled
-from tests.aws.process import Process, ProcessSession
+from tests.aws.faults import ErrorResponse, Fault, Process, ProcessKilled, ProcessSession
 
 __all__ = [
     "AWS_RATES", "MOTO", "NO_DELAYS", "SHORT", "Account", "Delays", "ErrorResponse", "Fault", "Process",

@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.aws.clock import VirtualClock
 from tests.aws.delays import Delays, Rates
 from tests.aws.dynamodb import DynamoDb
-from tests.aws.faults import Schedule
+from tests.aws.faults import Process, ProcessSession, Schedule, session_of
 from tests.aws.gateway import ApiGateway
 from tests.aws.iam import Iam
 from tests.aws.journal import Journal
 from tests.aws.lambda_ import Lambda
 from tests.aws.logs import Logs
 from tests.aws.pipeline import Pipeline
-from tests.aws.process import Process, ProcessSession, session_of
 from tests.aws.snapshot import snapshot
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a test makes happen at chosen calls: AWS's errors, lost responses, killed processes, and hooks.
+"""Processes, and what a test makes happen at chosen calls of theirs: errors, lost responses, kills, and hooks.
 
 moto never throttles, never fails and checks no permissions. Sources of codes, messages and HTTP statuses: the
 exceptions in botocore's service models; the "Common Errors" page of each service's API reference; and the messages that
@@ -7,18 +7,24 @@ hashicorp/terraform-provider-aws (`internal/service/*`) matches on.
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import boto3
+import botocore.session
+from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from tests.aws.permissions import actions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.aws.journal import Call
 
+PROCESS = "tests.aws.process"  # key of a request's context
 USER = "arn:aws:iam::123456789012:user/dev"
 
 _UNKNOWN = "The request processing has failed because of an unknown error, exception or failure."
@@ -65,14 +71,14 @@ class Fault(Enum):
     FAILED_AFTER = "500 after it took effect"
     CUT_BEFORE = "connection closed before it took effect"
     CUT_AFTER = "connection closed after it took effect"
-    NO_ANSWER = "took effect, and the response timed out"
+    TIMED_OUT = "took effect, and the response timed out"
     DENIED = "access denied"
     KILLED_BEFORE = "process killed before the call"
     KILLED_AFTER = "process killed after the call"
 
     @property
     def takes_effect(self) -> bool:
-        return self in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.NO_ANSWER, Fault.KILLED_AFTER)
+        return self in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
 
 
 def throttled(service: str) -> ErrorResponse:
@@ -105,7 +111,7 @@ def result_of(fault: Fault | ErrorResponse, call: Call) -> BaseException:
             result = ErrorResponse(*_SERVER_ERROR[call.service], 500)
         case Fault.CUT_BEFORE | Fault.CUT_AFTER:
             result = ConnectionClosedError(endpoint_url=call.url)
-        case Fault.NO_ANSWER:
+        case Fault.TIMED_OUT:
             result = ReadTimeoutError(endpoint_url=call.url)
         case Fault.DENIED:
             result = denied(call.service, *actions_of(call)[0])
@@ -156,3 +162,64 @@ class Schedule:
         for moment, operation, process, once, act in tuple(self._hooks):
             if (moment, operation, process) == (when, call.operation, call.process) and not (once and call.nth > 1):
                 act(call)
+
+
+@dataclass
+class Process:
+    """`policy` is what its user may do; None allows everything."""
+
+    name: str
+    policy: Mapping[str, Any] | None = None
+    faults: Faults = field(default_factory=Faults)
+    killed: threading.Event = field(default_factory=threading.Event)
+
+    def check_alive(self) -> None:
+        if self.killed.is_set():
+            raise ProcessKilled(self.name)
+
+
+class ProcessSession(boto3.Session):
+    """A boto3 session whose calls belong to a process.
+
+    A client takes milliseconds to create and most of that goes into JSON files, so sessions share one loader, keep
+    their clients, and serve one process after the other.
+    """
+
+    def __init__(self, process: Process, region: str) -> None:
+        own = botocore.session.Session()
+        own.register_component("data_loader", _LOADER)
+        own.register("provide-client-params", self._identify)
+        super().__init__(botocore_session=own, region_name=region)
+        self.process = process
+        self._kept: dict[tuple[str, str | None], Any] = {}
+
+    @property
+    def faults(self) -> Faults:
+        return self.process.faults
+
+    def client(  # type: ignore[override]
+        self, service_name: str, region_name: str | None = None, *, config: Config | None = None, **options: Any
+    ) -> Any:
+        key = (service_name, region_name)
+        if key not in self._kept:
+            # A fixed user agent, because botocore spends a tenth of each call on putting one together.
+            quick = (config or _NO_RETRIES).merge(Config(user_agent="tests"))
+            self._kept[key] = super().client(service_name, region_name, config=quick, **options)  # type: ignore[call-overload]
+        return self._kept[key]
+
+    def _identify(self, **event: Any) -> None:
+        event["context"][PROCESS] = self.process
+
+
+_NO_RETRIES = Config(retries={"total_max_attempts": 1})
+_LOADER = botocore.session.Session().get_component("data_loader")
+_SESSIONS: dict[tuple[str, str], ProcessSession] = {}
+
+
+def session_of(process: Process, region: str) -> ProcessSession:
+    """The session of this name and region, now with this process behind it."""
+    key = (process.name, region)
+    if key not in _SESSIONS:
+        _SESSIONS[key] = ProcessSession(process, region)
+    _SESSIONS[key].process = process
+    return _SESSIONS[key]

@@ -110,10 +110,8 @@ class ApiGateway(Layer):
                 ("AuthorizerId", "Authorizer", api.authorizers),
             ):
                 if key in p and p[key] not in parts:
-                    # The resource itself is not found; a reference to it is a bad request.
-                    if key == re.sub("^(Get|Update|Delete)", "", call.action_name) + "Id":
-                        raise _not_found(kind, p[key])
-                    raise _bad_reference(kind, p[key])
+                    is_reference = key != re.sub("^(Get|Update|Delete)", "", call.action_name) + "Id"
+                    raise _invalid(kind, p[key], is_reference=is_reference)
         return super().before(call)
 
     def after_create_api(self, call: Call, response: Document) -> None:
@@ -145,7 +143,7 @@ class ApiGateway(Layer):
         api, key = _api(call), call.parameters.get("RouteKey")
         kind, _, target = call.parameters.get("Target", "").partition("/")
         if kind == "integrations" and target not in api.integrations:
-            raise _bad_reference("Integration", target)
+            raise _invalid("Integration", target, is_reference=True)
         for other in (r.route_key for r in api.routes.values() if r.route_id != call.parameters.get("RouteId")):
             if other == key:
                 raise _conflict(f"Route with key {key} already exists for this API")
@@ -188,7 +186,7 @@ class ApiGateway(Layer):
 
     def before_delete_stage(self, call: Call) -> None:
         if call.parameters["StageName"] not in _api(call).stages:
-            raise _not_found("Stage", call.parameters["StageName"])
+            raise _invalid("Stage", call.parameters["StageName"])
 
     def before_delete_route_settings(self, call: Call) -> None:
         self.before_delete_stage(call)
@@ -216,7 +214,7 @@ def _api(call: Call) -> Any:
     api_id = call.parameters["ApiId"]
     apis = backend("apigatewayv2", call.region).apis
     if api_id not in apis:
-        raise _not_found("API", f"{ACCOUNT}:{api_id}")
+        raise _invalid("API", f"{ACCOUNT}:{api_id}")
     return apis[api_id]
 
 
@@ -231,7 +229,7 @@ def _tagged_stage(call: Call) -> Any:
     api_id, name = _api_and_stage(call)
     api = backend("apigatewayv2", call.region).apis.get(api_id)
     if name and (api is None or name not in api.stages):
-        raise _not_found("Stage", name)
+        raise _invalid("Stage", name)
     return api.stages[name] if name else None
 
 
@@ -239,12 +237,10 @@ def _conflict(why: str) -> ErrorResponse:
     return ErrorResponse("ConflictException", why, 409)
 
 
-def _not_found(kind: str, identifier: str) -> ErrorResponse:
-    return ErrorResponse("NotFoundException", f"Invalid {kind} identifier specified {identifier}", 404)
-
-
-def _bad_reference(kind: str, identifier: str) -> ErrorResponse:
-    return ErrorResponse("BadRequestException", f"Invalid {kind} identifier specified {identifier}")
+def _invalid(kind: str, identifier: str, *, is_reference: bool = False) -> ErrorResponse:
+    """The resource itself is not found; a reference to it is a bad request."""
+    code, status = ("BadRequestException", 400) if is_reference else ("NotFoundException", 404)
+    return ErrorResponse(code, f"Invalid {kind} identifier specified {identifier}", status)
 
 
 def _shape(route_key: str) -> str:

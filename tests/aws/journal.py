@@ -13,7 +13,7 @@ from tests.aws.permissions import actions_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.aws.process import Process
+    from tests.aws.faults import Process
 
 _READS = ("Get", "List", "Describe", "Scan", "Query", "Filter")
 
@@ -38,7 +38,7 @@ class Call:
     end: float = 0.0
     outcome: str = ""
 
-    # What the pipeline and the layers remember while the call is in flight.
+    # What the pipeline and the layers remember while the call is in flight:
     page_start: int = field(default=0, repr=False)
     seen: Any = field(default=None, repr=False)
     writes_to: tuple[str, ...] = field(default=(), repr=False)

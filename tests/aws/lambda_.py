@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.aws.logs import Logs
 
 _CANNOT = "The operation cannot be performed at this time."
-_CREATING = "The function is being created."
 
 
 @dataclass
@@ -159,9 +158,8 @@ class Lambda(Layer):
         if self.now >= function.active_at:
             updating = self.now < function.updated_at
             return {"State": "Active", "LastUpdateStatus": "InProgress" if updating else "Successful"}
-        status = {"LastUpdateStatusReason": _CREATING, "LastUpdateStatusReasonCode": "Creating"}
-        state = {"State": "Pending", "StateReason": _CREATING, "StateReasonCode": "Creating"}
-        return {**state, "LastUpdateStatus": "InProgress", **status}
+        why = "The function is being created."
+        return {"State": "Pending", "StateReason": why, "StateReasonCode": "Creating", "LastUpdateStatus": "InProgress"}
 
     def _forget(self, region: str, name: str) -> None:
         del self._functions[region, name]

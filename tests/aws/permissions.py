@@ -61,32 +61,24 @@ def _resource(call: Call) -> str:
 
 def allows(documents: Iterable[Document], action: str, resource: str) -> bool:
     """Whether a statement allows it and none denies it. Evaluates the part of the language that the tests use."""
-    effects = {
-        statement["Effect"]
-        for document in documents
-        for statement in _as_list(document["Statement"])
-        if _applies(statement, action, resource)
-    }
-    return effects == {"Allow"}
+    statements = [statement for document in documents for statement in document["Statement"]]
+    return {s["Effect"] for s in statements if _applies(s, action, resource)} == {"Allow"}
 
 
 def trusts_lambda(document: Document) -> bool:
     return any(
         (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
-        and "lambda.amazonaws.com" in _as_list(statement["Principal"].get("Service"))
-        for statement in _as_list(document["Statement"])
+        and statement["Principal"].get("Service") == "lambda.amazonaws.com"
+        for statement in document["Statement"]
     )
 
 
 def _applies(statement: Document, action: str, resource: str) -> bool:
-    # Names of actions are not case-sensitive.
-    applies = any(fnmatchcase(action.lower(), pattern.lower()) for pattern in _as_list(statement["Action"])) and any(
-        fnmatchcase(resource, pattern) for pattern in _as_list(statement["Resource"])
-    )
+    applies = _matches(action, statement["Action"]) and _matches(resource, statement["Resource"])
     if applies and statement.get("Condition", _TO_LAMBDA) != _TO_LAMBDA:
         raise NotImplementedError(f"this condition cannot be evaluated: {statement}")
     return applies
 
 
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _matches(value: str, patterns: Any) -> bool:
+    return any(fnmatchcase(value, pattern) for pattern in (patterns if isinstance(patterns, list) else [patterns]))

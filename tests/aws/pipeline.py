@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore import handlers
 
-from tests.aws.faults import ErrorResponse, Fault, ProcessKilled, denied, result_of, throttled
+from tests.aws.faults import PROCESS, ErrorResponse, Fault, ProcessKilled, denied, result_of, throttled
 from tests.aws.journal import Call
 from tests.aws.layer import Layer
 from tests.aws.permissions import actions_of, allows
-from tests.aws.process import PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.aws.account import Account
     from tests.aws.delays import Rates
-    from tests.aws.process import Process
+    from tests.aws.faults import Process
 
 _KEY = "tests.aws.call"  # of a request's context
 _active: list[Pipeline] = []

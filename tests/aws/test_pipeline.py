@@ -20,7 +20,7 @@ from tests.aws.conftest import API, POLICY, ROLE, TABLE, error_of, outcome
         (Fault.FAILED_AFTER, "InternalServerErrorException", True),
         (Fault.CUT_BEFORE, "ConnectionClosedError", False),
         (Fault.CUT_AFTER, "ConnectionClosedError", True),
-        (Fault.NO_ANSWER, "ReadTimeoutError", True),
+        (Fault.TIMED_OUT, "ReadTimeoutError", True),
         (Fault.DENIED, "AccessDeniedException", False),
         (Fault.KILLED_BEFORE, "ProcessKilled", False),
         (Fault.KILLED_AFTER, "ProcessKilled", True),

@@ -32,7 +32,7 @@ SETTINGS = {
     ),
 }
 COMMANDS = ("up", "changing up", "down")
-# A read has no effect, so a lost answer and a 500 are one case for it, and so are both ways to be killed.
+# A read has no effect, so a lost response and a 500 are one case for it, and so are both ways to be killed.
 FAULTS_OF_READS = (Fault.THROTTLED_FIVE_TIMES, Fault.FAILED_BEFORE, Fault.DENIED, Fault.KILLED_BEFORE)
 FAULTS = (*FAULTS_OF_READS, Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.KILLED_AFTER)
 # What a command cannot survive. After any other fault it has to succeed.

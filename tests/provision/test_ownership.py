@@ -11,7 +11,7 @@ import pytest
 from items_api.errors import CannotChange, ForeignResource
 from items_api.provision.policies import trust_policy
 from items_api.settings import Settings
-from tests.provision.drive import ACCOUNT, down, errors, new_process, states, up, weakenings
+from tests.provision.drive import ACCOUNT, down, errors, finish, new_process, states, up, weakenings
 from tests.provision.manual_changes import EMPTY_ZIP, api_id, protect, update_api
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ def test_a_foreign_resource_that_appears_after_the_read_is_not_changed(account: 
     FOREIGN[kind](account)
     account.rest()
     before = account.snapshot()
-    for _ in stack.up():
-        pass
+    finish(stack.up())
     outcome = next(outcome for outcome in stack.outcomes.values() if outcome.title == kind)
     after = account.snapshot()
     for type_, resources in before.items():
@@ -208,8 +207,7 @@ def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(account: 
     logs.delete_log_group(logGroupName="/aws/lambda/items-api")
     logs.create_log_group(logGroupName="/aws/lambda/items-api", tags={"owner": "bob"})
     stack.look()
-    for _ in stack.up():
-        pass
+    finish(stack.up())
     assert isinstance(stack.outcomes[stack.logs].error, ForeignResource)
     arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/items-api"
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"owner": "bob"}
