@@ -1,4 +1,4 @@
-"""For the whole suite: no test reaches AWS, and no test sends a request that AWS would refuse as malformed."""
+"""For the whole suite: no test reaches AWS, and no test sends a request that AWS would reject as malformed."""
 
 from __future__ import annotations
 

@@ -3,37 +3,21 @@
 | file | adds to moto |
 |---|---|
 | account.py | the account that a test works with |
-| hooks.py, pipeline.py, layer.py | how the layers attach to boto3, and in which order a request passes them |
-| gateway_gaps.py, gateway_strict.py | API Gateway operations that moto lacks; requests that only moto accepts |
-| iam_lag.py, dynamodb_lag.py, lambda_lag.py, logs_lag.py, gateway_lag.py | eventual consistency, one service each |
-| clock.py, delays.py, rates.py, paging.py | virtual time, delays, throttling, pages |
-| process.py, faults.py, refusal.py, schedule.py | processes, what goes wrong with their calls, who comes first |
-| journal.py, actions.py, policy.py | the calls that were made, the IAM actions they need, whether a policy allows them |
-| snapshot.py, backends.py | everything that exists |
+| pipeline.py, layer.py | how the layers attach to boto3, and the path of a request through them; pages |
+| iam.py, dynamodb.py, lambda_.py, logs.py, gateway.py | how one service differs from moto, above all eventual consistency |
+| clock.py, delays.py | virtual time; delays and rate limits |
+| faults.py | processes, and what goes wrong with their calls |
+| journal.py, permissions.py | the calls that were made, the IAM actions they need, whether a policy allows them |
+| snapshot.py | everything that exists |
 | conformity.py | checks every request of the suite against botocore's service model |
 """
 
-from tests.aws import gateway_gaps  # noqa: F401 - importing it adds the operations
 from tests.aws.account import MOTO, Account
 from tests.aws.clock import VirtualClock
-from tests.aws.delays import NO_DELAYS, SHORT, Delays
-from tests.aws.faults import Fault, ProcessKilled
-from tests.aws.process import Process, ProcessSession
-from tests.aws.rates import AWS_RATES, Rate
-from tests.aws.refusal import Refusal
+from tests.aws.delays import AWS_RATES, NO_DELAYS, SHORT, Delays
+from tests.aws.faults import ErrorResponse, Fault, Process, ProcessKilled, ProcessSession
 
 __all__ = [
-    "AWS_RATES",
-    "MOTO",
-    "NO_DELAYS",
-    "SHORT",
-    "Account",
-    "Delays",
-    "Fault",
-    "Process",
-    "ProcessKilled",
-    "ProcessSession",
-    "Rate",
-    "Refusal",
-    "VirtualClock",
-]
+    "AWS_RATES", "MOTO", "NO_DELAYS", "SHORT", "Account", "Delays", "ErrorResponse", "Fault", "Process",
+    "ProcessKilled", "ProcessSession", "VirtualClock",
+]  # fmt: skip

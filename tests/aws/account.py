@@ -9,7 +9,7 @@
         assert account.journal.writes() == []
         assert account.leftovers() == []
 
-`boto3.client(...)` is for what the test itself sets up and looks at: such calls take no time, never fail by a fault, and
+`boto3.client(...)` is for what the test itself sets up and inspects: such calls take no time, never fail by a fault, and
 are not in the journal. Calls of `account.session()` belong to a process under test.
 """
 
@@ -19,17 +19,16 @@ import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.aws import hooks
 from tests.aws.clock import VirtualClock
-from tests.aws.delays import Delays
-from tests.aws.dynamodb_lag import DynamoDbLag
-from tests.aws.gateway_lag import GatewayLag
-from tests.aws.gateway_strict import StrictGateway
-from tests.aws.iam_lag import IamLag
-from tests.aws.lambda_lag import LambdaLag
-from tests.aws.logs_lag import LogsLag
+from tests.aws.delays import Delays, Rates
+from tests.aws.dynamodb import DynamoDb
+from tests.aws.faults import Process, ProcessSession, Schedule, session_of
+from tests.aws.gateway import ApiGateway
+from tests.aws.iam import Iam
+from tests.aws.journal import Journal
+from tests.aws.lambda_ import Lambda
+from tests.aws.logs import Logs
 from tests.aws.pipeline import Pipeline
-from tests.aws.process import Process, ProcessSession, session_of
 from tests.aws.snapshot import snapshot
 
 if TYPE_CHECKING:
@@ -37,60 +36,43 @@ if TYPE_CHECKING:
 
     from moto.core.config import DefaultConfig
 
-    from tests.aws.journal import Journal
-    from tests.aws.rates import Rate
-    from tests.aws.schedule import Schedule
-
 # Without Docker, and with one default session for all tests: a new one would read botocore's JSON files again.
 MOTO: DefaultConfig = {"lambda": {"use_docker": False}, "core": {"reset_boto3_session": False}}
 
 
 class Account:
+    """`delays` can be changed at any time; the new ones apply to what happens from then on."""
+
     def __init__(
         self,
         *,
         delays: Delays | None = None,
-        rates: Mapping[str, Rate] | None = None,
+        rates: Mapping[str, tuple[float, float]] | None = None,
         page_size: int = 25,
         clock: VirtualClock | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
-        shared = (self.clock, delays or Delays())
-        iam, logs = IamLag(*shared), LogsLag(*shared)
-        self._tables, self._functions = DynamoDbLag(*shared), LambdaLag(*shared, iam, logs)
-        layers = (iam, logs, self._tables, self._functions, StrictGateway(*shared), GatewayLag(*shared))
-        self._pipeline = Pipeline(self.clock, layers, rates or {}, page_size)
-        self._names = itertools.count(1)
+        self.delays = delays or Delays()
+        self.journal = Journal()
+        self.schedule = Schedule()
+        iam, logs = Iam(self), Logs(self)
+        self._tables, self._functions = DynamoDb(self), Lambda(self, iam, logs)
+        layers = (iam, logs, self._tables, self._functions, ApiGateway(self))
+        self._pipeline = Pipeline(self, layers, Rates(rates or {}), page_size)
+        self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
-        hooks.activate(self._pipeline)
+        self._pipeline.activate()
         return self
 
     def __exit__(self, *_: object) -> None:
-        hooks.deactivate()
-
-    @property
-    def journal(self) -> Journal:
-        return self._pipeline.journal
-
-    @property
-    def schedule(self) -> Schedule:
-        return self._pipeline.schedule
-
-    @property
-    def delays(self) -> Delays:
-        """Can be changed at any time, and holds for what happens from then on."""
-        return self._pipeline.delays
-
-    @delays.setter
-    def delays(self, delays: Delays) -> None:
-        self._pipeline.delays = delays
+        self._pipeline.deactivate()
 
     def session(
         self, name: str | None = None, *, region: str = "us-east-1", policy: Mapping[str, Any] | None = None
     ) -> ProcessSession:
         """The boto3 session of a new process; `policy` limits what its user may do."""
-        return session_of(Process(name or f"process {next(self._names)}", policy), region)
+        return session_of(Process(name or f"process {next(self._numbers)}", policy), region)
 
     @contextmanager
     def running(self, process: Process) -> Iterator[None]:

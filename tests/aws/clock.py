@@ -1,4 +1,4 @@
-"""Adds virtual time: eight seconds of waiting for AWS take less than a millisecond of the test.
+"""Virtual time: eight seconds of waiting for AWS take less than a millisecond of the test.
 
 The product takes a `Clock` (`now`, `sleep`) and the layers measure every delay of AWS on the same one, so a test of a
 race or of a wait is exact and quick.
@@ -32,8 +32,8 @@ class _Sleeper:
 class VirtualClock:
     """Jumps to the next deadline as soon as no thread has anything left to do.
 
-    Calls that moto is answering are counted, and time stands still for them. Threads that compute between two calls are
-    not known to the clock. It watches for them instead: time moves after `pauses` short pauses in a row in which no
+    Calls that moto is handling are counted, and time stands still for them. The clock does not know about threads that
+    compute between two calls. It watches for them instead: time moves after `pauses` short pauses in a row in which no
     thread went to sleep, woke up or called AWS. A thread that is held up for longer finds that some time has passed, as
     on a busy computer. More `pauses` make the clock more exact and slower.
     """
@@ -68,10 +68,7 @@ class VirtualClock:
             self.stir()
 
     def gather(self, sleepers: int) -> None:
-        """Let no time pass before this many threads sleep, so that their calls are made at the same moment.
-
-        Holds once; `gather(1)` ends it.
-        """
+        """Stop time once until this many threads sleep, so that their calls are made at the same moment."""
         self._wanted = sleepers
 
     def sleep(self, seconds: float, until: threading.Event) -> None:
@@ -89,7 +86,12 @@ class VirtualClock:
                     me.wake.wait(_LONGEST_NAP)
                     me.wake.clear()
         finally:
-            self._leave(me)
+            with self._lock:
+                self.stir()
+                self._sleepers.remove(me)
+                heapq.heapify(self._sleepers)
+                if self._sleepers:
+                    self._sleepers[0].wake.set()
 
     def advance(self, seconds: float) -> None:
         """Let time pass while no command runs."""
@@ -110,11 +112,3 @@ class VirtualClock:
                 for sleeper in self._sleepers:
                     if sleeper.deadline <= self._now:
                         sleeper.wake.set()
-
-    def _leave(self, me: _Sleeper) -> None:
-        with self._lock:
-            self.stir()
-            self._sleepers.remove(me)
-            heapq.heapify(self._sleepers)
-            if self._sleepers:
-                self._sleepers[0].wake.set()

@@ -1,12 +1,11 @@
-"""Every request that a test sends, held against botocore's service model: patterns, enums, lengths and ranges included.
+"""Checks every request that a test sends against botocore's service model: patterns, enums and maximums.
 
-botocore itself checks types, required fields and minimums, and leaves the rest for AWS to refuse. No test reaches AWS,
-so here the rest is checked before a request leaves, for every client that the test process makes.
+botocore itself checks types, required fields and minimums, and leaves the rest to AWS. No test reaches AWS, so the rest
+is checked here before a request leaves, for every client that the test process creates.
 """
 
 from __future__ import annotations
 
-import threading
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -19,24 +18,19 @@ if TYPE_CHECKING:
 
     from botocore.model import OperationModel
 
-# Java's way to write the characters beyond the first 65,536, as surrogate pairs.
+# How Java writes the characters beyond the first 65,536: as surrogate pairs.
 _SURROGATES = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
 
 
-class RefusedByModel(AssertionError):  # noqa: N818 - said from AWS's side
-    """AWS would have refused this request. Not a botocore error, so no product code takes it for one."""
-
-
-def violations(parameters: Mapping[str, Any], operation: OperationModel) -> list[str]:
-    """What AWS would refuse in this request, beside what botocore finds by itself."""
-    return list(_in_shape(parameters, operation.input_shape, "")) if operation.input_shape else []
+class InvalidRequest(AssertionError):  # noqa: N818 - about the request
+    """AWS would reject this request. Not a botocore error, so no product code handles it."""
 
 
 def _in_shape(value: Any, shape: Any, path: str) -> Iterator[str]:
+    """Values of the wrong type are ignored: botocore rejects them after this check."""
     if isinstance(value, dict) and shape.type_name == "structure":
-        for key, inner in value.items():
-            if key in shape.members:
-                yield from _in_shape(inner, shape.members[key], f"{path}.{key}".lstrip("."))
+        for key in value.keys() & shape.members.keys():
+            yield from _in_shape(value[key], shape.members[key], f"{path}.{key}".lstrip("."))
     elif isinstance(value, dict) and shape.type_name == "map":
         for key, inner in value.items():
             yield from _in_shape(key, shape.key, f"{path} (key {key!r})")
@@ -45,17 +39,14 @@ def _in_shape(value: Any, shape: Any, path: str) -> Iterator[str]:
         for index, inner in enumerate(value):
             yield from _in_shape(inner, shape.member, f"{path}[{index}]")
     if shape.metadata:
-        yield from (f"{path} = {_shown(value)} {why}" for why in _against(shape.metadata, value))
+        yield from (f"{path} = {value!r:.80} {why}" for why in _against(shape.metadata, value))
 
 
 def _against(constraints: Mapping[str, Any], value: Any) -> Iterator[str]:
-    """Of the wrong type is botocore's business: it comes after this and refuses."""
-    size = value if isinstance(value, (int, float)) else len(value) if hasattr(value, "__len__") else None
-    kind = "" if isinstance(value, (int, float)) else " long"
-    if size is not None and size < constraints.get("min", size):
-        yield f"is less than {constraints['min']}{kind}"
-    if size is not None and size > constraints.get("max", size):
-        yield f"is more than {constraints['max']}{kind}"
+    is_number = isinstance(value, (int, float))
+    size = value if is_number else len(value) if hasattr(value, "__len__") else 0
+    if size > constraints.get("max", size):
+        yield f"is more than {constraints['max']}{'' if is_number else ' long'}"
     if isinstance(value, str) and constraints.get("enum") and value not in constraints["enum"]:
         yield f"is none of {', '.join(constraints['enum'])}"
     if isinstance(value, str) and "pattern" in constraints and not compiled(constraints["pattern"]).fullmatch(value):
@@ -66,13 +57,8 @@ def _against(constraints: Mapping[str, Any], value: Any) -> Iterator[str]:
 def compiled(pattern: str) -> Any:
     """As AWS means it: in Java's syntax, and for the whole value."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "possible nested set", of patterns that mean none
+        warnings.simplefilter("ignore")  # "possible nested set", for patterns that mean none
         return regex.compile(pattern.replace(*_SURROGATES))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 class Conformity:
@@ -80,21 +66,18 @@ class Conformity:
 
     def __init__(self) -> None:
         self._found: list[str] = []
-        self._lock = threading.Lock()
 
     def install(self) -> None:
-        """Into every botocore session that is made from now on."""
+        """Check the requests of every botocore session that is created from now on."""
         handlers.BUILTIN_HANDLERS.append(("before-parameter-build", self._check))
 
     def take(self) -> list[str]:
         """What was found since the last time."""
-        with self._lock:
-            found, self._found = self._found, []
-            return found
+        found, self._found = self._found, []
+        return found
 
     def _check(self, params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
-        if found := violations(params, model):
-            text = f"AWS would refuse this {model.service_model.service_name}.{model.name}: {'; '.join(found)}"
-            with self._lock:
-                self._found.append(text)
-            raise RefusedByModel(text)
+        if found := list(_in_shape(params, model.input_shape, "")) if model.input_shape else []:
+            text = f"AWS would reject this {model.service_model.service_name}.{model.name}: {'; '.join(found)}"
+            self._found.append(text)
+            raise InvalidRequest(text)

@@ -1,7 +1,9 @@
-"""How long AWS takes and how far its answers lag behind, in seconds of the virtual clock.
+"""How long AWS takes, how far its responses lag behind, and how many requests it accepts.
 
-moto answers at once and is always consistent; its `state_manager` knows neither DynamoDB, Lambda nor API Gateway v2.
-The figures are what hashicorp/terraform-provider-aws and aws/chalice wait for, rounded.
+moto responds at once and is always consistent; its `state_manager` knows neither DynamoDB, Lambda nor API Gateway v2.
+The delays are what hashicorp/terraform-provider-aws and aws/chalice wait for, rounded. Sources of the rates:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (control plane requests)
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html (10 requests per second, burst 40, in total)
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Delays:
+    """Seconds of the virtual clock."""
+
     latency: float = 0.05  # of every call ...
     latencies: Mapping[str, float] = field(default_factory=dict)  # ... except these: {"lambda.CreateFunction": 0.8}
     role_readable: float = 1.0  # until other IAM calls see a new role
@@ -27,7 +31,7 @@ class Delays:
     table_tags: float = 2.0  # until ListTagsOfResource shows what TagResource did
     function_pending: float = 3.0
     function_updating: float = 2.0
-    function_lingering: float = 1.0  # how long GetFunction still answers after DeleteFunction
+    function_lingering: float = 1.0  # how long GetFunction still works after DeleteFunction
     late_log_line: float = 4.0  # after DeleteFunction, from an invocation just before it
     apis_listed: float = 0.0  # until GetApis shows a new API
 
@@ -43,3 +47,31 @@ def _all(seconds: float) -> dict[str, Any]:
 NO_DELAYS = Delays(**_all(0.0))
 # Every wait happens and ends at the second look, except that GetApis is current: for tests with very many cases.
 SHORT = replace(Delays(**_all(0.05)), latency=0.0, apis_listed=0.0)
+
+# Requests per second, and at once.
+AWS_RATES: Mapping[str, tuple[float, float]] = {
+    "lambda.GetFunction": (100, 100),
+    "lambda.GetPolicy": (15, 15),
+    "lambda": (15, 15),
+    "apigatewayv2": (10, 40),
+}
+
+
+class Rates:
+    """A token bucket for each operation that has its own rate, and one for the rest of its service."""
+
+    def __init__(self, rates: Mapping[str, tuple[float, float]]) -> None:
+        self._rates = rates
+        self._buckets: dict[str, tuple[float, float]] = {}  # (tokens, when it was last filled)
+
+    def allow(self, service: str, operation: str, now: float) -> bool:
+        """Count the call, unless it comes too soon after the others."""
+        name = operation if operation in self._rates else service
+        if name not in self._rates:
+            return True
+        per_second, burst = self._rates[name]
+        tokens, filled_at = self._buckets.get(name, (burst, now))
+        tokens = min(burst, tokens + (now - filled_at) * per_second)
+        allowed = tokens >= 1
+        self._buckets[name] = (tokens - allowed, now)
+        return allowed

@@ -1,19 +1,63 @@
-"""Adds faults: which call of a process fails, and how."""
+"""Processes, and what a test makes happen at chosen calls of theirs: errors, lost responses, kills, and hooks.
+
+moto never throttles, never fails and checks no permissions. Sources of codes, messages and HTTP statuses: the
+exceptions in botocore's service models; the "Common Errors" page of each service's API reference; and the messages that
+hashicorp/terraform-provider-aws (`internal/service/*`) matches on.
+"""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import boto3
+import botocore.session
+from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from tests.aws.refusal import Refusal, denied, server_error, throttled
+from tests.aws.permissions import actions_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from tests.aws.journal import Call
 
+PROCESS = "tests.aws.process"  # key of a request's context
 USER = "arn:aws:iam::123456789012:user/dev"
+
+_UNKNOWN = "The request processing has failed because of an unknown error, exception or failure."
+_THROTTLED = {
+    "apigatewayv2": ("TooManyRequestsException", "Too Many Requests"),
+    "dynamodb": ("ThrottlingException", "Rate of requests exceeds the allowed throughput."),
+    "iam": ("Throttling", "Rate exceeded"),
+    "lambda": ("TooManyRequestsException", "Rate exceeded"),
+    "logs": ("ThrottlingException", "Rate exceeded"),
+    "sts": ("Throttling", "Rate exceeded"),
+}
+_SERVER_ERROR = {
+    "apigatewayv2": ("InternalServerErrorException", "Internal server error"),
+    "dynamodb": ("InternalServerError", "The server encountered an internal error trying to fulfill the request."),
+    "iam": ("ServiceFailure", _UNKNOWN),
+    "lambda": ("ServiceException", "An error occurred and the request cannot be processed."),
+    "logs": ("ServiceUnavailableException", "The service cannot complete the request."),
+    "sts": ("InternalFailure", _UNKNOWN),
+}
+
+
+class ErrorResponse(Exception):  # noqa: N818 - botocore turns it into a ClientError, which is the error
+    """AWS responds with an error. Raised by a layer before moto sees the request."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+    def parsed(self) -> dict[str, Any]:
+        metadata = {"HTTPStatusCode": self.status, "RetryAttempts": 0}
+        return {"Error": {"Code": self.code, "Message": self.message}, "ResponseMetadata": metadata}
 
 
 class ProcessKilled(BaseException):
@@ -27,62 +71,155 @@ class Fault(Enum):
     FAILED_AFTER = "500 after it took effect"
     CUT_BEFORE = "connection closed before it took effect"
     CUT_AFTER = "connection closed after it took effect"
-    NO_ANSWER = "took effect, and the answer timed out"
+    TIMED_OUT = "took effect, and the response timed out"
     DENIED = "access denied"
     KILLED_BEFORE = "process killed before the call"
     KILLED_AFTER = "process killed after the call"
 
     @property
     def takes_effect(self) -> bool:
-        return self in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.NO_ANSWER, Fault.KILLED_AFTER)
-
-    @property
-    def times(self) -> int:
-        """How many calls of the operation in a row fail."""
-        return 5 if self is Fault.THROTTLED_FIVE_TIMES else 1
+        return self in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
 
 
-def instead_of(fault: Fault | Refusal, call: Call) -> BaseException:
-    """What the caller gets instead of the answer."""
+def throttled(service: str) -> ErrorResponse:
+    code, message = _THROTTLED[service]
+    return ErrorResponse(code, message, 429 if code == "TooManyRequestsException" else 400)
+
+
+def denied(service: str, action: str, resource: str) -> ErrorResponse:
+    """See https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html."""
+    if service == "sts":
+        # GetCallerIdentity needs no permission and no policy can deny it; only bad keys are rejected:
+        # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+        return ErrorResponse("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+    return ErrorResponse(
+        "AccessDenied" if service in ("iam", "cloudwatch") else "AccessDeniedException",
+        f"User: {USER} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action",
+        400 if service in ("dynamodb", "logs") else 403,
+    )
+
+
+def result_of(fault: Fault | ErrorResponse, call: Call) -> BaseException:
+    """What the caller gets instead of a response."""
     match fault:
-        case Refusal():
-            error: BaseException = fault
+        case ErrorResponse():
+            result: BaseException = fault
         case Fault.THROTTLED | Fault.THROTTLED_FIVE_TIMES:
-            error = throttled(call.service)
+            result = throttled(call.service)
         case Fault.FAILED_BEFORE | Fault.FAILED_AFTER:
-            error = server_error(call.service)
+            result = ErrorResponse(*_SERVER_ERROR[call.service], 500)
         case Fault.CUT_BEFORE | Fault.CUT_AFTER:
-            error = ConnectionClosedError(endpoint_url=call.url)
-        case Fault.NO_ANSWER:
-            error = ReadTimeoutError(endpoint_url=call.url)
+            result = ConnectionClosedError(endpoint_url=call.url)
+        case Fault.TIMED_OUT:
+            result = ReadTimeoutError(endpoint_url=call.url)
         case Fault.DENIED:
-            error = denied(call.service, USER, *call.actions[0])
+            result = denied(call.service, *actions_of(call)[0])
         case Fault.KILLED_BEFORE | Fault.KILLED_AFTER:
-            error = ProcessKilled(call.process)
-    return error
+            result = ProcessKilled(call.process)
+    return result
 
 
 class Faults:
     """The faults of one process.
 
     session.faults.at("iam.CreateRole", 1, Fault.CUT_AFTER)
-    session.faults.at("sts.GetCallerIdentity", 1, Refusal("SignatureDoesNotMatch", "Signature expired: ...", 403))
+    session.faults.at("sts.GetCallerIdentity", 1, ErrorResponse("SignatureDoesNotMatch", "Signature expired: ...", 403))
     """
 
     def __init__(self) -> None:
-        self._entries: list[tuple[str, range, Fault | Refusal]] = []
-        self._lock = threading.Lock()
+        self._entries: list[tuple[str, range, Fault | ErrorResponse]] = []
         self.struck: list[Call] = []
 
-    def at(self, operation: str, nth: int, fault: Fault | Refusal, times: int | None = None) -> None:
+    def at(self, operation: str, nth: int, fault: Fault | ErrorResponse, times: int = 1) -> None:
         """Fail the process's `nth` call of `operation`, counted from 1."""
-        times = times or (fault.times if isinstance(fault, Fault) else 1)
+        times = 5 if fault is Fault.THROTTLED_FIVE_TIMES else times
         self._entries.append((operation, range(nth, nth + times), fault))
 
-    def take(self, call: Call) -> Fault | Refusal | None:
-        with self._lock:
-            for operation, numbers, fault in self._entries:
-                if operation == call.operation and call.nth in numbers:
-                    self.struck.append(call)
-                    return fault
+    def take(self, call: Call) -> Fault | ErrorResponse | None:
+        for operation, numbers, fault in self._entries:
+            if operation == call.operation and call.nth in numbers:
+                self.struck.append(call)
+                return fault
         return None
+
+
+class Schedule:
+    """Runs hooks in the caller's thread, before a request is sent or after its response arrives. They may call AWS."""
+
+    def __init__(self) -> None:
+        self._hooks: list[tuple[str, str, str, bool, Callable[[Call], object]]] = []
+
+    def before(self, operation: str, act: Callable[[Call], object], *, process: str) -> None:
+        """Before the process's first call of the operation."""
+        self._hooks.append(("before", operation, process, True, act))
+
+    def after(self, operation: str, act: Callable[[Call], object], *, process: str) -> None:
+        """After each of the process's calls of the operation."""
+        self._hooks.append(("after", operation, process, False, act))
+
+    def run(self, when: str, call: Call) -> None:
+        for moment, operation, process, once, act in tuple(self._hooks):
+            if (moment, operation, process) == (when, call.operation, call.process) and not (once and call.nth > 1):
+                act(call)
+
+
+@dataclass
+class Process:
+    """`policy` is what its user may do; None allows everything."""
+
+    name: str
+    policy: Mapping[str, Any] | None = None
+    faults: Faults = field(default_factory=Faults)
+    killed: threading.Event = field(default_factory=threading.Event)
+
+    def check_alive(self) -> None:
+        if self.killed.is_set():
+            raise ProcessKilled(self.name)
+
+
+class ProcessSession(boto3.Session):
+    """A boto3 session whose calls belong to a process.
+
+    A client takes milliseconds to create and most of that goes into JSON files, so sessions share one loader, keep
+    their clients, and serve one process after the other.
+    """
+
+    def __init__(self, process: Process, region: str) -> None:
+        own = botocore.session.Session()
+        own.register_component("data_loader", _LOADER)
+        own.register("provide-client-params", self._identify)
+        super().__init__(botocore_session=own, region_name=region)
+        self.process = process
+        self._kept: dict[tuple[str, str | None], Any] = {}
+
+    @property
+    def faults(self) -> Faults:
+        return self.process.faults
+
+    def client(  # type: ignore[override]
+        self, service_name: str, region_name: str | None = None, *, config: Config | None = None, **options: Any
+    ) -> Any:
+        key = (service_name, region_name)
+        if key not in self._kept:
+            # A fixed user agent, because botocore spends a tenth of each call on putting one together.
+            quick = (config or _NO_RETRIES).merge(Config(user_agent="tests"))
+            self._kept[key] = super().client(service_name, region_name, config=quick, **options)  # type: ignore[call-overload]
+        return self._kept[key]
+
+    def _identify(self, **event: Any) -> None:
+        event["context"][PROCESS] = self.process
+
+
+_NO_RETRIES = Config(retries={"total_max_attempts": 1})
+_LOADER = botocore.session.Session().get_component("data_loader")
+_SESSIONS: dict[tuple[str, str], ProcessSession] = {}
+
+
+def session_of(process: Process, region: str) -> ProcessSession:
+    """The session of this name and region, now with this process behind it."""
+    key = (process.name, region)
+    if key not in _SESSIONS:
+        _SESSIONS[key] = ProcessSession(process, region)
+    _SESSIONS[key].process = process
+    return _SESSIONS[key]

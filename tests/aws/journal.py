@@ -1,18 +1,19 @@
-"""Adds a journal: every call of every process, in the order of arrival. Calls that the test makes itself are not in it.
-
-https://en.wikipedia.org/wiki/Interval_scheduling is how `depth` counts round trips.
-"""
+"""Every call of every process, in the order of arrival. Calls that the test makes itself are not recorded."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.aws.actions import actions_of
+from tests.aws.permissions import actions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tests.aws.faults import Process
 
 _READS = ("Get", "List", "Describe", "Scan", "Query", "Filter")
 
@@ -21,22 +22,33 @@ _READS = ("Get", "List", "Describe", "Scan", "Query", "Filter")
 class Call:
     """One request. `nth` counts this process's calls of this operation from 1; times are the clock's.
 
-    `outcome` is "ok", an AWS error code, "cut" (no answer) or "killed"; it is empty while the call is in flight.
+    `outcome` is "ok", an AWS error code or the name of an exception; it is empty while the call is in flight.
     """
 
-    process: str
+    owner: Process | None = field(repr=False)  # None for a call that the test makes itself
     service: str
     action_name: str
     region: str
     http_method: str
-    path: str
-    url: str
     parameters: Mapping[str, Any] = field(repr=False)
+    path: str = ""
+    url: str = ""
     nth: int = 0
     start: float = 0.0
     end: float = 0.0
     outcome: str = ""
-    seen: Any = field(default=None, repr=False)  # what a layer remembers between the arrival and the effect
+
+    # What the pipeline and the layers remember while the call is in flight:
+    page_start: int = field(default=0, repr=False)
+    seen: Any = field(default=None, repr=False)
+    writes_to: tuple[str, ...] = field(default=(), repr=False)
+    overlaps: bool = field(default=False, repr=False)  # with another write to the same resource
+    result: BaseException | None = field(default=None, repr=False)  # what the caller gets instead of the response
+    work: ExitStack = field(default_factory=ExitStack, repr=False)  # open while moto handles the request
+
+    @property
+    def process(self) -> str:
+        return self.owner.name if self.owner else ""
 
     @property
     def operation(self) -> str:
@@ -47,56 +59,48 @@ class Call:
     def is_write(self) -> bool:
         return not self.action_name.startswith(_READS)
 
-    @property
-    def actions(self) -> list[tuple[str, str]]:
-        """The IAM actions that this call needs, each with its resource; the operation's own action first."""
-        return actions_of(self)
-
 
 class Journal:
     def __init__(self) -> None:
-        self.calls: list[Call] = []
+        self._calls: list[Call] = []
         self._lock = threading.Lock()
-        self._counts: dict[tuple[str, str], int] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
 
     def __iter__(self) -> Iterator[Call]:
-        return iter(tuple(self.calls))
+        return iter(tuple(self._calls))
 
     def __len__(self) -> int:
-        return len(self.calls)
+        return len(self._calls)
 
     def add(self, call: Call) -> None:
+        key = (call.process, call.operation)
         with self._lock:
-            key = (call.process, call.operation)
-            call.nth = self._counts[key] = self._counts.get(key, 0) + 1
-            self.calls.append(call)
+            self._counts[key] += 1
+            call.nth = self._counts[key]
+            self._calls.append(call)
 
     def clear(self, process: str | None = None) -> None:
         """Forget the calls. With `process`, also start counting that process's calls from 1 again."""
         with self._lock:
-            self.calls.clear()
-            self._counts = {key: count for key, count in self._counts.items() if key[0] != process}
+            self._calls.clear()
+            for key in [key for key in self._counts if key[0] == process]:
+                del self._counts[key]
 
-    def of(self, *operations: str, process: str | None = None) -> list[Call]:
-        """The calls of these operations (of all operations if none is named), and of one process."""
-        return [
-            call
-            for call in self
-            if (not operations or call.operation in operations) and process in (None, call.process)
-        ]
-
-    def operations(self) -> list[str]:
-        return [call.operation for call in self]
+    def of(self, operation: str) -> list[Call]:
+        return [call for call in self if call.operation == operation]
 
     def writes(self) -> list[Call]:
         return [call for call in self if call.is_write]
 
     def actions(self) -> set[str]:
         """Every IAM action that the calls needed."""
-        return {action for call in self for action, _ in call.actions}
+        return {action for call in self for action, _ in actions_of(call)}
 
     def depth(self) -> int:
-        """The longest chain of calls in which each starts after the one before has ended. Needs a latency above 0."""
+        """The longest chain of calls in which each starts after the one before has ended. Needs a latency above 0.
+
+        The greedy solution of https://en.wikipedia.org/wiki/Interval_scheduling.
+        """
         rounds, free = 0, float("-inf")
         for call in sorted(self, key=lambda call: call.end):
             if call.start >= free:

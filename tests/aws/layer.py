@@ -5,51 +5,81 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore import xform_name
+from moto.apigatewayv2.models import apigatewayv2_backends
+from moto.awslambda_simple.models import lambda_simple_backends  # what `use_docker: False` means
+from moto.dynamodb.models import dynamodb_backends
+from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
+from moto.utilities.utils import get_partition
 
 if TYPE_CHECKING:
-    from tests.aws.clock import VirtualClock
+    from tests.aws.account import Account
     from tests.aws.delays import Delays
     from tests.aws.journal import Call
-    from tests.aws.refusal import Refusal
+
+ACCOUNT = "123456789012"
+_BACKENDS: dict[str, Any] = {
+    "apigatewayv2": apigatewayv2_backends,
+    "dynamodb": dynamodb_backends,
+    "iam": iam_backends,
+    "lambda": lambda_simple_backends,
+    "logs": logs_backends,
+}
 
 Document = dict[str, Any]
 
 
-class Layer:
-    """One service's difference between moto and AWS.
+def backend(service: str, region: str) -> Any:
+    """Moto's state. Only the layers use it; tests use boto3."""
+    return _BACKENDS[service][ACCOUNT][get_partition(region) if service == "iam" else region]
 
-    `before_create_role(call)` may raise `Refusal`, or return an answer that replaces moto's.
-    `after_create_role(call, answer)` may change moto's answer, which is parsed as boto3 returns it. Requests are handled
-    one at a time, so no method needs a lock.
+
+def backends(service: str) -> list[tuple[str, Any]]:
+    """Each region where the service was used, with moto's state. IAM has one per partition."""
+    return sorted(_BACKENDS[service][ACCOUNT].items())
+
+
+def arn_of(service: str, region: str, resource: str) -> str:
+    return f"arn:{get_partition(region)}:{service}:{'' if service == 'iam' else region}:{ACCOUNT}:{resource}"
+
+
+class Layer:
+    """How one service differs from moto.
+
+    `before_create_role(call)` may raise `ErrorResponse`, or return a response that replaces moto's.
+    `after_create_role(call, response)` may change moto's response, which is parsed as boto3 returns it. Requests are
+    handled one at a time, so no method needs a lock.
     """
 
     service: ClassVar[str]
+    # The error of the second of two overlapping writes: code, message, HTTP status.
+    conflict: ClassVar[tuple[str, str, int]]
 
-    def __init__(self, clock: VirtualClock, delays: Delays) -> None:
-        self.clock = clock
-        self.delays = delays
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    @property
+    def now(self) -> float:
+        return self.account.clock.now()
+
+    @property
+    def delays(self) -> Delays:
+        return self.account.delays
 
     def arrive(self, call: Call) -> None:
         """Called when the request reaches AWS, before its latency: `call.seen` keeps what is needed at the effect."""
 
     def busy_with(self, call: Call) -> str | None:
-        """The thing that AWS does not let two writes change at once."""
-        del call
-        return None
-
-    def overlap(self) -> Refusal:
-        """The refusal of the second of two such writes."""
-        raise NotImplementedError
+        """The resource that AWS does not let two writes change at the same time."""
 
     def catch_up(self) -> None:
-        """Do what has come due in the meantime."""
+        """Apply what has come due in the meantime."""
 
     def before(self, call: Call) -> Document | None:
         method = getattr(self, f"before_{xform_name(call.action_name)}", None)
-        answer: Document | None = method(call) if method else None
-        return answer
+        response: Document | None = method(call) if method else None
+        return response
 
-    def after(self, call: Call, answer: Document) -> None:
-        method = getattr(self, f"after_{xform_name(call.action_name)}", None)
-        if method:
-            method(call, answer)
+    def after(self, call: Call, response: Document) -> None:
+        if method := getattr(self, f"after_{xform_name(call.action_name)}", None):
+            method(call, response)

@@ -1,36 +1,49 @@
-"""The way of a request through the layers: hooks, faults, rights, rates, latency, moto, and what becomes of the answer."""
+"""The path of a request: hooks, faults, permissions, rates, latency, the service's layer, moto, the layer again.
+
+It attaches to botocore's public events, for every client that this Python process creates. moto attaches to
+`before-send`, which these events enclose:
+
+    before-parameter-build   the parameters as the caller gave them
+    before-call              may respond in AWS's place, or raise
+    after-call               may change the parsed response, or raise: that is how a response gets lost
+    after-call-error         moto raised
+"""
 
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import HTTPClientError
+from botocore import handlers
 
-from tests.aws import paging
-from tests.aws.faults import USER, Fault, ProcessKilled, instead_of
-from tests.aws.hooks import PARAMETERS, PROCESS
-from tests.aws.journal import Call, Journal
-from tests.aws.policy import allows
-from tests.aws.rates import Rates
-from tests.aws.refusal import Refusal, denied
-from tests.aws.schedule import Schedule
+from tests.aws.faults import PROCESS, ErrorResponse, Fault, ProcessKilled, denied, result_of, throttled
+from tests.aws.journal import Call
+from tests.aws.layer import Layer
+from tests.aws.permissions import actions_of, allows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from botocore.model import OperationModel
 
-    from tests.aws.clock import VirtualClock
-    from tests.aws.delays import Delays
-    from tests.aws.layer import Layer
-    from tests.aws.process import Process
-    from tests.aws.rates import Rate
+    from tests.aws.account import Account
+    from tests.aws.delays import Rates
+    from tests.aws.faults import Process
 
-_EXCHANGE = "tests.aws.exchange"
-_PAGE_START = "tests.aws.page start"
+_KEY = "tests.aws.call"  # of a request's context
+_active: list[Pipeline] = []
+
+# moto ignores the size and the token of most lists. AWS's page sizes differ by service and are mostly undocumented, so
+# one small size serves for all. (operations, key of the list, token)
+_LISTS = (
+    ("apigatewayv2.Get", ("Apis", "Integrations", "Routes", "Stages", "Authorizers"), "Items", "NextToken"),
+    ("dynamodb.List", ("TagsOfResource",), "Tags", "NextToken"),
+    ("iam.List", ("RolePolicies",), "PolicyNames", "Marker"),
+    ("iam.List", ("AttachedRolePolicies",), "AttachedPolicies", "Marker"),
+    ("logs.Describe", ("LogGroups",), "logGroups", "nextToken"),
+)
+_PAGED = {verb + noun: (items, token) for verb, nouns, items, token in _LISTS for noun in nouns}
 
 
 @dataclass
@@ -40,187 +53,177 @@ class Http:
     status_code: int
 
 
-@dataclass
-class _Exchange:
-    """A request that is under way."""
-
-    call: Call
-    process: Process | None
-    page_start: int
-    lost: BaseException | None = None  # what the caller gets instead of the answer
-    busy: tuple[str, ...] = ()
-    work: ExitStack = field(default_factory=ExitStack)  # open while moto handles the request
-
-
 class Pipeline:
-    def __init__(self, clock: VirtualClock, layers: Sequence[Layer], rates: Mapping[str, Rate], page_size: int) -> None:
-        self.clock = clock
-        self.journal = Journal()
-        self.schedule = Schedule()
-        self.current: Process | None = None  # to whom calls of sessions belong that are no `ProcessSession`
-        self._layers = layers
-        self._rates = Rates(rates)
+    def __init__(self, account: Account, layers: Sequence[Layer], rates: Rates, page_size: int) -> None:
+        self.current: Process | None = None  # the owner of calls of sessions other than `ProcessSession`
+        self._account = account
+        self._layers = {layer.service: layer for layer in layers}
+        self._rates = rates
         self._page_size = page_size
-        self._busy: set[tuple[str, ...]] = set()
+        self._written: set[tuple[str, ...]] = set()  # what writes in flight change
         self._lock = threading.RLock()
 
-    @property
-    def delays(self) -> Delays:
-        return self._layers[0].delays
+    def activate(self) -> None:
+        assert not _active, "another account is active"
+        _active.append(self)
 
-    @delays.setter
-    def delays(self, delays: Delays) -> None:
-        for layer in self._layers:
-            layer.delays = delays
+    def deactivate(self) -> None:
+        _active.remove(self)
 
     def catch_up(self) -> None:
         with self._lock:
-            for layer in self._layers:
+            for layer in self._layers.values():
                 layer.catch_up()
 
-    def given(self, parameters: dict[str, Any], model: OperationModel, context: dict[str, Any]) -> None:
-        operation = f"{model.service_model.service_name}.{model.name}"
-        context[_PAGE_START] = paging.take_token(operation, parameters)
-        context[PARAMETERS] = dict(parameters)
+    def new_call(self, parameters: dict[str, Any], model: OperationModel, context: dict[str, Any]) -> Call:
+        service, action = model.service_model.service_name, model.name
+        # moto must not see the token, because some of its lists know only their own.
+        _, token = _PAGED.get(f"{service}.{action}", ("", ""))
+        page_start = int(parameters.pop(token, 0))
+        owner = context.get(PROCESS) or self.current
+        if owner and (context["client_config"].retries or {}).get("total_max_attempts") != 1:
+            # Faults are above botocore's retries and would not show what those do.
+            raise AssertionError("create this client without botocore's own retries: retries={'total_max_attempts': 1}")
+        region, method = context["client_region"], model.http["method"]
+        return Call(owner, service, action, region, method, dict(parameters), page_start=page_start)
 
-    def request(
-        self, params: dict[str, Any], model: OperationModel, context: dict[str, Any]
-    ) -> tuple[Http, dict[str, Any]] | None:
-        process = context.get(PROCESS) or self.current
-        call = Call(
-            process=process.name if process else "by hand",
-            service=model.service_model.service_name,
-            action_name=model.name,
-            region=context["client_region"],
-            http_method=params["method"],
-            path=params["url_path"],
-            url=params["url"],
-            parameters=context[PARAMETERS],
-        )
-        exchange = context[_EXCHANGE] = _Exchange(call, process, context[_PAGE_START])
+    def request(self, call: Call, params: dict[str, Any], **_: Any) -> tuple[Http, dict[str, Any]] | None:
+        call.path, call.url = params["url_path"], params["url"]
+        layer = self._layer(call)
         try:
-            if process:
-                _check_retries(context["client_config"])
-                self._travel_with_faults(exchange, process)
+            if call.owner:
+                self._travel_with_faults(call, call.owner)
             else:
-                self._arrive(exchange)
-                self._start_work(exchange)
+                layer.arrive(call)
+                self._start_work(call)
             self.catch_up()
-            answers = (layer.before(call) for layer in self._layers if layer.service == call.service)
-            answer = next((answer for answer in answers if answer is not None), None)
-            return None if answer is None else (Http(200), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}})
-        except Refusal as refusal:
-            return Http(refusal.status), refusal.answer()
+            response = layer.before(call)
+        except ErrorResponse as error:
+            return Http(error.status), error.parsed()
         except BaseException as end:
-            self.error(end, context)
+            self.error(call, end)
             raise
+        return None if response is None else (Http(200), {**response, "ResponseMetadata": {"HTTPStatusCode": 200}})
 
-    def response(self, http: Any, parsed: dict[str, Any], context: dict[str, Any]) -> None:
-        exchange: _Exchange = context.pop(_EXCHANGE)
-        call, lost, ok = exchange.call, exchange.lost, http.status_code < 300
-        with exchange.work:
-            for layer in self._layers if ok else ():
-                if layer.service == call.service:
-                    layer.after(call, parsed)
-            if ok:
-                paging.cut(call.operation, parsed, exchange.page_start, self._page_size)
-        if isinstance(lost, Refusal):
-            http.status_code, ok = lost.status, False
+    def response(self, call: Call, http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+        with call.work:
+            if http_response.status_code < 300:
+                self._layer(call).after(call, parsed)
+                _cut_page(call, parsed, self._page_size)
+        if isinstance(call.result, ErrorResponse):
+            http_response.status_code = call.result.status
             parsed.clear()
-            parsed.update(lost.answer())
-        elif lost:
-            if isinstance(lost, ProcessKilled) and exchange.process:
-                exchange.process.killed.set()
-            self._end(exchange, _outcome(lost))
-            raise lost
-        self._end(exchange, "ok" if ok else str(parsed["Error"]["Code"]))
+            parsed.update(call.result.parsed())
+        elif call.result:
+            if isinstance(call.result, ProcessKilled) and call.owner:
+                call.owner.killed.set()
+            self.error(call, call.result)
+            raise call.result
+        self._end(call, "ok" if http_response.status_code < 300 else str(parsed["Error"]["Code"]))
 
-    def error(self, exception: BaseException, context: dict[str, Any]) -> None:
-        exchange: _Exchange = context.pop(_EXCHANGE)
-        exchange.work.close()
-        self._end(exchange, _outcome(exception))
+    def error(self, call: Call, exception: BaseException, **_: Any) -> None:
+        call.work.close()
+        self._end(call, type(exception).__name__)
 
-    def _travel_with_faults(self, exchange: _Exchange, process: Process) -> None:
+    def _layer(self, call: Call) -> Layer:
+        return self._layers.get(call.service) or Layer(self._account)
+
+    def _travel_with_faults(self, call: Call, process: Process) -> None:
         """A request takes effect at the end of its latency. Whether it may is decided when it arrives."""
-        call = exchange.call
         process.check_alive()
-        call.start = self.clock.now()
-        self.journal.add(call)
-        self.schedule.run("before", call)
-        call.start = self.clock.now()
+        self._account.journal.add(call)
+        self._account.schedule.run("before", call)
+        call.start = self._account.clock.now()
         process.check_alive()
         fault = process.faults.take(call)
         if isinstance(fault, Fault) and fault.takes_effect:
-            exchange.lost = instead_of(fault, call)
+            call.result = result_of(fault, call)
         elif fault:
             if fault is Fault.KILLED_BEFORE:
                 process.killed.set()
             self._travel(call, process)
-            raise instead_of(fault, call)
-        with self._lock:
-            self._rates.check(call, self.clock.now())
-        _check_rights(call, process)
-        overlapping = self._arrive(exchange)
+            raise result_of(fault, call)
+        self._check_limits(call, process)
+        self._arrive(call)
         self._travel(call, process)
-        self._start_work(exchange)
+        self._start_work(call)
         process.check_alive()
-        if overlapping:
-            raise overlapping
+        if call.overlaps:
+            raise ErrorResponse(*self._layer(call).conflict)
+
+    def _check_limits(self, call: Call, process: Process) -> None:
+        with self._lock:
+            if not self._rates.allow(call.service, call.operation, self._account.clock.now()):
+                raise throttled(call.service)
+        if process.policy is not None and call.service != "sts":
+            for action, resource in actions_of(call):
+                if not allows([dict(process.policy)], action, resource):
+                    raise denied(call.service, action, resource)
+
+    def _arrive(self, call: Call) -> None:
+        layer = self._layer(call)
+        with self._lock:
+            layer.arrive(call)
+            resource = layer.busy_with(call) if call.is_write else None
+            if resource:
+                key = (call.service, call.region, resource)
+                call.overlaps = key in self._written
+                if not call.overlaps:
+                    self._written.add(key)
+                    call.writes_to = key
 
     def _travel(self, call: Call, process: Process) -> None:
-        self.clock.stir()
-        self.clock.sleep(self.delays.of(call.operation), process.killed)
+        self._account.clock.stir()
+        self._account.clock.sleep(self._account.delays.of(call.operation), process.killed)
         process.check_alive()
 
-    def _arrive(self, exchange: _Exchange) -> Refusal | None:
-        """The refusal that the call will get if another write is at work on the same thing."""
-        call = exchange.call
+    def _start_work(self, call: Call) -> None:
+        call.work.enter_context(self._account.clock.stopped())
+        call.work.enter_context(self._lock)
+
+    def _end(self, call: Call, outcome: str) -> None:
         with self._lock:
-            for layer in self._layers:
-                if layer.service == call.service:
-                    layer.arrive(call)
-                    thing = layer.busy_with(call) if call.is_write and exchange.process else None
-                    key = (call.service, call.region, thing or "")
-                    if thing and key in self._busy:
-                        return layer.overlap()
-                    if thing:
-                        self._busy.add(key)
-                        exchange.busy = key
-        return None
-
-    def _start_work(self, exchange: _Exchange) -> None:
-        exchange.work.enter_context(self.clock.stopped())
-        exchange.work.enter_context(self._lock)
-
-    def _end(self, exchange: _Exchange, outcome: str) -> None:
-        call = exchange.call
-        with self._lock:
-            self._busy.discard(exchange.busy)
-        if exchange.process:
-            call.outcome, call.end = outcome, self.clock.now()
-            self.clock.stir()
-            if outcome != "killed":
-                self.schedule.run("after", call)
+            self._written.discard(call.writes_to)
+        if call.owner:
+            call.outcome, call.end = outcome, self._account.clock.now()
+            self._account.clock.stir()
+            if not call.owner.killed.is_set():
+                self._account.schedule.run("after", call)
 
 
-def _outcome(exception: BaseException) -> str:
-    match exception:
-        case ProcessKilled():
-            return "killed"
-        case HTTPClientError():
-            return "cut"
-    return type(exception).__name__
+def _cut_page(call: Call, response: dict[str, Any], size: int) -> None:
+    if call.operation in _PAGED:
+        items, token = _PAGED[call.operation]
+        end = call.page_start + size
+        more = end < len(response[items])
+        response[items] = response[items][call.page_start : end]
+        response.pop(token, None)
+        if more:
+            response[token] = str(end)
+        if call.service == "iam":
+            response["IsTruncated"] = more
 
 
-def _check_rights(call: Call, process: Process) -> None:
-    if process.policy is None or call.service == "sts":
-        return
-    for action, resource in call.actions:
-        if not allows([dict(process.policy)], action, resource):
-            raise denied(call.service, USER, action, resource)
+def _new_call(**event: Any) -> None:
+    for pipeline in _active:
+        call = pipeline.new_call(event["params"], event["model"], event["context"])
+        event["context"][_KEY] = (pipeline, call)
 
 
-def _check_retries(config: Any) -> None:
-    """Faults are above botocore's retries and would not show what those do, so they have to be off."""
-    if (config.retries or {}).get("total_max_attempts") != 1:
-        raise AssertionError("create this client without botocore's own retries: retries={'total_max_attempts': 1}")
+def _handled_by(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A call of a thread that outlives its test stays with that test's account."""
+
+    def handle(**event: Any) -> Any:
+        return method(*event["context"][_KEY], **event) if _KEY in event["context"] else None
+
+    return handle
+
+
+handlers.BUILTIN_HANDLERS.extend(
+    [
+        ("before-parameter-build", _new_call),
+        ("before-call", _handled_by(Pipeline.request)),
+        ("after-call", _handled_by(Pipeline.response)),
+        ("after-call-error", _handled_by(Pipeline.error)),
+    ]
+)

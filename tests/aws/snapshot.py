@@ -6,17 +6,16 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.aws.actions import ACCOUNT
-from tests.aws.backends import EVERY
+from tests.aws.layer import backends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from tests.aws.dynamodb_lag import DynamoDbLag
-    from tests.aws.lambda_lag import LambdaLag
+    from tests.aws.dynamodb import DynamoDb
+    from tests.aws.lambda_ import Lambda
 
 
-def snapshot(tables: DynamoDbLag, functions: LambdaLag) -> dict[str, dict[str, Any]]:
+def snapshot(tables: DynamoDb, functions: Lambda) -> dict[str, dict[str, Any]]:
     """CloudFormation type -> name -> fields; names begin with the region unless the service is global.
 
     Two APIs of one name are two entries. The id of a role is a label wherever it is mentioned, so the id of a role that
@@ -29,40 +28,37 @@ def snapshot(tables: DynamoDbLag, functions: LambdaLag) -> dict[str, dict[str, A
                 "TableStatus": tables.status(region, name),
                 "tags": _sorted(table.tags),
             }
-            for region, backend in _places("dynamodb")
-            for name, table in backend.tables.items()
+            for region, moto in backends("dynamodb")
+            for name, table in moto.tables.items()
         },
-        "AWS::IAM::Role": {role.name: _role(role) for _, backend in _places("iam") for role in backend.get_roles()},
+        "AWS::IAM::Role": {role.name: _role(role) for _, moto in backends("iam") for role in moto.get_roles()},
         "AWS::Logs::LogGroup": {
-            f"{region} {name}": {
-                "retention": group.retention_in_days,
-                "tags": backend.list_tags_for_resource(group.arn),
-            }
-            for region, backend in _places("logs")
-            for name, group in backend.groups.items()
+            f"{region} {name}": {"retention": group.retention_in_days, "tags": moto.list_tags_for_resource(group.arn)}
+            for region, moto in backends("logs")
+            for name, group in moto.groups.items()
         },
         "AWS::Lambda::Function": {
             f"{region} {f.function_name}": {
                 **_without(f.get_configuration(), "LastModified"),
-                **functions.described(region, f.function_name),
+                **functions.describe(region, f.function_name),
                 "tags": f.tags,
                 "statements": sorted(f.policy.statements, key=lambda statement: str(statement["Sid"])),
             }
-            for region, backend in _places("lambda")
-            for f in backend.list_functions()
+            for region, moto in backends("lambda")
+            for f in moto.list_functions()
         },
         "AWS::ApiGatewayV2::Api": {
             f"{region} {api.api_id}": _api(api)
-            for region, backend in _places("apigatewayv2")
-            for api in backend.apis.values()
+            for region, moto in backends("apigatewayv2")
+            for api in moto.apis.values()
         },
     }
-    return _relabelled(found, _labels())
-
-
-def _places(service: str) -> list[tuple[str, Any]]:
-    """Each region in which the service was used, with moto's backend."""
-    return sorted(EVERY[service][ACCOUNT].items())
+    labels = _labels()
+    text = json.dumps(found, sort_keys=True, default=str)
+    if labels:
+        text = re.sub(rf"\b({'|'.join(labels)})\b", lambda match: labels[match[1]], text)
+    relabeled: dict[str, dict[str, Any]] = json.loads(text)
+    return relabeled
 
 
 def _role(role: Any) -> dict[str, Any]:
@@ -88,31 +84,17 @@ def _api(api: Any) -> dict[str, Any]:
 
 
 def _labels() -> dict[str, str]:
-    roles = {role.id: f"<role {role.name}>" for _, backend in _places("iam") for role in backend.get_roles()}
-    apis = [api for _, backend in _places("apigatewayv2") for api in backend.apis.values()]  # oldest first
-    return {**roles, **dict(_numbered("api", apis)), **{k: v for api in apis for k, v in _parts(api)}}
-
-
-def _parts(api: Any) -> Iterator[tuple[str, str]]:
-    yield from _numbered("integration", api.integrations.values())
-    yield from _numbered("authorizer", api.authorizers.values())
-
-
-def _numbered(kind: str, things: Any) -> Iterator[tuple[str, str]]:
-    for number, thing in enumerate(things, 1):
-        yield getattr(thing, "api_id", None) or thing.id, f"<{kind} {number}>"
+    """A label for each id."""
+    labels = {role.id: f"<role {role.name}>" for _, moto in backends("iam") for role in moto.get_roles()}
+    apis = [api for _, moto in backends("apigatewayv2") for api in moto.apis.values()]  # oldest first
+    for number, api in enumerate(apis, 1):
+        labels[api.api_id] = f"<api {number}>"
+        labels.update({part: f"<part {n}>" for n, part in enumerate((*api.integrations, *api.authorizers), 1)})
+    return labels
 
 
 def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key not in names}
-
-
-def _relabelled(found: dict[str, dict[str, Any]], labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    text = json.dumps(found, sort_keys=True, default=str)
-    if labels:
-        text = re.sub(rf"\b({'|'.join(labels)})\b", lambda match: labels[match[1]], text)
-    relabelled: dict[str, dict[str, Any]] = json.loads(text)
-    return relabelled
 
 
 def _sorted(tags: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from tests.aws import Fault, Refusal
+from tests.aws import ErrorResponse, Fault
 from tests.commands.conftest import document
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def test_down_without_a_terminal_needs_yes(run: Run) -> None:
 
 def test_down_asks_without_a_count_if_the_table_cannot_be_read(run: Run, process: Process) -> None:
     run("up")
-    absent = Refusal("ResourceNotFoundException", "Requested resource not found", 400)
+    absent = ErrorResponse("ResourceNotFoundException", "Requested resource not found", 400)
     process.faults.at("dynamodb.Scan", 1, absent, times=9)
     assert "they cannot be counted right now" in document(run("down", "--json"))["error"]["why"]
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from items_api import local
-from tests.aws import Fault, Refusal
+from tests.aws import ErrorResponse, Fault
 from tests.commands.conftest import document
 
 if TYPE_CHECKING:
@@ -21,29 +21,31 @@ if TYPE_CHECKING:
     Run = Callable[..., Result]
 
 USER = "arn:aws:iam::123456789012:user/dev"
-REFUSALS = {
+ERRORS = {
     "AccessDenied": (
-        Refusal("AccessDenied", f"User: {USER} is not authorized to perform: iam:GetRole on resource: role x", 403),
+        ErrorResponse(
+            "AccessDenied", f"User: {USER} is not authorized to perform: iam:GetRole on resource: role x", 403
+        ),
         "iam.GetRole",
         "needs iam:GetRole",
     ),
     "NoCredentials": (
-        Refusal("ExpiredToken", "The security token included in the request is expired", 403),
+        ErrorResponse("ExpiredToken", "The security token included in the request is expired", 403),
         "sts.GetCallerIdentity",
         "expired",
     ),
 }
 
 
-@pytest.mark.parametrize("kind", REFUSALS)
+@pytest.mark.parametrize("kind", ERRORS)
 @pytest.mark.parametrize("command", ["up", "status", "down", "smoke"])
 def test_an_error_is_one_block_on_stderr_and_a_document_with_json(
     run: Run, process: Process, kind: str, command: str
 ) -> None:
-    refusal, operation, said = REFUSALS[kind]
+    error, operation, said = ERRORS[kind]
     if command == "smoke":
         operation = "sts.GetCallerIdentity"
-    process.faults.at(operation, 1, refusal, times=9)
+    process.faults.at(operation, 1, error, times=9)
     result = run(command, "--json")
     report = document(result)
     assert (result.exit_code, report["ok"], report["error"]["type"]) == (1, False, kind)

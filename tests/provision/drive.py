@@ -13,6 +13,8 @@ from items_api.provision.stack import Stack
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from items_api.provision.step import Change, Outcome, State
     from tests.aws import Account, ProcessSession
 
@@ -26,6 +28,11 @@ def new_process(account: Account, session: ProcessSession | None = None, setting
     return Stack(settings, aws, aws.account_id())
 
 
+def finish(events: Generator[Any]) -> None:
+    with closing(events):
+        list(events)
+
+
 def up(
     account: Account, session: ProcessSession | None = None, settings: Settings = DEFAULT, *, adopt: bool = False
 ) -> dict[str, Outcome]:
@@ -33,9 +40,7 @@ def up(
     stack = new_process(account, session, settings)
     stack.look()
     stack.plan(adopt=adopt)
-    with closing(stack.up()) as events:
-        for _ in events:
-            pass
+    finish(stack.up())
     return {step.title: stack.outcomes[step] for step in stack.steps}
 
 
@@ -45,9 +50,7 @@ def down(
     """`items-api down`: outcomes by title, and what it found when it looked again."""
     stack = new_process(account, session, settings)
     stack.look()
-    with closing(stack.down(**options)) as events:
-        for _ in events:
-            pass
+    finish(stack.down(**options))
     return {step.title: stack.outcomes[step] for step in stack.steps}, stack.remaining
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -18,16 +16,20 @@ if TYPE_CHECKING:
 
 ROLE = "items-api-role"
 FUNCTION = "items-api"
-READ_EVERYTHING = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
-}
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
+
+
+def api_id() -> str:
+    return str(boto3.client("apigatewayv2").get_apis()["Items"][0]["ApiId"])
+
+
+def update_api(**changes: Any) -> None:
+    boto3.client("apigatewayv2").update_api(ApiId=api_id(), **changes)
 
 
 def protect(route_key: str) -> None:
     """Put a JWT authorizer on one route of the stack's API."""
-    gateway = boto3.client("apigatewayv2")
-    api = gateway.get_apis()["Items"][0]["ApiId"]
+    gateway, api = boto3.client("apigatewayv2"), api_id()
     authorizer = gateway.create_authorizer(
         ApiId=api,
         Name="gate",
@@ -49,10 +51,6 @@ def delete_log_group(account: Account) -> None:
 
 def delete_function(account: Account) -> None:
     boto3.client("lambda").delete_function(FunctionName=FUNCTION)
-
-
-def api_id() -> str:
-    return str(boto3.client("apigatewayv2").get_apis()["Items"][0]["ApiId"])
 
 
 def delete_api(account: Account) -> None:
@@ -82,16 +80,16 @@ def recreate_role(account: Account) -> None:
 
 
 def widen_trust(account: Account) -> None:
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-    }
+    anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = {"Version": "2012-10-17", "Statement": [anyone]}
     boto3.client("iam").update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(document))
 
 
 def add_policies(account: Account) -> None:
     iam = boto3.client("iam")
-    iam.put_role_policy(RoleName=ROLE, PolicyName="more", PolicyDocument=json.dumps(READ_EVERYTHING))
+    more = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [more]})
+    iam.put_role_policy(RoleName=ROLE, PolicyName="more", PolicyDocument=document)
     iam.attach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess")
 
 
@@ -105,23 +103,13 @@ def change_configuration(account: Account) -> None:
     )
 
 
-def other_zip() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("handler/index.py", "def handler(event, context): return 1")
-    return buffer.getvalue()
-
-
 def change_code(account: Account) -> None:
-    boto3.client("lambda").update_function_code(FunctionName=FUNCTION, ZipFile=other_zip(), Architectures=["x86_64"])
+    boto3.client("lambda").update_function_code(FunctionName=FUNCTION, ZipFile=EMPTY_ZIP, Architectures=["x86_64"])
 
 
 def change_cors(account: Account) -> None:
-    boto3.client("apigatewayv2").update_api(
-        ApiId=api_id(),
-        Name="renamed",
-        CorsConfiguration={"AllowOrigins": ["https://evil.example"], "AllowMethods": ["GET"]},
-    )
+    cors = {"AllowOrigins": ["https://evil.example"], "AllowMethods": ["GET"]}
+    update_api(Name="renamed", CorsConfiguration=cors)
 
 
 def add_route_integration_stage_authorizer(account: Account) -> None:

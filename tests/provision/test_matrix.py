@@ -32,7 +32,7 @@ SETTINGS = {
     ),
 }
 COMMANDS = ("up", "changing up", "down")
-# A read has no effect, so a lost answer and a 500 are one case for it, and so are both ways to be killed.
+# A read has no effect, so a lost response and a 500 are one case for it, and so are both ways to be killed.
 FAULTS_OF_READS = (Fault.THROTTLED_FIVE_TIMES, Fault.FAILED_BEFORE, Fault.DENIED, Fault.KILLED_BEFORE)
 FAULTS = (*FAULTS_OF_READS, Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.KILLED_AFTER)
 # What a command cannot survive. After any other fault it has to succeed.
@@ -66,7 +66,7 @@ def points(command: str) -> list[tuple[str, int, bool]]:
     with mock_aws(config=MOTO), Account() as account:
         prepare(command, account)
         assert run(command, account, account.session("faulted"), target(command)) == []
-        calls = account.journal.of(process="faulted")
+        calls = [call for call in account.journal if call.process == "faulted"]
         return [(call.operation, call.nth, call.is_write) for call in calls if call.is_write or call.nth <= 2]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,8 +11,8 @@ import pytest
 from items_api.errors import CannotChange, ForeignResource
 from items_api.provision.policies import trust_policy
 from items_api.settings import Settings
-from tests.provision.drive import ACCOUNT, down, errors, new_process, states, up, weakenings
-from tests.provision.manual_changes import protect
+from tests.provision.drive import ACCOUNT, down, errors, finish, new_process, states, up, weakenings
+from tests.provision.manual_changes import EMPTY_ZIP, api_id, protect, update_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,19 +39,14 @@ def foreign_log_group(account: Account) -> None:
 
 
 def foreign_function(account: Account) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.py", "")
-    role = boto3.client("iam").create_role(RoleName="another", AssumeRolePolicyDocument=json.dumps(trust_policy()))[
-        "Role"
-    ]["Arn"]
+    boto3.client("iam").create_role(RoleName="another", AssumeRolePolicyDocument=json.dumps(trust_policy()))
     account.rest()
     boto3.client("lambda").create_function(
         FunctionName="items-api",
         Runtime="python3.12",
         Handler="index.handler",
-        Role=role,
-        Code={"ZipFile": buffer.getvalue()},
+        Role=f"arn:aws:iam::{ACCOUNT}:role/another",
+        Code={"ZipFile": EMPTY_ZIP},
     )
 
 
@@ -71,42 +64,38 @@ FOREIGN: dict[str, Callable[[Account], Any]] = {
 each_kind = pytest.mark.parametrize("kind", FOREIGN)
 
 
-@each_kind
-def test_up_stops_before_its_first_write_when_a_resource_is_foreign(account: Account, kind: str) -> None:
+@pytest.fixture(params=FOREIGN)
+def foreign(request: pytest.FixtureRequest, account: Account) -> str:
+    """The kind of a foreign resource that exists."""
+    kind = str(request.param)
     FOREIGN[kind](account)
     account.rest()
-    with pytest.raises(
-        ForeignResource, match=f"The {kind} .* already exists and does not belong to this stack"
-    ) as refusal:
+    return kind
+
+
+def test_up_stops_before_its_first_write_when_a_resource_is_foreign(account: Account, foreign: str) -> None:
+    exists = f"The {foreign} .* already exists and does not belong to this stack"
+    with pytest.raises(ForeignResource, match=exists) as raised:
         up(account)
-    assert "--adopt" in refusal.value.todo
+    assert "--adopt" in raised.value.todo
     assert account.journal.writes() == []
 
 
-@each_kind
-def test_status_reports_a_foreign_resource(account: Account, kind: str) -> None:
-    FOREIGN[kind](account)
-    account.rest()
-    assert states(account)[kind] == "foreign"
+def test_status_reports_a_foreign_resource(account: Account, foreign: str) -> None:
+    assert states(account)[foreign] == "foreign"
 
 
-@each_kind
-def test_down_keeps_a_foreign_resource_and_says_so(account: Account, kind: str) -> None:
-    FOREIGN[kind](account)
-    account.rest()
+def test_down_keeps_a_foreign_resource_and_says_so(account: Account, foreign: str) -> None:
     before = account.snapshot()
     outcomes, left = down(account)
-    assert (outcomes[kind].change, left) == ("skipped", [])
-    assert "not deleted" in outcomes[kind].notes[0]
+    assert (outcomes[foreign].change, left) == ("skipped", [])
+    assert "not deleted" in outcomes[foreign].notes[0]
     assert account.snapshot() == before
 
 
-@each_kind
-def test_adopt_takes_over_a_foreign_resource_and_down_then_removes_it(account: Account, kind: str) -> None:
-    FOREIGN[kind](account)
-    account.rest()
+def test_adopt_takes_over_a_foreign_resource_and_down_then_removes_it(account: Account, foreign: str) -> None:
     outcomes = up(account, adopt=True)
-    assert (errors(outcomes), outcomes[kind].change) == ([], "updated")
+    assert (errors(outcomes), outcomes[foreign].change) == ([], "updated")
     account.rest()
     assert set(states(account).values()) == {"ok"}
     outcomes, left = down(account)
@@ -117,15 +106,14 @@ def test_adopt_takes_over_a_foreign_resource_and_down_then_removes_it(account: A
 
 @each_kind
 def test_a_foreign_resource_that_appears_after_the_read_is_not_changed(account: Account, kind: str) -> None:
-    """AWS refuses to create a second resource of the same name, except an API."""
+    """AWS rejects a second resource of the same name, except an API."""
     stack = new_process(account)
     stack.look()
     stack.plan()
     FOREIGN[kind](account)
     account.rest()
     before = account.snapshot()
-    for _ in stack.up():
-        pass
+    finish(stack.up())
     outcome = next(outcome for outcome in stack.outcomes.values() if outcome.title == kind)
     after = account.snapshot()
     for type_, resources in before.items():
@@ -135,7 +123,7 @@ def test_a_foreign_resource_that_appears_after_the_read_is_not_changed(account: 
     assert isinstance(outcome.error, ForeignResource) is (kind != "HTTP API")
 
 
-def test_adopt_refuses_a_table_with_another_key(account: Account) -> None:
+def test_adopt_rejects_a_table_with_another_key(account: Account) -> None:
     foreign_table(account, key="id")
     account.rest()
     with pytest.raises(CannotChange, match=r"key is .*id \(S\).*expected .*itemId \(S\)"):
@@ -143,7 +131,7 @@ def test_adopt_refuses_a_table_with_another_key(account: Account) -> None:
     assert account.journal.writes() == []
 
 
-def test_adopt_refuses_two_foreign_apis_of_the_same_name(account: Account) -> None:
+def test_adopt_rejects_two_foreign_apis_of_the_same_name(account: Account) -> None:
     foreign_api(account)
     foreign_api(account)
     for adopt in (False, True):
@@ -164,9 +152,9 @@ def test_a_role_of_the_same_stack_in_another_region_is_foreign(account: Account)
     up(account)
     account.rest()
     session = account.session(region="eu-west-1")
-    with pytest.raises(ForeignResource, match="belongs to the stack items in region us-east-1") as refusal:
+    with pytest.raises(ForeignResource, match="belongs to the stack items in region us-east-1") as raised:
         up(account, session, Settings(region="eu-west-1"))
-    assert "--name" in refusal.value.todo
+    assert "--name" in raised.value.todo
 
 
 def test_stacks_with_different_names_are_independent(account: Account) -> None:
@@ -219,43 +207,32 @@ def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(account: 
     logs.delete_log_group(logGroupName="/aws/lambda/items-api")
     logs.create_log_group(logGroupName="/aws/lambda/items-api", tags={"owner": "bob"})
     stack.look()
-    for _ in stack.up():
-        pass
+    finish(stack.up())
     assert isinstance(stack.outcomes[stack.logs].error, ForeignResource)
     arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/items-api"
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"owner": "bob"}
 
 
-def disable_endpoint(account: Account) -> None:
-    gateway = boto3.client("apigatewayv2")
-    gateway.update_api(ApiId=gateway.get_apis()["Items"][0]["ApiId"], DisableExecuteApiEndpoint=True)
-
-
-def remove_cors(account: Account) -> None:
-    gateway = boto3.client("apigatewayv2")
-    gateway.delete_cors_configuration(ApiId=gateway.get_apis()["Items"][0]["ApiId"])
-
-
-def narrow_methods(account: Account) -> None:
-    gateway = boto3.client("apigatewayv2")
-    api = gateway.get_apis()["Items"][0]
-    gateway.update_api(ApiId=api["ApiId"], CorsConfiguration={"AllowMethods": ["GET"]})
-
-
 @pytest.mark.parametrize(
     ("close", "said"),
     [
-        (lambda account: protect("GET /items"), "allow anyone to call GET /items, which requires JWT authorization"),
-        (disable_endpoint, "enable the API's endpoint, which is disabled"),
-        (remove_cors, "allow browsers on other origins to call the API"),
-        (narrow_methods, "allow browsers to use the methods DELETE, POST, PUT"),
+        (lambda: protect("GET /items"), "allow anyone to call GET /items, which requires JWT authorization"),
+        (lambda: update_api(DisableExecuteApiEndpoint=True), "enable the API's endpoint, which is disabled"),
+        (
+            lambda: boto3.client("apigatewayv2").delete_cors_configuration(ApiId=api_id()),
+            "allow browsers on other origins to call the API",
+        ),
+        (
+            lambda: update_api(CorsConfiguration={"AllowMethods": ["GET"]}),
+            "allow browsers to use the methods DELETE, POST, PUT",
+        ),
     ],
 )
 def test_a_repair_that_removes_a_protection_needs_confirmation(
-    account: Account, close: Callable[[Account], None], said: str
+    account: Account, close: Callable[[], None], said: str
 ) -> None:
     up(account)
-    close(account)
+    close()
     stack = new_process(account)
     stack.look()
     assert weakenings(stack) == [said]
@@ -274,14 +251,10 @@ def test_values_of_foreign_environment_variables_are_not_shown(account: Account)
 
 def test_an_integration_that_signs_requests_is_replaced(account: Account) -> None:
     up(account)
-    gateway = boto3.client("apigatewayv2")
-    api = gateway.get_apis()["Items"][0]["ApiId"]
+    gateway, api = boto3.client("apigatewayv2"), api_id()
     [integration] = gateway.get_integrations(ApiId=api)["Items"]
-    gateway.update_integration(
-        ApiId=api,
-        IntegrationId=integration["IntegrationId"],
-        CredentialsArn=f"arn:aws:iam::{ACCOUNT}:role/another",
-    )
+    signs = f"arn:aws:iam::{ACCOUNT}:role/another"
+    gateway.update_integration(ApiId=api, IntegrationId=integration["IntegrationId"], CredentialsArn=signs)
     assert errors(up(account)) == []
     [left] = gateway.get_integrations(ApiId=api)["Items"]
     assert "CredentialsArn" not in left

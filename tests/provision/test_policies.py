@@ -7,12 +7,9 @@ from items_api.settings import Arns, Settings
 
 
 def test_only_lambda_may_assume_the_role() -> None:
-    assert trust_policy() == {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
+    lambda_ = {"Service": "lambda.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": lambda_, "Action": "sts:AssumeRole"}
+    assert trust_policy() == {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def test_the_handler_may_use_its_table_and_write_to_its_log_group_but_not_create_one() -> None:

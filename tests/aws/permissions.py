@@ -1,0 +1,84 @@
+"""IAM permissions: the actions and resources of a call, and whether a policy allows them.
+
+moto's own checks know neither API Gateway's path resources nor the tags and the role that a create request needs
+permissions for. Source: the Service Authorization Reference, one page per service:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from moto.utilities.utils import get_partition
+
+from tests.aws.layer import Document, arn_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.aws.journal import Call
+
+# What tags in a create request need besides the create itself.
+_TAGGING = {
+    "dynamodb.CreateTable": ("Tags", "dynamodb:TagResource"),
+    "iam.CreateRole": ("Tags", "iam:TagRole"),
+    "lambda.CreateFunction": ("Tags", "lambda:TagResource"),
+    "logs.CreateLogGroup": ("tags", "logs:TagResource"),
+}
+# Lambda is the only service that a role is passed to here, so this condition is always true.
+_TO_LAMBDA = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+
+
+def actions_of(call: Call) -> list[tuple[str, str]]:
+    """The IAM actions that this call needs, each with its resource; the operation's own action first."""
+    resource = _resource(call)
+    # API Gateway's actions are HTTP methods, its resources are paths.
+    name = f"apigateway:{call.http_method}" if call.service == "apigatewayv2" else f"{call.service}:{call.action_name}"
+    actions = [(name, resource)]
+    tags, tagging = _TAGGING.get(call.operation, ("", ""))
+    if call.parameters.get(tags):
+        actions.append((tagging, resource))
+    if call.service == "lambda" and "Role" in call.parameters:
+        actions.append(("iam:PassRole", str(call.parameters["Role"])))
+    return actions
+
+
+def _resource(call: Call) -> str:
+    parameters, region = call.parameters, call.region
+    if call.service == "apigatewayv2":
+        return f"arn:{get_partition(region)}:apigateway:{region}::{call.path.removeprefix('/v2')}"
+    if given := parameters.get("ResourceArn") or parameters.get("Resource") or parameters.get("resourceArn"):
+        return str(given)
+    resources = {
+        "dynamodb": f"table/{parameters.get('TableName', '*')}",
+        "iam": f"role/{parameters.get('RoleName', '*')}",
+        "lambda": f"function:{str(parameters.get('FunctionName', '*')).rpartition(':')[2]}",
+        "logs": f"log-group:{parameters.get('logGroupName') or parameters.get('logGroupNamePrefix', '') + '*'}",
+    }
+    return arn_of(call.service, region, resources[call.service]) if call.service in resources else "*"
+
+
+def allows(documents: Iterable[Document], action: str, resource: str) -> bool:
+    """Whether a statement allows it and none denies it. Evaluates the part of the language that the tests use."""
+    statements = [statement for document in documents for statement in document["Statement"]]
+    return {s["Effect"] for s in statements if _applies(s, action, resource)} == {"Allow"}
+
+
+def trusts_lambda(document: Document) -> bool:
+    return any(
+        (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
+        and statement["Principal"].get("Service") == "lambda.amazonaws.com"
+        for statement in document["Statement"]
+    )
+
+
+def _applies(statement: Document, action: str, resource: str) -> bool:
+    applies = _matches(action, statement["Action"]) and _matches(resource, statement["Resource"])
+    if applies and statement.get("Condition", _TO_LAMBDA) != _TO_LAMBDA:
+        raise NotImplementedError(f"this condition cannot be evaluated: {statement}")
+    return applies
+
+
+def _matches(value: str, patterns: Any) -> bool:
+    return any(fnmatchcase(value, pattern) for pattern in (patterns if isinstance(patterns, list) else [patterns]))
