@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -62,17 +63,16 @@ def cli() -> None:
 
 def main() -> None:
     """Run the program, and turn every way in which it can end into an exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a CI job wants what Ctrl-C does
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the process was started with the stream closed
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - for the whole run
     try:
-        code: Any = cli.main(prog_name="items-api", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-        if "--json" in sys.argv:
-            _print_usage_error(error)
+        code = _run()
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         code = INTERRUPTED
-    except OSError as error:  # --help or --version with stdout on a full disk
+    except OSError as error:  # help, a version or a usage error with stdout on a full disk
         code = 1
         with suppress(OSError):
             click.echo(f"Error: could not write the output: {error.strerror}.", err=True)
@@ -86,6 +86,11 @@ def main() -> None:
     sys.exit(code)
 
 
-def _print_usage_error(error: click.ClickException) -> None:
-    """As the JSON document; the module takes 40 ms to load, so it is loaded as the commands are."""
-    click.echo(importlib.import_module("items_api.commands.boundary").usage_error(error))
+def _run() -> Any:
+    try:
+        return cli.main(prog_name="items-api", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        if "--json" in sys.argv:  # the module takes 40 ms to load, so it is loaded as the commands are
+            click.echo(importlib.import_module("items_api.commands.boundary").usage_error(error))
+        return error.exit_code

@@ -108,4 +108,10 @@ class Interrupted(Problem):
 
 
 class Bug(Problem):
-    pass
+    @classmethod
+    def of(cls, error: Exception) -> Bug:
+        return cls(
+            f"items-api has a bug: {type(error).__name__}: {error}",
+            "This is not your fault.",
+            "Run the command again with --verbose and report what it prints.",
+        ).with_traceback(error.__traceback__)

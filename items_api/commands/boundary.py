@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import signal
-import threading
 import traceback
 from typing import Any
 
 import click
 
-from items_api.commands.options import defaults_from_file, variable_of
-from items_api.errors import Bug, Interrupted, InvalidSetting, OutputFailed, Problem
+from items_api.commands.known import knowing
+from items_api.commands.options import defaults_from_file, target_in, variable_of
+from items_api.errors import Interrupted, InvalidSetting, OutputFailed, Problem
 from items_api.terminal.result import FAILED, Result, to_json
 from items_api.terminal.screen import Screen
 
@@ -30,53 +29,40 @@ class Command(click.Command):
                 param.envvar = variable_of(param)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.default_map = defaults_from_file(ctx)
+        try:
+            ctx.default_map = defaults_from_file(ctx)
+        except InvalidSetting as problem:
+            ctx.obj = problem  # for `invoke`, so that --help and completion work in every folder
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        if threading.current_thread() is threading.main_thread():
-            # Whoever ends a CI job wants what Ctrl-C does.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-        screen = Screen(**{name: ctx.params.pop(name) for name in ("json", "quiet", "verbose")})
+        output = {name: ctx.params.pop(name) for name in ("json", "quiet", "verbose")}
+        screen = Screen(**output, stream=ctx.params.get("follow", False))
         result = self._result(ctx, screen)
         # "up", "export sam": the command's path without the program's name.
         command, name = ctx.command_path.partition(" ")[2], ctx.params.get("name", "")
         result.print(screen, command, name)
-        if screen.lost is None or screen.lost.errno == errno.EPIPE:  # a reader that has gone (`| head`) has read enough
-            ctx.exit(result.code)
-        screen.problem(
-            OutputFailed(
-                "Could not write the output.",
-                f"{screen.lost.strerror}.",
-                "Nothing else went wrong; items-api status shows the stack.",
-            )
-        )
-        ctx.exit(FAILED)
+        # A reader that has gone (`| head`) has read enough.
+        if screen.lost and screen.lost.errno != errno.EPIPE and not result.error:
+            todo = f"The command was completed; items-api status{target_in(ctx.params).flags} shows the stack."
+            screen.problem(OutputFailed("Could not write the output.", f"{screen.lost.strerror}.", todo))
+            ctx.exit(FAILED)
+        ctx.exit(result.code)
 
     def _result(self, ctx: click.Context, screen: Screen) -> Result:
-        problem: Problem
         try:
-            result: Result = ctx.invoke(self.callback, screen, **ctx.params)  # type: ignore[arg-type]
-        except (KeyboardInterrupt, click.Abort):
-            problem = Interrupted("Interrupted.")
-        except Problem as known:
-            problem = known
-        except (click.ClickException, click.exceptions.Exit):
-            raise
-        except Exception as error:  # noqa: BLE001 - the last resort: the user sees one block, and the traceback on request
-            problem = Bug(
-                f"items-api has a bug: {type(error).__name__}: {error}",
-                "This is not your fault.",
-                "Run the command again with --verbose and report what it prints.",
-            ).with_traceback(error.__traceback__)
-        else:
-            return result
-        if isinstance(problem, Interrupted):
-            click.echo(err=True)  # the terminal's line shows a question or ^C
-        if screen.verbose:
-            traceback.print_exception(problem)
-        document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}
-        return Result(problem.exit_code, ok=False, document=document, error=problem)
+            with knowing():
+                if ctx.obj:
+                    raise ctx.obj
+                result: Result = ctx.invoke(self.callback, screen, **ctx.params)  # type: ignore[arg-type]
+                return result
+        except Problem as problem:
+            if isinstance(problem, Interrupted):
+                click.echo(err=True)  # the terminal's line shows a question or ^C
+            if screen.verbose:
+                traceback.print_exception(problem)
+            document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}
+            return Result(problem.exit_code, ok=False, document=document, error=problem)
 
 
 def usage_error(error: click.ClickException) -> str:

@@ -36,25 +36,25 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
             return Result(document={"region": target.region, "resources": []}, lines=[line])
         stack.look()
         if not yes and any(step.owned for step in stack.steps):
-            confirm(screen, _question(stack, keep_table=keep_table))
+            confirm(screen, _effect(stack, keep_table=keep_table))
             stack.look()  # time has passed since the question
         outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
         result = _result(stack, outcomes, keep_table=keep_table)
-    if target.local and result.ok:
-        return replace(result, lines=[*result.lines, *_stop_if_empty()])
-    return result
+        if target.local and result.ok:
+            return replace(result, lines=[*result.lines, *_stop_if_empty()])
+        return result
 
 
-def _question(stack: Stack, *, keep_table: bool) -> str:
+def _effect(stack: Stack, *, keep_table: bool) -> str:
     if keep_table or not stack.table.owned:
-        return f"Delete the stack {stack.settings.name}?"
+        return f"This would delete the stack {stack.settings.name}."
     counted = stack.count_items()
     if counted is None:
         items = "its items (they cannot be counted right now)"
     else:
         count, more = counted
         items = f"more than {count} items" if more else f"its {count} item{'' if count == 1 else 's'}"
-    return f"Delete the stack {stack.settings.name}, including the table {stack.table.name} and {items}?"
+    return f"This would delete the stack {stack.settings.name}, including the table {stack.table.name} and {items}."
 
 
 def _result(stack: Stack, outcomes: list[Outcome], *, keep_table: bool) -> Result:

@@ -60,7 +60,8 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
     @output_options("a new folder named after the stack")
     def command(screen: Screen, *, target: Target, settings_in: SettingsIn, output: str | None, force: bool) -> Result:
         del screen
-        return _written(write_folder(Path(output or target.name), files(_settings(target, settings_in)), force=force))
+        settings = _settings(target, settings_in)
+        return _written(write_folder(Path(output or target.name), files(settings), force=force), settings.region)
 
 
 _folder_command(
@@ -89,7 +90,7 @@ def deployer_policy(screen: Screen, *, target: Target, account: str, output: str
     if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
         raise InvalidSetting(f"--account {account!r} is not an account ID.", todo="Use its 12 digits.")
     settings = _settings(target, lambda region: Settings(name=target.name, region=region))
-    return _document(deployer.policy(settings, account), output, force=force)
+    return _document(deployer.policy(settings, account), output, force=force, region=settings.region)
 
 
 @export.command("openapi", list_key="files")
@@ -108,13 +109,13 @@ def _settings(target: Target, settings_in: SettingsIn) -> Settings:
     return settings_in(opening.region_of(target))
 
 
-def _document(document: dict[str, Any], output: str | None, *, force: bool) -> Result:
+def _document(document: dict[str, Any], output: str | None, *, force: bool, region: str | None = None) -> Result:
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if output is None:
-        return Result(raw=text)
-    return _written(write_file(Path(output), f"{text}\n".encode(), force=force))
+        return Result(text=text)
+    return _written(write_file(Path(output), f"{text}\n".encode(), force=force), region)
 
 
-def _written(paths: list[Path]) -> Result:
+def _written(paths: list[Path], region: str | None) -> Result:
     files = [str(path) for path in paths]
-    return Result(document={"files": files}, lines=[Line(f"Wrote {file}") for file in files])
+    return Result(document={"region": region, "files": files}, lines=[Line(f"Wrote {file}") for file in files])

@@ -95,10 +95,10 @@ def _show(screen: Screen, events: Iterator[Event], since: int, *, follow: bool) 
             else:
                 screen.lines(event_lines(event, verbose=screen.verbose))
             if screen.lost:  # the reader (`| head`) has gone
-                return Result(raw="")
+                break
     except KeyboardInterrupt:
         if follow:  # the normal way to end it
-            return Result(Interrupted.exit_code, raw="")
+            return Result(Interrupted.exit_code)
         raise
     lines = [] if shown else [Line(f"No lines since {local_time(since)}. A line appears seconds after its request.")]
-    return Result(lines=lines, raw="")
+    return Result(lines=lines)

@@ -6,10 +6,9 @@ import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from items_api import aws, local
-from items_api.errors import AwsUnreachable, Interrupted, LocalUnavailable, Problem
+from items_api.commands.known import knowing
+from items_api.errors import AwsUnreachable, Interrupted, LocalUnavailable
 from items_api.provision import stack as stacks
 from items_api.settings import Settings
 
@@ -55,23 +54,17 @@ def opened(
         stack = stacks.Stack(settings(account.region), client, client.account_id())
     where = "the local AWS, account" if target.local else "account"
     screen.line(f"Stack {target.name} in {where} {stack.account}, region {account.region}")
-    try:
-        with _naming_the_local_aws(target):
-            yield stack
-    except (KeyboardInterrupt, click.Abort):
-        raise _with_known(_interrupted(stack, target), stack) from None
-    except Problem as problem:
-        raise _with_known(problem, stack)  # noqa: B904 - the same exception
+
+    def known() -> dict[str, Any]:
+        return known_of(stack) | ({"resources": stack.results} if stack.results else {})
+
+    with knowing(known, interrupted=lambda: _interrupted(stack, target)), _naming_the_local_aws(target):
+        yield stack
 
 
 def known_of(stack: stacks.Stack) -> dict[str, Any]:
     """What the JSON documents of all commands say about a stack."""
     return {"account": stack.account, "region": stack.settings.region}
-
-
-def _with_known(problem: Problem, stack: stacks.Stack) -> Problem:
-    problem.known = known_of(stack) | ({"resources": stack.results} if stack.results else {})
-    return problem
 
 
 def find_account(screen: Screen, target: Target, *, start: bool) -> Account | None:

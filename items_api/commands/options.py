@@ -13,11 +13,12 @@ import click
 
 from items_api.commands import opening
 from items_api.commands.target import Target
+from items_api.errors import InvalidSetting
 from items_api.settings import Settings, parse_tags
 from items_api.terminal.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -30,8 +31,7 @@ def _complete_region(_context: click.Context, _param: click.Parameter, incomplet
 
 def _complete_name(context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     with suppress(Exception):  # a shell expects names or nothing, never an error
-        values: dict[str, Any] = {field.name: context.params.get(field.name) for field in fields(Target)}
-        names = opening.stack_names(Screen(quiet=True), Target(**values))
+        names = opening.stack_names(Screen(quiet=True), target_in(context.params))
         return [name for name in names if name.startswith(incomplete)]
     return []
 
@@ -90,10 +90,17 @@ def target_options(callback: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(callback)
     def wrapper(*args: Any, **values: Any) -> Any:
-        target = Target(**{field.name: values.pop(field.name) for field in fields(Target)})
+        target = target_in(values)
+        for field in fields(Target):
+            del values[field.name]
         return callback(*args, target=target, **values)
 
     return _with_options(wrapper, (*TARGET, *OUTPUT))
+
+
+def target_in(values: Mapping[str, Any]) -> Target:
+    """The target that the values of a command's options select."""
+    return Target(**{field.name: values.get(field.name) for field in fields(Target)})  # type: ignore[arg-type]
 
 
 def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,7 +147,7 @@ def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str,
     """The content of `items-api.toml` as click's `default_map`. A setting that a command does not have is ignored.
 
     Raises:
-        click.UsageError: the file cannot be read, or has a key or value that it must not have.
+        InvalidSetting: the file cannot be read, or has a key or value that it must not have.
     """
     try:
         with path.open("rb") as file:
@@ -148,18 +155,14 @@ def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str,
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise click.UsageError(f"{path} cannot be read: {error}. It has lines like: memory = 512") from None
+        raise InvalidSetting(f"{path} cannot be read.", f"{error}.", "It has lines like: memory = 512") from None
     allowed = file_options()
-    for key in content:
-        if key not in allowed:
-            raise click.UsageError(_unknown_key(ctx, path, key, allowed))
+    if refused := [key for key in content if key not in allowed]:
+        real = [f"--{key}" for key in refused if f"--{key}" in _all_options(ctx.find_root().command, ctx)]
+        todo = f"Give {', '.join(real)} on the command line. " if real else ""
+        todo += f"The file may have: {', '.join(sorted(allowed))}."
+        raise InvalidSetting(f"{path} cannot set {', '.join(refused)}.", todo=todo)
     return {str(allowed[key].name): _checked(path, key, value, allowed[key]) for key, value in content.items()}
-
-
-def _unknown_key(ctx: click.Context, path: Path, key: str, allowed: Iterable[str]) -> str:
-    if f"--{key}" in _all_options(ctx.find_root().command, ctx):
-        return f"{path} cannot set {key}: give --{key} on the command line."
-    return f"{path} has the unknown key {key}. It may have: {', '.join(sorted(allowed))}."
 
 
 def _all_options(command: click.Command, ctx: click.Context) -> set[str]:
@@ -177,5 +180,5 @@ def _checked(path: Path, key: str, value: Any, option: click.Option) -> Any:
     values = value if option.multiple and isinstance(value, list) else [value]
     if any(type(one) is not kind for one in values):
         wanted = {bool: "true or false", int: "a whole number", str: "a string in quotes"}[kind]
-        raise click.UsageError(f"{path}: {key} is {value!r}, but must be {wanted}.")
+        raise InvalidSetting(f"{path}: {key} is {value!r}, but must be {wanted}.")
     return values if option.multiple else value

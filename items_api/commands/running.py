@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 
-def confirm(screen: Screen, question: str) -> None:
-    """Ask the question in a terminal. Raises `NotConfirmed` if the answer is no, or if there is no terminal."""
+def confirm(screen: Screen, effect: str) -> None:
+    """Ask in a terminal. Raises `NotConfirmed` if the answer is no, or if there is no terminal.
+
+    `effect` is what the command would do, as a sentence.
+    """
     if not (sys.stdin and sys.stdin.isatty() and screen.is_terminal):
         raise NotConfirmed(
             "Nothing was changed.",
-            f"This needs a confirmation, and there is no terminal to ask in: {question}",
+            f"{effect} There is no terminal to confirm this in.",
             "Add --yes to confirm.",
         )
-    if not click.confirm(question, err=True):
+    if not click.confirm(f"{effect} Continue?", err=True):
         raise NotConfirmed("Nothing was changed.", "You answered no.")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from items_api.commands.boundary import Command
+from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.errors import NoStack
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from items_api.commands.target import Target
+    from items_api.smoke import Check
     from items_api.terminal.screen import Screen
 
 
@@ -38,8 +40,12 @@ def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Re
     """Test the API over HTTP and show the curl command for every check."""
     known, origins = ({"endpoint": url}, ("*",)) if url else _find_endpoint(screen, target)
     screen.line(f"Testing {known['endpoint']}")
-    done = []
-    with closing(run_checks(known["endpoint"], wait=wait, cors_origins=origins)) as checks:
+    done: list[Check] = []
+
+    def document() -> dict[str, Any]:
+        return {**known, "checks": [{**asdict(check), "ms": round(check.ms, 1)} for check in done]}
+
+    with knowing(document), closing(run_checks(known["endpoint"], wait=wait, cors_origins=origins)) as checks:
         for check in checks:
             screen.lines(check_lines(check))
             done.append(check)
@@ -48,7 +54,7 @@ def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Re
     return Result(
         FAILED if failed else DONE,
         ok=not failed,
-        document={**known, "checks": [{**asdict(check), "ms": round(check.ms, 1)} for check in done]},
+        document=document(),
         lines=[Line(summary, "red" if failed else "green", essential=True)],
     )
 

@@ -58,7 +58,7 @@ def _watch(screen: Screen, stack: Stack, target: Target) -> Result:
             screen.lines(result.lines)
             time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:  # the normal way to end it
-        return Result(Interrupted.exit_code, raw="")
+        return Result(Interrupted.exit_code)
     raise AssertionError  # the loop has no end
 
 

@@ -49,7 +49,7 @@ def up(
             return _dry_run(stack, plan)
         _preview(screen, plan)
         if (weakenings := stack.weakenings()) and not yes:
-            confirm(screen, f"This would {'; and '.join(weakenings)}. Continue?")
+            confirm(screen, f"This would {'; and '.join(weakenings)}.")
             _check_again(stack, weakenings, adopt=adopt)
         outcomes = run_steps(screen, stack, stack.up())
         return _result(stack, outcomes, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from items_api.errors import Problem
+from items_api.errors import OutputFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def write_file(path: Path, content: bytes, *, force: bool) -> list[Path]:
-    """Raises `Problem` if the file exists or cannot be written."""
+    """Raises `OutputFailed` if the file exists or cannot be written."""
     if path.is_dir():
-        raise Problem(f"{path} is a folder.", "This export is a single file.", "Choose a file name with --output.")
+        raise OutputFailed(f"{path} is a folder.", "This export is a single file.", "Choose a file name with --output.")
     if path.exists() and not force:
         raise _already_exists(f"The file {path} already exists.")
     return [_write(path, content)]
@@ -23,17 +23,17 @@ def write_file(path: Path, content: bytes, *, force: bool) -> list[Path]:
 def write_folder(folder: Path, files: Mapping[str, bytes], *, force: bool) -> list[Path]:
     """Write `files`, by their path in the folder. With `force`, they replace existing files; other files stay.
 
-    Raises `Problem` if the folder contains files or cannot be written to.
+    Raises `OutputFailed` if the folder contains files or cannot be written to.
     """
     if folder.exists() and not folder.is_dir():
-        raise Problem(f"{folder} is a file.", "This export is a folder.", "Choose another folder with --output.")
+        raise OutputFailed(f"{folder} is a file.", "This export is a folder.", "Choose another folder with --output.")
     if folder.exists() and any(folder.iterdir()) and not force:
         raise _already_exists(f"The folder {folder} is not empty.")
     return [_write(folder / name, content) for name, content in files.items()]
 
 
-def _already_exists(what: str) -> Problem:
-    return Problem(
+def _already_exists(what: str) -> OutputFailed:
+    return OutputFailed(
         what,
         "An export does not overwrite files by default.",
         "Choose another location with --output, or overwrite with --force.",
@@ -47,7 +47,7 @@ def _write(path: Path, content: bytes) -> Path:
         if path.suffix == ".sh":
             path.chmod(0o755)
     except OSError as error:
-        raise Problem(
+        raise OutputFailed(
             f"Could not write {path}.", f"{error.strerror}.", "Choose another location with --output."
         ) from None
     return path

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import AwsError, tolerate
-from items_api.errors import Problem
+from items_api.errors import NoStack
 from items_api.observe.events import Event
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Tail:
                 return self._aws.send(self._aws.logs.filter_log_events, logGroupName=self._group, **parameters)
         except AwsError as error:
             raise error.problem(f"Could not read the log group {self._group}") from error
-        raise Problem(
+        raise NoStack(
             f"The log group {self._group} does not exist.", "The stack does not exist or is not complete.", self._todo
         )
 

@@ -45,7 +45,11 @@ class Live:
             if isinstance(row.event, Outcome):
                 # The drift was shown before the work began.
                 for text, style, _essential in outcome_lines(replace(row.event, drift=())):
-                    self._console.print(Text(printable(text), style=style), soft_wrap=True)
+                    self.line(printable(text), style)
+
+    def line(self, text: str, style: str) -> None:
+        """Print a line above the table."""
+        self._console.print(Text(text, style=style), soft_wrap=True)
 
     def show(self, event: Progress | Outcome) -> None:
         row = self._rows[event.title]

@@ -26,7 +26,7 @@ class Result:
         ok: for the document; a dry run with pending changes is ok, a stack with drift is not.
         document: the values of the envelope that the command knows ("account", "region", "endpoint"), and its own keys.
         lines: what people read at the end.
-        raw: printed on stdout instead of the document: an exported file, or "" for a stream that has ended.
+        text: an exported file, printed on stdout instead of the document.
         error: what ended the command early.
     """
 
@@ -34,17 +34,19 @@ class Result:
     ok: bool = True
     document: Mapping[str, Any] = field(default_factory=dict)
     lines: Sequence[Line] = ()
-    raw: str | None = None
+    text: str | None = None
     error: Problem | None = None
 
     def print(self, screen: Screen, command: str, name: str) -> None:
         screen.lines(self.lines)
         if self.error:
             screen.problem(self.error)
-        if self.raw:
-            screen.document(self.raw)
-        elif screen.json and self.raw is None:
+        if self.text is not None:
+            screen.document(self.text)
+        elif screen.json and not screen.stream:
             screen.document(to_json(self.envelope(command, name)))
+        elif screen.json and self.error:
+            screen.document(to_json(self.envelope(command, name), indent=None))
 
     def envelope(self, command: str, name: str) -> dict[str, Any]:
         """The JSON document. Its keys are a contract: add, never rename."""
@@ -60,7 +62,7 @@ class Result:
         }
 
 
-def to_json(document: Mapping[str, Any]) -> str:
-    """As indented JSON. Objects in it may have an `as_json` method."""
+def to_json(document: Mapping[str, Any], *, indent: int | None = 2) -> str:
+    """As JSON, on one line if `indent` is None. Objects in it may have an `as_json` method."""
     # ASCII only: some control characters that JSON does not escape would reach the terminal.
-    return json.dumps(document, indent=2, default=lambda value: value.as_json())
+    return json.dumps(document, indent=indent, default=lambda value: value.as_json())

@@ -22,19 +22,27 @@ if TYPE_CHECKING:
 
     from items_api.errors import Problem
     from items_api.provision.step import Outcome, Progress
+    from items_api.terminal.live import Live
     from items_api.terminal.text import Line
 
 
 class Screen:
-    """Prints lines for people, and the document. `quiet` leaves only what was asked for, and errors."""
+    """Prints lines for people, and the document.
 
-    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    Args:
+        json: stdout is for documents.
+        quiet: print only what was asked for, and errors.
+        verbose: print tracebacks.
+        stream: with `json`, stdout has one document per line, and one at the end only for an error.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False, stream: bool = False) -> None:
         self.json = json
         self.verbose = verbose
+        self.stream = stream
         self._quiet = quiet
         self._stream = sys.stderr if json else sys.stdout
-        if self._stream is None:  # the process was started with the stream closed
-            self._stream = sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the whole run
+        self._live: Live | None = None
         self.lost: OSError | None = None
 
     @property
@@ -49,6 +57,9 @@ class Screen:
         if self._quiet and not essential:
             return
         text = printable(text)  # anyone may have written what AWS returns
+        if self._live:
+            self._live.line(text, style)
+            return
         if style and self.is_terminal:
             text = _styled(text, style)
         self._write(self._stream, text)
@@ -76,8 +87,11 @@ class Screen:
             return
         from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load; pipes and --help need none
 
-        with Live(self._stream, steps) as live:
-            yield live.show
+        try:
+            with Live(self._stream, steps) as self._live:
+                yield self._live.show
+        finally:
+            self._live = None
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:
@@ -94,8 +108,7 @@ class Screen:
 def _styled(text: str, style: str) -> str:
     if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
         return text
-    color = None if style in ("bold", "dim") else style
-    return click.style(text, bold=style == "bold", dim=style == "dim", fg=color)
+    return click.style(text, **({style: True} if style in ("bold", "dim") else {"fg": style}))
 
 
 def _wrapped(text: str, stream: TextIO) -> list[str]:

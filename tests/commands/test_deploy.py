@@ -119,7 +119,7 @@ def test_down_without_a_terminal_needs_yes(run: Run) -> None:
     result = run("down", "--json")
     assert result.exit_code == 1
     error = document(result)["error"]
-    assert "including the table Items and its 0 items?" in error["why"]
+    assert "including the table Items and its 0 items." in error["why"]
     assert "--yes" in error["todo"]
     assert boto3.client("dynamodb").describe_table(TableName="Items")
 

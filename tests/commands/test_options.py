@@ -44,7 +44,7 @@ def test_the_file_may_set_the_target_and_every_setting() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("memroy = 1", "unknown key memroy"),
+        ("memroy = 1", "cannot set memroy"),
         ("memory = ", "cannot be read"),
         ("memory = 512.5", "memory is 512.5"),
         ("memory = true", "memory is True"),
@@ -52,10 +52,10 @@ def test_the_file_may_set_the_target_and_every_setting() -> None:
         ("local = 1", "true or false"),
         ("name = 5", "a string in quotes"),
         ("tag = [1]", "a string in quotes"),
-        ("yes = true", "give --yes on the command line"),
-        ("json = true", "give --json on the command line"),
-        ("dry-run = true", "give --dry-run on the command line"),
-        ('output = "x"', "give --output on the command line"),
+        ("yes = true", "Give --yes on the command line"),
+        ("json = true", "Give --json on the command line"),
+        ("dry-run = true", "Give --dry-run on the command line"),
+        ('output = "x"', "Give --output on the command line"),
     ],
 )
 def test_an_invalid_file_is_a_usage_error_that_names_it(
