@@ -19,7 +19,7 @@ from items_api.terminal.screen import Screen
 class Command(click.Command):
     """A command whose callback takes a `Screen`, then its options, and returns a `Result`.
 
-    `list_key` names the list in its JSON document, which is empty if the command fails early.
+    `list_key` is the key of the list in its JSON document. The list is empty if the command fails early.
     """
 
     def __init__(self, *args: Any, list_key: str = "resources", **kwargs: Any) -> None:
@@ -35,20 +35,20 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         if threading.current_thread() is threading.main_thread():
-            # Whoever ends a CI job wants what Ctrl-C does.
+            # A canceled CI job sends SIGTERM, which should work like Ctrl-C.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         screen = Screen(**{name: ctx.params.pop(name) for name in ("json", "quiet", "verbose")})
         result = self._result(ctx, screen)
         # "up", "export sam": the command's path without the program's name.
         command, name = ctx.command_path.partition(" ")[2], ctx.params.get("name", "")
         result.print(screen, command, name)
-        if screen.lost is None or screen.lost.errno == errno.EPIPE:  # a reader that has gone (`| head`) has read enough
+        if screen.lost is None or screen.lost.errno == errno.EPIPE:  # a closed pipe (`| head`) is no error
             ctx.exit(result.code)
         screen.problem(
             OutputFailed(
                 "Could not write the output.",
                 f"{screen.lost.strerror}.",
-                "Nothing else went wrong; items-api status shows the stack.",
+                "Run items-api status to see the stack.",
             )
         )
         ctx.exit(FAILED)
@@ -63,7 +63,7 @@ class Command(click.Command):
             problem = known
         except (click.ClickException, click.exceptions.Exit):
             raise
-        except Exception as error:  # noqa: BLE001 - the last resort: the user sees one block, and the traceback on request
+        except Exception as error:  # noqa: BLE001 - the last resort: users see one block; --verbose adds the traceback
             problem = Bug(
                 f"items-api has a bug: {type(error).__name__}: {error}",
                 "This is not your fault.",
@@ -72,7 +72,7 @@ class Command(click.Command):
         else:
             return result
         if isinstance(problem, Interrupted):
-            click.echo(err=True)  # the terminal's line shows a question or ^C
+            click.echo(err=True)  # the cursor is behind a prompt or ^C
         if screen.verbose:
             traceback.print_exception(problem)
         document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}

@@ -1,4 +1,4 @@
-"""What commands that change AWS have in common: the confirmation prompt, and steps that report while they run."""
+"""Shared by the commands that change AWS: the confirmation prompt, and the progress of running steps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def confirm(screen: Screen, question: str) -> None:
-    """Ask the question in a terminal. Raises `NotConfirmed` if the answer is no, or if there is no terminal."""
+    """Ask the question. Raises `NotConfirmed` if the answer is no, or if there is no terminal."""
     if not (sys.stdin and sys.stdin.isatty() and screen.is_terminal):
         raise NotConfirmed(
             "Nothing was changed.",
-            f"This needs a confirmation, and there is no terminal to ask in: {question}",
+            f"This needs confirmation, but there is no terminal for the prompt: {question}",
             "Add --yes to confirm.",
         )
     if not click.confirm(question, err=True):

@@ -1,7 +1,7 @@
 """Where output goes. People read stdout, or stderr when --json reserves stdout for one document.
 
 In a terminal, running steps are a table that redraws itself; in a pipe, every line is plain and final. Output that
-cannot be written (a closed pipe, a full disk) never stops work on AWS: it is remembered and reported at the end.
+cannot be written (a closed pipe, a full disk) never interrupts work on AWS; the error is reported at the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Screen:
-    """Prints lines for people, and the document. `quiet` leaves only what was asked for, and errors."""
+    """Prints lines for people, and the document. `quiet` leaves only results and errors."""
 
     def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
         self.json = json
@@ -48,7 +48,7 @@ class Screen:
     def line(self, text: str = "", style: str = "", *, essential: bool = False) -> None:
         if self._quiet and not essential:
             return
-        text = printable(text)  # anyone may have written what AWS returns
+        text = printable(text)  # text from AWS can contain anything
         if style and self.is_terminal:
             text = _styled(text, style)
         self._write(self._stream, text)
@@ -70,11 +70,11 @@ class Screen:
 
     @contextmanager
     def steps(self, steps: Sequence[tuple[str, str]]) -> Iterator[Callable[[Progress | Outcome], None]]:
-        """Inside the context, the function prints the events of running steps, which are given as (title, name)."""
+        """Yield a function that prints the events of running steps, which are given as (title, name)."""
         if not self.is_terminal or self._quiet:
             yield lambda event: self.lines(event_lines(event))
             return
-        from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load; pipes and --help need none
+        from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load, and pipes do not need it
 
         with Live(self._stream, steps) as live:
             yield live.show
@@ -87,7 +87,7 @@ class Screen:
             stream.flush()
         except OSError as error:
             self.lost = self.lost or error
-            # Python would try to flush again at exit, and complain.
+            # Otherwise, Python would flush again at exit and print an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -99,7 +99,7 @@ def _styled(text: str, style: str) -> str:
 
 
 def _wrapped(text: str, stream: TextIO) -> list[str]:
-    """In a terminal, wrapped between words, so that prose reads well and no id, ARN or URL is broken."""
+    """In a terminal, wrapped between words, so that prose is readable and no ID, ARN or URL is broken."""
     if not (stream and stream.isatty()):
         return [text]
     width = max(40, shutil.get_terminal_size().columns)
