@@ -60,7 +60,7 @@ aws dynamodb create-table \
   --tags "$TAG_LIST" > /dev/null
 
 # Set only now: if the table already existed, the advice to delete it would be wrong.
-trap '[ $? -eq 0 ] || echo "Not finished. To delete what was created, run ./down.sh." >&2' EXIT
+trap '[ $? -eq 0 ] || echo "Not finished. ./down.sh deletes what was created." >&2' EXIT
 
 # The function runs with this role. Only Lambda may assume it.
 echo 'IAM role' >&2
