@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Every install has the same versions, those in constraints.txt.
+# Every install uses the versions in constraints.txt.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint wheel constraints clean
@@ -16,7 +16,7 @@ demo: $(VENV)/.local
 	@echo "  items-api up --local --memory 512"
 	@echo "  items-api down --local"
 
-# More workers than cores: a third of the tests wait for processes of their own.
+# More workers than cores, because a third of the tests wait for their own subprocesses.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
@@ -32,13 +32,13 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[local]'
 	@touch $@
 
-# The pip of constraints.txt first: older versions do not know dependency groups.
+# Install the pinned pip first: older versions do not support dependency groups.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) pip
 	$(INSTALL) --editable '.[local]' --group dev
 	@touch $@
 
-# Build a wheel and an sdist in dist/, and use the wheel in an empty environment.
+# Build a wheel and an sdist in dist/, and test the wheel in an empty environment.
 wheel:
 	rm -rf dist build/wheel
 	$(PYTHON) -m venv build/wheel
@@ -50,7 +50,7 @@ wheel:
 	  bin/items-api up --local && bin/items-api smoke --local --quiet && \
 	  bin/items-api export terraform --local --output exported && bin/items-api down --local --yes
 
-# Pin the versions of everything, for every supported Python and platform; run it after a change in pyproject.toml.
+# Pin all dependencies for every supported Python and platform. Run this after changing dependencies in pyproject.toml.
 constraints:
 	uv pip compile --quiet --universal --python-version 3.11 --extra local --group dev --no-annotate --no-header \
 	  pyproject.toml --output-file constraints.txt

@@ -1,3 +1,3 @@
-"""A serverless CRUD API on AWS, step by step: up, status, smoke, down."""
+"""Deploys a serverless CRUD API to AWS: up, status, smoke, down."""
 
 __version__ = "0.1.0"

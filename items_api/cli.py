@@ -1,4 +1,4 @@
-"""The entry point: a lazy group that imports the module of the command that runs, and no other."""
+"""The entry point: a lazy group that imports only the module of the command that runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table, without importing a command."""
+        """List the commands from the table, without importing them."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -53,17 +53,17 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Options also read the variables ITEMS_API_<OPTION> and the file items-api.toml in the current folder. "
+    epilog="Options can also come from ITEMS_API_<OPTION> variables and items-api.toml in the current folder. "
     "Start with: items-api up --local",
 )
 @click.version_option(__version__, prog_name="items-api")
 def cli() -> None:
-    """Deploy a serverless CRUD API to AWS, step by step: no state file, no CloudFormation."""
+    """Deploy a serverless CRUD API to AWS, without CloudFormation or a state file."""
 
 
 def main() -> None:
-    """Run the program, and turn every way in which it can end into an exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a CI job wants what Ctrl-C does
+    """Run the program and exit with the right code, however it ends."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a canceled CI job ends like Ctrl-C
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the process was started with the stream closed
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - for the whole run
@@ -78,7 +78,7 @@ def main() -> None:
             click.echo(f"Error: could not write the output: {error.strerror}.", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if code == INTERRUPTED:
-        # Reads that are still running have no one left to report to, and a normal exit would wait for them.
+        # Reads may still be running. No one needs their results, but a normal exit would wait for them.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -91,6 +91,6 @@ def _run() -> Any:
         return cli.main(prog_name="items-api", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        if "--json" in sys.argv:  # the module takes 40 ms to load, so it is loaded as the commands are
+        if "--json" in sys.argv:  # the module takes 40 ms to load, so it is loaded only when needed
             click.echo(importlib.import_module("items_api.commands.boundary").usage_error(error))
         return error.exit_code

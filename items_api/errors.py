@@ -1,21 +1,21 @@
-"""Every error a user can meet: what failed, why, and what to do next.
+"""Every error that a user can see: what failed, why, and what to do next.
 
     Problem
     ├── InvalidSetting      a value that AWS would reject, found before the first call
-    ├── NoCredentials       there is nothing to sign requests with
+    ├── NoCredentials       there are no valid credentials to sign requests with
     ├── LocalUnavailable    the local AWS is not installed, cannot start or is not running
     ├── AwsRefused          AWS returned an error that retrying does not fix
     │   ├── AccessDenied    the caller lacks a permission
     │   └── DeletedMeanwhile  a resource disappeared while the command was working on it
-    ├── AwsUnreachable      no usable response: no network, wrong region, garbage or a timeout
+    ├── AwsUnreachable      no usable response: no network, wrong endpoint, invalid data or a timeout
     ├── ForeignResource     a resource has the stack's name but not its tags
     ├── CannotChange        AWS cannot make this change in place
     ├── NoStack             there is no stack with this name
-    ├── NotConfirmed        a question was answered with no, or there was no terminal to ask in
+    ├── NotConfirmed        the user answered no, or there was no terminal for the prompt
     ├── OutputFailed        the output could not be written
     ├── TimedOut            AWS did not reach the expected state in time
     ├── Interrupted         Ctrl-C or SIGTERM; the message lists what exists
-    └── Bug                 any other exception: a defect in this tool
+    └── Bug                 any other exception: a bug in this tool
 
 A `Problem` ends a command with one block on stderr and exit code 1 (`InvalidSetting`: 2, like any usage error;
 `Interrupted`: 130). --verbose adds the traceback.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Problem(Exception):  # noqa: N818 - users read "problem", not "error"
+class Problem(Exception):  # noqa: N818 - the word for everything that users see as an error
     """What failed, why, and what to do next, in full sentences.
 
     `known` holds keys of the command's JSON document that were known when the problem occurred.

@@ -57,7 +57,7 @@ class Settings:
         _check_tags(self.tags)
         _check_origins(self.cors_origins)
         _check_range("--memory", self.memory, MEMORY_MB, "MB")
-        _check_range("--timeout", self.timeout, TIMEOUT_SECONDS, "seconds, the longest that an HTTP API waits")
+        _check_range("--timeout", self.timeout, TIMEOUT_SECONDS, "seconds, because an HTTP API waits at most 30")
         _check_retention(self.log_retention)
         _check_range("--throttle-rate", self.throttle_rate, THROTTLE_RATE, "requests per second")
         _check_range("--throttle-burst", self.throttle_burst, THROTTLE_BURST, "requests")
@@ -93,7 +93,7 @@ class Settings:
 
     @property
     def owner_tags(self) -> dict[str, str]:
-        """The tags that mark a resource as this stack's. A resource without all of them is not changed or deleted."""
+        """The tags that mark a resource as this stack's. Resources without all of them are not changed or deleted."""
         return {"managed-by": "items-api", "items-api:stack": self.name, "items-api:region": self.region}
 
     @property
@@ -102,7 +102,7 @@ class Settings:
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
-        """`all_tags` in the form that DynamoDB and IAM take."""
+        """`all_tags` in the format of DynamoDB and IAM."""
         return [{"Key": key, "Value": value} for key, value in self.all_tags.items()]
 
     @property
@@ -114,7 +114,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Arns:
-    """The ARNs of a stack's resources in one account. All but the API's are known before anything exists."""
+    """The ARNs of a stack's resources in one account. All except the API's are known in advance."""
 
     settings: Settings
     account: str
@@ -155,7 +155,7 @@ def check_name(name: str) -> None:
         raise InvalidSetting(
             f"--name {name!r} is not a valid stack name.",
             "All AWS names are derived from it.",
-            "Use at most 40 characters: lowercase words that are joined by single hyphens and start with a letter, "
+            "Start with a letter and use at most 40 lowercase letters, digits and single hyphens, "
             f"such as {_suggest_name(name)}.",
         )
     if len(name.replace("-", "")) < 3:  # noqa: PLR2004 - stated in the message
@@ -204,33 +204,33 @@ def _check_retention(days: int) -> None:
         near = sorted(sorted(RETENTION_DAYS, key=lambda allowed: abs(allowed - days))[:2])
         raise InvalidSetting(
             f"--log-retention {days} is not a retention period that CloudWatch Logs supports.",
-            todo=f"The nearest are {near[0]} and {near[1]} days; all are: {', '.join(map(str, RETENTION_DAYS))}.",
+            todo=f"The nearest are {near[0]} and {near[1]} days. All values: {', '.join(map(str, RETENTION_DAYS))}.",
         )
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > MAX_TAGS - 4:
         raise InvalidSetting(
-            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} tags, and this tool uses 4 of them."
+            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} tags, and items-api uses 4 of them."
         )
     if len({key.lower() for key in tags}) < len(tags):
         raise InvalidSetting(
-            f"--tag keys differ only in case: {', '.join(tags)}.", "To IAM they are the same.", "Keep one of them."
+            f"--tag keys differ only in case: {', '.join(tags)}.", "IAM ignores case in keys.", "Keep one of them."
         )
     for key, value in tags.items():
         shown = f"--tag {key}={value}"
-        # IAM ignores the case of keys, and the strictest service sets the rule for all.
+        # IAM ignores case in keys, and the rule of the strictest service applies to all.
         if key.lower() == "managed-by" or key.lower().startswith("items-api:"):
             raise InvalidSetting(
-                f"{shown} uses a reserved key.", "This tool uses it to recognize its resources.", "Use another key."
+                f"{shown} uses a reserved key.", "items-api uses it to recognize its resources.", "Use another key."
             )
         if key.lower().startswith("aws:"):
             raise InvalidSetting(
-                f"{shown} uses a reserved key.", "Keys that start with aws: belong to AWS.", "Rename it."
+                f"{shown} uses a reserved key.", "Keys that start with aws: belong to AWS.", "Use another key."
             )
         if not (re.fullmatch(_TAG_KEY, key) and re.fullmatch(_TAG_VALUE, value)):
             raise InvalidSetting(
-                f"{shown} is not a tag that every AWS service accepts.",
+                f"{shown} is not valid in all AWS services.",
                 todo="Use letters, digits, spaces and _ . : / = + - @, with 1 to 128 characters in the key and up to "
                 "256 in the value.",
             )
@@ -273,4 +273,4 @@ def _check_origin(origin: str) -> None:
     if not re.fullmatch(_ORIGIN_HOST, host):
         raise invalid("Browsers send a host in lowercase letters, digits, dots and hyphens, so this would never match.")
     if port == {"http": 80, "https": 443}[parts.scheme]:
-        raise invalid("Browsers leave out the default port, so this would never match.")
+        raise invalid("Browsers omit the default port, so this would never match.")

@@ -80,7 +80,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print how many cases the fault matrix ran, in all workers together."""
+    """Print how many cases of the fault matrix all workers ran."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     cases = [count for report in reports for name, count in report.user_properties if name == "matrix cases"]
     if cases:

@@ -1,4 +1,4 @@
-"""The map in docs/architecture.md is true: imports point down only, and each package keeps to its task."""
+"""The code follows docs/architecture.md: imports point down only, and only some packages import boto3 or rich."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of commands: lazy, and true to the commands it names."""
+"""The table of commands is lazy and matches the commands."""
 
 from __future__ import annotations
 

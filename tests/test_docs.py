@@ -1,4 +1,4 @@
-"""The docs say what the code does: generated parts are current, quoted errors exist, nothing is left out."""
+"""The docs match the code: generated parts are current, quoted errors exist, and nothing is missing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_every_exit_code_is_documented() -> None:
     assert documented == ["0", "1", "2", "3", "4", "130"]
 
 
-def test_every_type_of_error_has_its_cause_and_cure() -> None:
+def test_every_type_of_error_has_a_cause_and_a_solution() -> None:
     kinds = {
         kind.__name__
         for kind in vars(errors).values()
@@ -94,12 +94,12 @@ def test_every_link_between_the_docs_works() -> None:
 
 
 def words(svg: str) -> list[str]:
-    """The lines of the picture in any order, without what differs between runs: ids, ports, times."""
+    """The lines of the picture in any order, without the parts that differ between runs: IDs, ports, times."""
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     lines = (html.unescape(text).replace("\xa0", " ").strip() for text in texts)
     masked = (re.sub(r" +\d+(\.\d+)? m?s\b|\b[0-9a-f]{8}\.|\d+", "#", line) for line in lines)
     return sorted({re.sub(r"[ #]+", " ", line) for line in masked} - {""})
 
 
-def test_the_readmes_picture_shows_what_a_terminal_shows_today() -> None:
+def test_the_picture_in_the_readme_is_current() -> None:
     assert words(generate.picture()) == words(generate.PICTURE.read_text())

@@ -2,7 +2,7 @@
 
 session.py    credentials, region and endpoint -> an `Account`
 client.py     `Aws`: clients, retries, waits and pages
-errors.py     what AWS's errors mean; `tolerate` for those that are fine
+errors.py     what AWS's errors mean; `tolerate` for those that are expected
 translate.py  botocore's exceptions -> the errors of errors.py
 line.py       one call as an `aws` command line
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Load a module on first use (PEP 562): boto3 takes 110 ms, which --help and completion do not need."""
+    """Load a module on first use (PEP 562): boto3 takes 110 ms, which --help does not need."""
     if name in ("line", "session"):
         return importlib.import_module(f"items_api.aws.{name}")
     raise AttributeError(name)

@@ -1,6 +1,6 @@
 """The client for AWS: sends calls with retries, waits for conditions, reads every page.
 
-No other module knows about retries, backoff or clocks. botocore's own retries are off: they blindly repeat a create
+All retries, backoff and waiting are here. botocore's own retries are off: they blindly repeat a create
 whose response was lost, and they treat an exhausted quota as throttling.
 """
 
@@ -50,7 +50,7 @@ _UNCLEAR_SECONDS = 45.0  # two timeouts of a server that never responds
 
 
 class Clock(Protocol):
-    """Time as this tool sees it; tests pass a faster one."""
+    """A source of time; tests pass a faster one."""
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -93,7 +93,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        # Wide enough for the reads of all steps at once: a full pool of readers that wait for readers would deadlock.
+        # Large enough for the reads of all steps at once: reads wait for other reads, so a full pool would deadlock.
         self._readers = ThreadPoolExecutor(48, thread_name_prefix="aws-read")
 
     def _client(self, service: str) -> Any:
@@ -161,7 +161,7 @@ class Aws:
     def send(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call AWS. Throttling, transient conflicts, server errors and lost responses are retried.
 
-        A write whose response was lost may have taken effect, so callers treat "already exists" as a reason to look.
+        A write whose response was lost may have taken effect, so callers that get "already exists" read the resource.
 
         Raises:
             AwsError: AWS rejected the call, or gave no usable response.
@@ -244,9 +244,9 @@ class Aws:
 
         Args:
             attempt: one try.
-            until: whether its result is the one that is waited for.
-            transient: whether an error goes away by itself.
-            waiting: the condition, "for the table to become ACTIVE"; passed to `report` while it is not met.
+            until: whether the result meets the condition.
+            transient: whether an error is expected to go away.
+            waiting: the condition, such as "for the table to become ACTIVE"; passed to `report` until it is met.
             report: receives `waiting`.
             seconds: the time limit.
 

@@ -27,7 +27,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-# The same codes also stand for errors that retrying does not fix, so the message decides.
+# These codes also stand for errors that retrying does not fix, so the message decides.
 _TRANSIENT = (
     ("ConflictException", "concurrent modification"),  # API Gateway: another write on the same API
     ("ResourceConflictException", "An update is in progress for resource"),
@@ -40,12 +40,12 @@ _TRANSIENT = (
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403")
 _BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed")
 _CLOCK_SKEW = ("Signature expired", "Signature not yet current", "RequestTimeTooSkewed")
-# Codes -> (kind of problem, what is wrong, what to do). The first row is for signatures that fail by the clock alone.
+# Codes -> (kind of problem, what is wrong, what to do). The first row is for signatures that only the clock breaks.
 _MEANINGS: tuple[tuple[Container[str], type[Problem], str, str], ...] = (
     (
         _BAD_SIGNATURE,
         NoCredentials,
-        "the clock of this computer is wrong",
+        "this computer's clock is wrong",
         "Set the clock (for example: timedatectl set-ntp true) and run the command again.",
     ),
     (
@@ -74,7 +74,7 @@ class AwsError(Exception, ABC):
     @property
     @abstractmethod
     def is_unclear(self) -> bool:
-        """Whether the request may have taken effect all the same."""
+        """Whether the request may have taken effect despite the error."""
 
     @property
     def is_transient(self) -> bool:
@@ -125,12 +125,12 @@ class ServiceError(AwsError):
     def _todo(self) -> str:
         if "protected against deletion" in self.message:
             return (
-                "Turn deletion protection off (aws dynamodb update-table --no-deletion-protection-enabled), "
+                "Turn off deletion protection (aws dynamodb update-table --no-deletion-protection-enabled), "
                 "then run the command again."
             )
         if "LimitExceeded" in self.code or self.code in ("TooManyEntities", "CodeStorageExceededException"):
             return "The account has reached a quota: delete what you no longer need, or request a quota increase."
-        return "Run the command again; it continues where it stopped."
+        return "Run the command again; it continues where it left off."
 
 
 class NoAnswer(AwsError):  # noqa: N818 - named for what happened

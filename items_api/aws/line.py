@@ -20,13 +20,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:-]+")
 def cli_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
     """The command line for a call.
 
-    Structures of plain words are written in shorthand, as people type them, and all others as JSON. The function's
-    code is read from the file `function.zip`.
+    Structures of plain words are written in shorthand, as people would type them, and all others as JSON. The
+    function's code is read from the file `function.zip`.
 
     Args:
         service: as boto3 names it ("apigatewayv2").
-        operation: likewise ("create_api").
-        parameters: as boto3 takes them.
+        operation: as boto3 names it ("create_api").
+        parameters: the arguments of the boto3 call.
     """
     options = [_option(name, value) for name, value in parameters.items()]
     return " ".join([f"aws {service} {operation.replace('_', '-')}", *options])
@@ -50,6 +50,6 @@ def _words(value: Any) -> list[str]:
 
 
 def _shorthand(structure: Mapping[str, Any]) -> str:
-    """`Key=Value,Key=Value`, or empty if the structure holds anything but plain words."""
+    """`Key=Value,Key=Value`, or empty if the structure contains anything but plain words."""
     plain = all(isinstance(word, str) and _PLAIN.fullmatch(word) for pair in structure.items() for word in pair)
     return ",".join(f"{key}={value}" for key, value in structure.items()) if plain else ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from items_api.aws.client import Watcher
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
-# Of the services in use, the one that is available in the fewest regions.
+# Of the services that a stack uses, the one that is available in the fewest regions.
 _NARROWEST = "apigatewayv2"
 
 
@@ -51,8 +51,8 @@ def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | 
     if not chosen:
         raise InvalidSetting(
             "No region is set.",
-            "Neither --region nor AWS_REGION nor your AWS profile names one.",
-            "Add one (--region us-east-1), or add --local to use this computer, without an account.",
+            "Neither --region nor AWS_REGION nor your AWS profile sets one.",
+            "Add --region us-east-1, for example, or --local to run on this computer without an AWS account.",
         )
     if not endpoint_url:
         _check_known(chosen)
@@ -85,7 +85,7 @@ def regions() -> list[str]:
 
 
 def _check_known(region: str) -> None:
-    """A misspelled region would otherwise end many seconds later in a host name that does not resolve."""
+    """Otherwise, a misspelled region would fail only after many seconds, when its host name does not resolve."""
     known = regions()
     if region not in known:
         near = difflib.get_close_matches(region, known, n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""botocore's exceptions as `AwsError`s. No other module knows them."""
+"""Converts botocore's exceptions to `AwsError`. No other module handles them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.parsers import ResponseParserError
 from items_api.aws.errors import AwsError, NoAnswer, ServiceError
 from items_api.errors import AwsUnreachable, NoCredentials, Problem
 
-_LOCAL = "Or add --local to use this computer, without an account."
+_LOCAL = "Or add --local to run on this computer without an AWS account."
 _CHECK_ENDPOINT = "Check --endpoint-url and any proxy between this computer and AWS."
 _MAX_CHARACTERS = 300
 
@@ -57,7 +57,7 @@ _NO_ANSWER: tuple[tuple[tuple[type[Exception], ...], type[Problem], str, str], .
 
 
 def translated(error: Exception) -> AwsError | None:
-    """The error as an `AwsError`; None if it is neither AWS's nor the network's but a defect of ours."""
+    """The error as an `AwsError`; None if it comes from neither AWS nor the network but is a bug in this tool."""
     if isinstance(error, boto.ClientError):
         found = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -94,6 +94,6 @@ def _raised_while_parsing(error: Exception) -> bool:
 
 
 def _one_line(text: str) -> str:
-    """An unexpected response may be a page of HTML; its beginning is enough."""
+    """An unexpected response may be a page of HTML; its start is enough."""
     flat = " ".join(text.split())
     return flat if len(flat) <= _MAX_CHARACTERS else f"{flat[:_MAX_CHARACTERS]} …"

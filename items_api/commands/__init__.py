@@ -1,5 +1,5 @@
 """The commands, one file each.
 
-`options.py` has the options they share, `opening.py` finds the stack they work on, and `boundary.py` turns the
-`Result` or error that they end with into output and an exit code.
+`options.py` has the shared options, `opening.py` finds the stack, and `boundary.py` turns the `Result` or error of a
+command into output and an exit code.
 """

@@ -18,7 +18,7 @@ from items_api.terminal.screen import Screen
 class Command(click.Command):
     """A command whose callback takes a `Screen`, then its options, and returns a `Result`.
 
-    `list_key` names the list in its JSON document, which is empty if the command fails early.
+    `list_key` is the key of the list in its JSON document. The list is empty if the command fails early.
     """
 
     def __init__(self, *args: Any, list_key: str = "resources", **kwargs: Any) -> None:
@@ -42,8 +42,7 @@ class Command(click.Command):
         # "up", "export sam": the command's path without the program's name.
         command, name = ctx.command_path.partition(" ")[2], ctx.params.get("name", "")
         result.print(screen, command, name)
-        # A reader that has gone (`| head`) has read enough.
-        if screen.lost and screen.lost.errno != errno.EPIPE and not result.error:
+        if screen.lost and screen.lost.errno != errno.EPIPE and not result.error:  # `| head` is no error
             todo = f"The command was completed; items-api status{target_in(ctx.params).flags} shows the stack."
             screen.problem(OutputFailed("Could not write the output.", f"{screen.lost.strerror}.", todo))
             ctx.exit(FAILED)
@@ -58,7 +57,7 @@ class Command(click.Command):
                 return result
         except Problem as problem:
             if isinstance(problem, Interrupted):
-                click.echo(err=True)  # the terminal's line shows a question or ^C
+                click.echo(err=True)  # the cursor is behind a prompt or ^C
             if screen.verbose:
                 traceback.print_exception(problem)
             document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}

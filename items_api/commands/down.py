@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @target_options
-@click.option("--keep-table", is_flag=True, help="Keep the table and its items; the next up uses it again.")
+@click.option("--keep-table", is_flag=True, help="Keep the table and its items; the next up reuses it.")
 @explain_option
 @yes_option
 def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes: bool) -> Result:
@@ -37,7 +37,7 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
         stack.look()
         if not yes and any(step.owned for step in stack.steps):
             confirm(screen, _effect(stack, keep_table=keep_table))
-            stack.look()  # time has passed since the question
+            stack.look()  # the stack may have changed while the prompt was open
         outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
         result = _result(stack, outcomes, keep_table=keep_table)
         if target.local and result.ok:

@@ -33,7 +33,7 @@ class Export(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(self.commands)  # in the order of this file, not of the alphabet
+        return list(self.commands)  # in the order of this file, not alphabetically
 
 
 @click.group(cls=Export)
@@ -42,7 +42,7 @@ def export() -> None:
 
 
 def output_options(default: str) -> Callable[[Any], Any]:
-    """`--output` and `--force`; `default` describes the output without them."""
+    """Add `--output` and `--force`. `default` describes where the output goes by default."""
 
     def decorate(callback: Any) -> Any:
         callback = click.option("--force", is_flag=True, help="Overwrite existing files.")(callback)
@@ -67,13 +67,13 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
 _folder_command(
     "shell",
     shell.files,
-    "Write scripts for the AWS CLI: up.sh and down.sh.\n\nThey need nothing else, and are meant to be read.",
+    "Write scripts for the AWS CLI: up.sh and down.sh.\n\nThey need only the AWS CLI, and are meant to be read.",
 )
 _folder_command("sam", sam.files, "Write a template and a source folder for AWS SAM.")
 _folder_command(
     "terraform",
     terraform.files,
-    "Write a configuration for Terraform.\n\nimports.sh beside it prints import blocks for an existing stack.",
+    "Write a Terraform configuration.\n\nIts script imports.sh prints import blocks for an existing stack.",
 )
 
 
@@ -82,20 +82,20 @@ _folder_command(
 @click.option("--account", default="*", show_default=True, metavar="ID", help="Restrict the policy to this account.")
 @output_options("stdout")
 def deployer_policy(screen: Screen, *, target: Target, account: str, output: str | None, force: bool) -> Result:
-    """Write the IAM policy that up, status and down need.
+    """Write the IAM policy for the user who runs items-api.
 
-    It is the smallest policy with which every command works for this stack.
+    It is the smallest policy that lets every command work on this stack.
     """
     del screen
     if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
-        raise InvalidSetting(f"--account {account!r} is not an account ID.", todo="Use its 12 digits.")
+        raise InvalidSetting(f"--account {account!r} is not an account ID.", todo="An account ID has 12 digits.")
     settings = _settings(target, lambda region: Settings(name=target.name, region=region))
     return _document(deployer.policy(settings, account), output, force=force, region=settings.region)
 
 
 @export.command("openapi", list_key="files")
 @target_options
-@click.option("--url", metavar="URL", help="The endpoint that the document names.")
+@click.option("--url", metavar="URL", help="The server URL in the document.")
 @output_options("stdout")
 def openapi_document(screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool) -> Result:
     """Write the API as an OpenAPI 3.1 document."""
@@ -105,7 +105,7 @@ def openapi_document(screen: Screen, *, target: Target, url: str | None, output:
 
 
 def _settings(target: Target, settings_in: SettingsIn) -> Settings:
-    """In the region that `up` would use, which may come from the user's AWS configuration."""
+    """The settings for the region that `up` would use, which may come from the user's AWS configuration."""
     return settings_in(opening.region_of(target))
 
 

@@ -32,20 +32,20 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def start_of(text: str, now: float) -> int:
-    """What --since means, in milliseconds since 1970: an age like `15m`, or an ISO 8601 time.
+    """The start that --since gives, an age like `15m` or an ISO 8601 time, in milliseconds since 1970.
 
     Args:
-        text: what the user wrote; a time without an offset is in this computer's time zone.
+        text: the option's value; a time without an offset is in this computer's time zone.
         now: seconds since 1970.
 
     Raises:
-        click.BadParameter: it is neither, or is in the future.
+        click.BadParameter: the text is neither, or the time is in the future.
     """
     if age := _AGE.fullmatch(text):
         return max(0, int(1000 * (now - int(age[1]) * _SECONDS[age[2]])))
     try:
         moment = datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError):  # some systems have no time before 1970
+    except (ValueError, OverflowError, OSError):  # some systems do not support times before 1970
         raise click.BadParameter(
             f"{text!r} is not a time. Use an age like 30s, 15m, 2h or 1d, or an ISO 8601 time "
             "like 2026-11-23T10:00 or 2026-11-23T09:00Z."
@@ -63,24 +63,24 @@ def start_of(text: str, now: float) -> int:
     show_default=True,
     metavar="TIME",
     callback=lambda _ctx, _param, text: start_of(text.strip(), time.time()),
-    help="Start at this age (30s, 15m, 2h, 1d) or ISO 8601 time.",
+    help="Show the last 30s, 15m, 2h or 1d, or start at an ISO 8601 time.",
 )
-@click.option("--follow", "-f", is_flag=True, help="Keep showing new lines until Ctrl-C; with --json as a stream.")
+@click.option("--follow", "-f", is_flag=True, help="Keep showing new lines until Ctrl-C; with --json, as a stream.")
 @click.option("--filter", "text", metavar="TEXT", help="Show only lines that contain this text.")
-@click.option("--errors", is_flag=True, help="Show only failures: 5xx responses, causes, Lambda's own errors.")
+@click.option("--errors", is_flag=True, help="Show only failures: 5xx responses and errors in the log.")
 def logs(screen: Screen, *, target: Target, since: int, follow: bool, text: str | None, errors: bool) -> Result:
     """Show the function's log, one line per request."""
     todo = f"Run items-api up{target.flags} first."
     with opened(screen, target) as stack:
         if stack is None:
-            raise NoStack(f"There is no stack {target.name} to show the log of.", "The local AWS is empty.", todo)
+            raise NoStack(f"There is no stack {target.name}.", "The local AWS is empty.", todo)
         tail = Tail(stack.aws, stack.settings.log_group_name, since, todo=todo)
         every = tail.follow() if follow else tail.read()
         events = (event for event in every if event.matches(text=text, errors=errors))
         if screen.json and not follow:
             return Result(document={**known_of(stack), "events": list(events)})
         if not (screen.json or screen.verbose or text):
-            # One line per request; Lambda's own lines about it are shown on request.
+            # One line per request; --verbose adds Lambda's own lines.
             events = (event for event in events if event.is_error or not event.is_platform)
         return _show(screen, events, since, follow=follow)
 
@@ -94,11 +94,11 @@ def _show(screen: Screen, events: Iterator[Event], since: int, *, follow: bool) 
                 screen.document(json.dumps(event.as_json()))
             else:
                 screen.lines(event_lines(event, verbose=screen.verbose))
-            if screen.lost:  # the reader (`| head`) has gone
+            if screen.lost:  # the reader (`| head`) exited
                 break
     except KeyboardInterrupt:
-        if follow:  # the normal way to end it
+        if follow:  # the normal way to stop
             return Result(Interrupted.exit_code)
         raise
-    lines = [] if shown else [Line(f"No lines since {local_time(since)}. A line appears seconds after its request.")]
+    lines = [] if shown else [Line(f"No lines since {local_time(since)}. New lines take a few seconds to appear.")]
     return Result(lines=lines)

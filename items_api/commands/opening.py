@@ -34,12 +34,12 @@ def opened(
 ) -> Iterator[stacks.Stack | None]:
     """The stack in its account; None if the local AWS is empty and must not be started.
 
-    Errors and Ctrl-C inside the context carry what is known of the stack by then (`Problem.known`).
+    Errors and Ctrl-C inside the context carry what is known about the stack (`Problem.known`).
 
     Args:
-        screen: shows which stack it is.
+        screen: shows the stack's name, account and region.
         target: selects the stack.
-        settings_in: the settings in a region; they are validated before anything is started or called.
+        settings_in: the settings for a region, which are validated before anything is started or called.
         start: start the local AWS if necessary.
         explain: show every write as an `aws` command.
     """
@@ -63,7 +63,7 @@ def opened(
 
 
 def known_of(stack: stacks.Stack) -> dict[str, Any]:
-    """What the JSON documents of all commands say about a stack."""
+    """The keys about a stack in the JSON documents of all commands."""
     return {"account": stack.account, "region": stack.settings.region}
 
 
@@ -103,7 +103,7 @@ def stack_names(screen: Screen, target: Target) -> list[str]:
 
 
 def _explainer(screen: Screen, account: Account) -> Watcher:
-    """Shows every write as an `aws` command, after what these commands need to be pasted into a shell."""
+    """Shows every write as an `aws` command, after the exports that these commands need in a shell."""
 
     def show(line: str) -> None:
         screen.line(f"$ {line}", "cyan", essential=True)
@@ -119,7 +119,7 @@ def _explainer(screen: Screen, account: Account) -> Watcher:
 
 @contextmanager
 def _naming_the_local_aws(target: Target) -> Iterator[None]:
-    """With --local, an endpoint that does not respond is the local AWS."""
+    """With --local, report an endpoint that does not respond as the local AWS."""
     try:
         yield
     except AwsUnreachable as problem:
@@ -142,5 +142,5 @@ def _interrupted(stack: stacks.Stack, target: Target) -> Interrupted:
     ]
     if not lists:
         return Interrupted("Interrupted.", "Nothing was changed.")
-    todo = f"items-api up{target.flags} completes the stack, items-api down{target.flags} removes it."
+    todo = f"items-api up{target.flags} completes the stack; items-api down{target.flags} deletes it."
     return Interrupted("Interrupted.", " ".join(lists), todo)

@@ -1,4 +1,4 @@
-"""The options that commands share, and where values come from: command line over variable over file over default."""
+"""The shared options. Values come from the command line, else a variable, else the file, else the default."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _complete_region(_context: click.Context, _param: click.Parameter, incomplet
 
 
 def _complete_name(context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    with suppress(Exception):  # a shell expects names or nothing, never an error
+    with suppress(Exception):  # shell completion must never print an error
         names = opening.stack_names(Screen(quiet=True), target_in(context.params))
         return [name for name in names if name.startswith(incomplete)]
     return []
@@ -50,11 +50,11 @@ TARGET = (
         help="AWS region. Default: the one in your AWS configuration; with --local, us-east-1.",
     ),
     click.option("--profile", help="Profile in your AWS configuration."),
-    click.option("--endpoint-url", metavar="URL", help="Use another AWS endpoint, such as an emulator."),
-    click.option("--local", is_flag=True, help="Use the local AWS on this computer: no account, no Docker."),
+    click.option("--endpoint-url", metavar="URL", help="Send AWS requests to this URL, such as an emulator."),
+    click.option("--local", is_flag=True, help="Use the local AWS emulator: no account, no Docker."),
 )
 OUTPUT = (
-    click.option("--json", is_flag=True, help="Print one JSON document on stdout and everything else on stderr."),
+    click.option("--json", is_flag=True, help="Print one JSON document to stdout and everything else to stderr."),
     click.option("--quiet", "-q", is_flag=True, help="Print only results and errors."),
     click.option("--verbose", "-v", is_flag=True, help="Show tracebacks; with logs, also Lambda's own lines."),
 )
@@ -69,11 +69,9 @@ SETTINGS = (
         metavar="ORIGIN",
         help="Origin whose pages may call the API; repeatable.",
     ),
-    click.option("--memory", type=int, default=256, show_default=True, metavar="MB", help="Memory of the function."),
-    click.option("--timeout", type=int, default=10, show_default=True, metavar="S", help="Timeout of the function."),
-    click.option(
-        "--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="How long to keep logs."
-    ),
+    click.option("--memory", type=int, default=256, show_default=True, metavar="MB", help="Lambda memory in MB."),
+    click.option("--timeout", type=int, default=10, show_default=True, metavar="S", help="Lambda timeout in seconds."),
+    click.option("--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="Days to keep logs."),
     click.option(
         "--throttle-rate", type=int, default=100, show_default=True, metavar="N", help="Maximum requests per second."
     ),
@@ -104,7 +102,7 @@ def target_in(values: Mapping[str, Any]) -> Target:
 
 
 def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the settings of a stack, as a function of the region in `settings_in`. Stands below `target_options`."""
+    """Add the settings of a stack, as `settings_in`, a function of the region. Apply it below `target_options`."""
 
     @wraps(callback)
     def wrapper(*args: Any, target: Target, **values: Any) -> Any:
@@ -132,7 +130,7 @@ def long_name(option: click.Option) -> str:
 
 
 def variable_of(option: click.Option) -> str | None:
-    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. --yes reads no variable: confirming is never a default."""
+    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. --yes has none, so that confirming is never a default."""
     name = long_name(option)
     return None if name == "yes" else f"ITEMS_API_{name.replace('-', '_').upper()}"
 
@@ -144,10 +142,10 @@ def file_options() -> dict[str, click.Option]:
 
 
 def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str, Any]:
-    """The content of `items-api.toml` as click's `default_map`. A setting that a command does not have is ignored.
+    """The content of `items-api.toml` as click's `default_map`. Commands ignore settings that they do not use.
 
     Raises:
-        InvalidSetting: the file cannot be read, or has a key or value that it must not have.
+        InvalidSetting: the file cannot be read, or has an invalid key or value.
     """
     try:
         with path.open("rb") as file:
@@ -155,12 +153,12 @@ def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str,
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise InvalidSetting(f"{path} cannot be read.", f"{error}.", "It has lines like: memory = 512") from None
+        raise InvalidSetting(f"{path} cannot be read.", f"{error}.", "Write settings like this: memory = 512") from None
     allowed = file_options()
     if refused := [key for key in content if key not in allowed]:
         real = [f"--{key}" for key in refused if f"--{key}" in _all_options(ctx.find_root().command, ctx)]
-        todo = f"Give {', '.join(real)} on the command line. " if real else ""
-        todo += f"The file may have: {', '.join(sorted(allowed))}."
+        todo = f"Use {', '.join(real)} on the command line. " if real else ""
+        todo += f"Valid keys: {', '.join(sorted(allowed))}."
         raise InvalidSetting(f"{path} cannot set {', '.join(refused)}.", todo=todo)
     return {str(allowed[key].name): _checked(path, key, value, allowed[key]) for key, value in content.items()}
 
@@ -175,7 +173,7 @@ def _all_options(command: click.Command, ctx: click.Context) -> set[str]:
 
 
 def _checked(path: Path, key: str, value: Any, option: click.Option) -> Any:
-    """The value, if its type is the option's; a single value for a repeatable option becomes a list."""
+    """The value, if it has the option's type. A single value for a repeatable option becomes a list."""
     kind: type = bool if option.is_flag else int if option.type is click.INT else str
     values = value if option.multiple and isinstance(value, list) else [value]
     if any(type(one) is not kind for one in values):

@@ -1,4 +1,4 @@
-"""What commands that change AWS have in common: the confirmation prompt, and steps that report while they run."""
+"""Shared by the commands that change AWS: the confirmation prompt, and the progress of running steps."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def confirm(screen: Screen, effect: str) -> None:
-    """Ask in a terminal. Raises `NotConfirmed` if the answer is no, or if there is no terminal.
+    """Ask the user. Raises `NotConfirmed` if the answer is no, or if there is no terminal.
 
     `effect` is what the command would do, as a sentence.
     """
     if not (sys.stdin and sys.stdin.isatty() and screen.is_terminal):
         raise NotConfirmed(
             "Nothing was changed.",
-            f"{effect} There is no terminal to confirm this in.",
+            f"{effect} It needs confirmation, but there is no terminal for the prompt.",
             "Add --yes to confirm.",
         )
     if not click.confirm(f"{effect} Continue?", err=True):

@@ -60,7 +60,7 @@ def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Re
 
 
 def _find_endpoint(screen: Screen, target: Target) -> tuple[dict[str, Any], Sequence[str]]:
-    """What is known of the stack, its endpoint included, and the origins that its CORS configuration allows."""
+    """What is known about the stack, including its endpoint, and the origins that its CORS configuration allows."""
     with opened(screen, target) as stack:
         if stack is not None:
             stack.look_at_api()
@@ -70,5 +70,5 @@ def _find_endpoint(screen: Screen, target: Target) -> tuple[dict[str, Any], Sequ
     raise NoStack(
         f"There is no stack {target.name} to test.",
         "No HTTP API has its tags.",
-        f"Run items-api up{target.flags} first, or choose an API with --url.",
+        f"Run items-api up{target.flags} first, or test another API with --url.",
     )

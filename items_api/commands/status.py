@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 WATCH_SECONDS = 5.0
-LOOKS_PER_METRIC = 12  # metrics cost money and change by the minute
+LOOKS_PER_METRIC = 12  # metrics cost money and change only once a minute
 
 
 @click.command(cls=Command)
 @target_options
 @settings_options
-@click.option("--watch", is_flag=True, help="Refresh every few seconds until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Refresh every 5 seconds until Ctrl-C.")
 def status(screen: Screen, *, target: Target, settings_in: SettingsIn, watch: bool) -> Result:
-    """Compare the stack with the settings. Exit 3 if it differs, 4 if it does not exist."""
+    """Compare the stack with the settings. Exit with 3 if it differs, 4 if it does not exist."""
     if watch and (screen.json or not screen.is_terminal):
         raise click.UsageError("--watch needs a terminal and cannot be combined with --json.")
     with opened(screen, target, settings_in) as stack:
@@ -57,9 +57,9 @@ def _watch(screen: Screen, stack: Stack, target: Target) -> Result:
             screen.line(f"Stack {target.name} at {time.strftime('%H:%M:%S')}, every {WATCH_SECONDS:.0f} s until Ctrl-C")
             screen.lines(result.lines)
             time.sleep(WATCH_SECONDS)
-    except KeyboardInterrupt:  # the normal way to end it
+    except KeyboardInterrupt:  # the normal way to stop
         return Result(Interrupted.exit_code)
-    raise AssertionError  # the loop has no end
+    raise AssertionError  # the loop never ends
 
 
 def _look(screen: Screen, stack: Stack, target: Target, *, known: Details | None = None) -> tuple[Result, Details]:
@@ -72,7 +72,7 @@ def _look(screen: Screen, stack: Stack, target: Target, *, known: Details | None
             Line(
                 "Differences are shown as: current value → configured value. "
                 f"Run items-api up{target.flags} to apply the configured values; to keep the current ones, "
-                "put them into items-api.toml."
+                "put them in items-api.toml."
             )
         )
     if stack.endpoint:
@@ -89,9 +89,9 @@ def read_details(
 
     Args:
         stack: a stack after `look`.
-        console: whether an AWS console shows it, which is not the case with an emulator.
+        console: whether the stack has an AWS console; an emulator has none.
         now: the end of the 24 hours.
-        known: earlier details whose metrics are reused: they cost money and change by the minute.
+        known: earlier details whose metrics are reused, because metrics cost money.
     """
     table, function, api = stack.table.owned, stack.function.owned, stack.api.owned
     if known:

@@ -19,7 +19,7 @@ _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 @dataclass(frozen=True)
 class Target:
-    """Which stack, and where."""
+    """The options that select a stack."""
 
     name: str
     region: str | None
@@ -30,7 +30,7 @@ class Target:
     def __post_init__(self) -> None:
         if self.local and (self.profile or self.endpoint_url):
             other = "--profile" if self.profile else "--endpoint-url"
-            raise click.UsageError(f"--local has its own account and endpoint and cannot be combined with {other}.")
+            raise click.UsageError(f"--local has its own account and endpoint, so it cannot be combined with {other}.")
         if self.endpoint_url and not _is_url(self.endpoint_url):
             raise click.UsageError(
                 f"--endpoint-url {self.endpoint_url!r} is not a URL. Use one like http://127.0.0.1:4566."

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @target_options
 @settings_options
-@click.option("--dry-run", is_flag=True, help="Only show what would change; exit 3 if anything would.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change; exit with 3 if anything would.")
 @click.option("--adopt", is_flag=True, help="Adopt existing resources that have these names.")
 @explain_option
 @yes_option
@@ -66,7 +66,7 @@ def _dry_run(stack: Stack, plan: list[Outcome]) -> Result:
 
 
 def _preview(screen: Screen, plan: list[Outcome]) -> None:
-    """In a terminal, what is about to change. In a pipe, the results say it."""
+    """In a terminal, show what is about to change. In a pipe, the results show it."""
     changing = [outcome for outcome in plan if outcome.change == "updated"]
     if screen.is_terminal and changing:
         screen.line("About to change:")
@@ -75,12 +75,12 @@ def _preview(screen: Screen, plan: list[Outcome]) -> None:
 
 
 def _check_again(stack: Stack, weakenings: list[str], *, adopt: bool) -> None:
-    """Time has passed since the question, so the answer must still fit."""
+    """Look again, and raise `NotConfirmed` if the plan now includes something that the user did not confirm."""
     stack.look()
     stack.plan(adopt=adopt)
     if set(stack.weakenings()) - set(weakenings):
         raise NotConfirmed(
-            "Nothing was changed.", "What would be opened up has changed since the question.", "Run up again."
+            "Nothing was changed.", "The stack has changed since you were asked.", "Run items-api up again."
         )
 
 

@@ -1,1 +1,1 @@
-"""The same stack in other words: AWS CLI scripts, SAM, Terraform, the rights that it takes, OpenAPI."""
+"""The stack as code: AWS CLI scripts, AWS SAM, Terraform, the IAM policy of the deployer, OpenAPI."""

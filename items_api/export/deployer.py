@@ -1,4 +1,4 @@
-"""The permissions of the user who deploys: the smallest IAM policy with which every command works for one stack."""
+"""The permissions of the user who deploys: the smallest IAM policy that lets every command work on one stack."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _statements(arns: Arns) -> Iterator[dict[str, Any]]:
 
 
 def _observe(arns: Arns) -> tuple[Right, ...]:
-    """What `status` needs for metrics, which a policy cannot restrict to one stack, and `logs` for log events."""
+    """The rights of `status` for metrics, which cannot be restricted to one stack, and of `logs` for log events."""
     return (
         Right(("cloudwatch:GetMetricData",), ("*",)),
         Right(("logs:FilterLogEvents",), (arns.log_group, f"{arns.log_group}:*")),

@@ -35,7 +35,7 @@ def fill(name: str, settings: Settings, **values: Value) -> bytes:
 
 
 def _filled(line: str, value: Callable[[str], str]) -> str:
-    """Further lines of a block are indented like the line of its marker."""
+    """Fill one line. The other lines of a block get the indentation of this line."""
     indent = line[: len(line) - len(line.lstrip(" "))]
     return _MARKER.sub(lambda marker: value(marker[1]).replace("\n", f"\n{indent}"), line)
 
@@ -60,7 +60,7 @@ def _hcl_string(text: object) -> str:
 
 
 def _yaml(value: Value) -> str:
-    """Strings are quoted, so that none is read as a number, a date or a boolean; JSON's strings are valid in YAML."""
+    """Strings are quoted, so that none is parsed as a number, a date or a boolean; JSON's strings are valid in YAML."""
     match value:
         case int():
             return str(value)

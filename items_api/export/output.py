@@ -21,7 +21,7 @@ def write_file(path: Path, content: bytes, *, force: bool) -> list[Path]:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], *, force: bool) -> list[Path]:
-    """Write `files`, by their path in the folder. With `force`, they replace existing files; other files stay.
+    """Write `files` (path -> content). With `force`, they replace existing files; other files stay.
 
     Raises `OutputFailed` if the folder contains files or cannot be written to.
     """

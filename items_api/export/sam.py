@@ -1,4 +1,4 @@
-"""The stack as an AWS SAM template, and the function's source beside it.
+"""The stack as an AWS SAM template, and the function's source.
 
 Every resource has the name under which `up` creates it, so CloudFormation can import an existing stack: it identifies
 resources by their names, and requires a DeletionPolicy that keeps them (docs/leaving.md).

@@ -1,6 +1,6 @@
-"""The stack as two POSIX shell scripts for the AWS CLI, and the function's zip beside them.
+"""The stack as two POSIX shell scripts for the AWS CLI, and the function's zip file.
 
-They are for reading, and for machines without Python. They create and delete; they do not update as `up` does.
+They are meant to be read, and for machines without Python. They create and delete; unlike `up`, they do not update.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a running stack shows: its log, its metrics, its size, and its pages in the AWS console. Writes nothing."""
+"""Reads the state of a running stack: its log, metrics and size, and links to the AWS console."""

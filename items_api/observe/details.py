@@ -1,4 +1,4 @@
-"""What `status` shows beside the state of a stack: size, last update, metrics, and its pages in the AWS console."""
+"""The details that `status` shows in addition to the state: size, last update, metrics, and AWS console links."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Details:
     """Details of the resources that belong to the stack; None for what is missing or unknown.
 
     `items` and `size` (bytes) are DynamoDB's own count, up to `COUNTED_EVERY_HOURS` old. `memory` is in MB. `links` are
-    URLs by CloudFormation type name. `notes` say what could not be read.
+    URLs by CloudFormation type name. `notes` explain what could not be read.
     """
 
     items: int | None = None

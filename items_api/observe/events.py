@@ -1,4 +1,4 @@
-"""Log events, and what kind of line each of them is. Pure."""
+"""Log events, and the kind of line that each event is. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FAILURE = re.compile(
 class Event:
     """One event of the log group: one line of the function's output, or several.
 
-    `timestamp` is milliseconds since 1970. `id` is None on an emulator that gives none.
+    `timestamp` is milliseconds since 1970. `id` is None on an emulator that assigns none.
     """
 
     timestamp: int
@@ -53,7 +53,7 @@ class Event:
 
     @property
     def is_error(self) -> bool:
-        """A 5xx response, a request whose line has a cause, or what Lambda writes about a failed invocation."""
+        """A 5xx response, a request with a logged cause, or Lambda's own message about a failed invocation."""
         request = self.request
         if request is None:
             return _FAILURE.search(self.message) is not None
@@ -61,7 +61,7 @@ class Event:
 
     @property
     def is_platform(self) -> bool:
-        """Lambda's own line about an invocation, not the function's."""
+        """Whether Lambda itself wrote the line, not the function."""
         return _PLATFORM.match(self.message) is not None
 
     def matches(self, *, text: str | None = None, errors: bool = False) -> bool:

@@ -25,7 +25,7 @@ _HOUR, _DAY = 3600, 86_400
 
 @dataclass(frozen=True)
 class Metrics:
-    """The 24 hours up to the end of the current one. Milliseconds; None where CloudWatch has nothing.
+    """The 24 hours up to the end of the current one. Times are in milliseconds; None where CloudWatch has no data.
 
     Tuples hold one value per hour, oldest first; an hour without requests has a count of 0 and no latency. `throttles`
     and everything that starts with `function_` come from Lambda, the rest from the HTTP API.
@@ -67,10 +67,10 @@ _QUERIES = {
 
 
 def read_metrics(aws: Aws, settings: Settings, api_id: str, now: datetime) -> tuple[Metrics | None, str]:
-    """The metrics, or None if there are none, and a sentence that says why if they could not be read."""
+    """The metrics, or None if there are none, and a note that says why if they could not be read."""
     start = window_start(now)
     try:
-        # Sent once: `status` should not wait for an extra.
+        # Sent only once, because metrics are optional and must not delay `status`.
         answer = aws.send_once(aws.cloudwatch.get_metric_data, **metric_request(settings, api_id, start))
     except AwsError as error:
         problem = error.problem("Could not read the metrics")
@@ -118,7 +118,7 @@ def metric_request(settings: Settings, api_id: str, start: datetime) -> dict[str
 
 
 def metrics_from(results: Iterable[Mapping[str, Any]], start: datetime) -> Metrics | None:
-    """GetMetricData's results (each an id, timestamps and values) as `Metrics`; None if they hold no value at all."""
+    """GetMetricData's results (each an id, timestamps and values) as `Metrics`; None if they contain no values."""
     found: dict[str, Any] = {}
     for result in results:
         points = dict(zip(result["Timestamps"], result["Values"], strict=True))
@@ -126,7 +126,7 @@ def metrics_from(results: Iterable[Mapping[str, Any]], start: datetime) -> Metri
         if query is None or not points:
             continue
         if query.period == _DAY:
-            # One point, unless CloudWatch split the window at midnight: then the slower part counts.
+            # One point, unless CloudWatch split the window at midnight: then the slower part is used.
             found[result["Id"]] = max(points.values())
         else:
             found[result["Id"]] = _by_hour(points, start, 0.0 if query.statistic == "Sum" else None)

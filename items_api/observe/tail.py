@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from items_api.aws.client import Aws
 
 POLL_SECONDS = 2.0
-# How much older than the newest event a later arrival may be. A line has the time at which it was written, and arrives
-# when its request is done, at most 30 s later (`settings.TIMEOUT_SECONDS`), plus a few seconds of delivery.
+# How much older than the newest event a late event may be. An event has the time at which it was written, and arrives
+# when its request is done, up to 30 s later (`settings.TIMEOUT_SECONDS`), plus a few seconds for delivery.
 LATE_MS = 60_000
 # The most events that FilterLogEvents returns at once.
 FULL_PAGE = 10_000
 
 
 class Tail:
-    """Reads a log group from `since` (milliseconds since 1970), and then what has arrived.
+    """Reads a log group from `since` (milliseconds since 1970), and then the new events.
 
-    Every read goes back `LATE_MS` behind the newest event, and yields only events that no earlier read has yielded.
+    Every read starts `LATE_MS` before the newest event, and yields only events that no earlier read has yielded.
 
     Args:
         aws: the account and region.
@@ -45,13 +45,13 @@ class Tail:
         self._seen: dict[Hashable, int] = {}
 
     def follow(self) -> Iterator[Event]:
-        """The existing events, then new ones as they arrive, without end. Raises `Problem`."""
+        """The existing events, then new ones as they arrive, forever. Raises `Problem`."""
         while True:
             yield from self.read()
             self._aws.pause(POLL_SECONDS)
 
     def read(self) -> Iterator[Event]:
-        """What has arrived since the last read, oldest first. Raises `Problem`."""
+        """The events that arrived since the last read, oldest first. Raises `Problem`."""
         start: int | None = max(self._since, self._newest - LATE_MS)
         while start is not None:
             start = yield from self._listing(start)
@@ -66,7 +66,7 @@ class Tail:
             for event in events:
                 content = (event.stream, event.timestamp, event.message)
                 same[content] += 1
-                # An emulator gives no ids; there, two equal lines are told apart by their order.
+                # An emulator assigns no IDs; there, the order distinguishes two equal lines.
                 if self._is_new(event, event.id or (*content, same[content])):
                     yield event
             self._forget()
@@ -97,7 +97,7 @@ class Tail:
         except AwsError as error:
             raise error.problem(f"Could not read the log group {self._group}") from error
         raise NoStack(
-            f"The log group {self._group} does not exist.", "The stack does not exist or is not complete.", self._todo
+            f"The log group {self._group} does not exist.", "The stack does not exist or is incomplete.", self._todo
         )
 
 

@@ -1,1 +1,1 @@
-"""The AWS resources: one module per resource, and the stack that knows their order."""
+"""The AWS resources: one module per resource, and the stack that defines their order."""

@@ -56,7 +56,7 @@ class Api(Step[FoundApi]):
 
     @classmethod
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
-        """API Gateway's actions are HTTP methods, and its resources the paths of its REST API."""
+        """API Gateway's actions are HTTP methods, and its resources are the paths of its REST API."""
         any_api = arns.api("*")
         apis = any_api.removesuffix("/*")
         tags = apis.removesuffix("/apis") + "/tags/*"
@@ -102,7 +102,7 @@ class Api(Step[FoundApi]):
         if not ours and not others:
             return None
         api, *duplicates = ours or others
-        with tolerate(_ABSENT):  # deleted since it was listed
+        with tolerate(_ABSENT):  # it was deleted after it was listed
             return self._found(api, [duplicate["ApiId"] for duplicate in duplicates], others if ours else [])
         return None
 
@@ -172,7 +172,7 @@ class Api(Step[FoundApi]):
         raise AssertionError  # the last round returns or raises
 
     def _find_lost(self) -> FoundApi | None:
-        """CreateApi gave no answer and may have created an API: look for it before creating another."""
+        """CreateApi gave no response and may have created an API: look for it before creating another."""
         for delay in _LOOKS_FOR_A_LOST_API:
             self.report("to see whether the HTTP API was created")
             self.aws.pause(delay)
@@ -200,7 +200,7 @@ class Api(Step[FoundApi]):
             try:
                 self._apply(found, parts)
             except ServiceError as error:
-                # Someone else created or deleted the same part first: look again.
+                # Another process created or deleted the same part first: look again.
                 if not error.says("ConflictException", _ABSENT):
                     raise
                 conflict = error
@@ -209,7 +209,7 @@ class Api(Step[FoundApi]):
                 raise DeletedMeanwhile(
                     f"The {self.title} {self.name} was deleted while it was being configured.",
                     "Another items-api down is probably running.",
-                    "Run up again when it has finished.",
+                    "Run items-api up again when it has finished.",
                 )
             found, parts = seen, {d.part for d in self.compare(seen)}
             if not parts:
@@ -217,7 +217,7 @@ class Api(Step[FoundApi]):
         raise conflict or TimedOut(
             f"The {self.title} {self.name} still differs after {_ROUNDS} attempts: {', '.join(sorted(parts))}.",
             "Something else keeps changing it.",
-            "Find out what it is, then run up again.",
+            "Find out what it is, then run items-api up again.",
         )
 
     def _apply(self, found: FoundApi, parts: Set[str]) -> None:
@@ -294,7 +294,7 @@ class Api(Step[FoundApi]):
             raise ForeignResource(
                 f"The {self.title} {self.name} ({found.api_id}) was created with quick create (--target).",
                 "API Gateway manages its route, integration and stage, and does not allow changes to them.",
-                "Delete it and run up, which creates a new one, or choose another --name.",
+                "Delete it and run items-api up to create a new one, or choose another --name.",
             )
 
     def foreign(self, found: FoundApi) -> ForeignResource:

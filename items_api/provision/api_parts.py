@@ -1,4 +1,4 @@
-"""The parts of an HTTP API: the requests that create them, and what AWS returns for them, in one comparable form."""
+"""The parts of an HTTP API: the requests that create them, and comparable forms of what AWS returns for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cors_configuration(settings: Settings) -> dict[str, Any]:
 
 
 def cors_update(settings: Settings, have: Document | None) -> dict[str, Any]:
-    """Omitting a field leaves it unchanged, so whatever someone added is reset by name."""
+    """Omitting a field leaves it unchanged, so settings that someone added are reset by name."""
     added: dict[str, Any] = {"AllowCredentials": False} if have and have["credentials"] else {}
     if have and have["max age"]:
         added["MaxAge"] = 0
@@ -38,7 +38,7 @@ def cors_update(settings: Settings, have: Document | None) -> dict[str, Any]:
 
 
 def cors_fields(cors: Document | None) -> dict[str, Any] | None:
-    """In a fixed order and case: AWS returns headers in lower case and lists in an order of its own."""
+    """In a fixed order and case: AWS returns headers in lowercase and lists in any order."""
     if not cors:
         return None
     return {
@@ -82,7 +82,7 @@ def stage_request(settings: Settings) -> dict[str, Any]:
 
 
 def stage_fields(stage: Document, have: Mapping[str, str], want: Mapping[str, str]) -> dict[str, Any]:
-    """`have` and `want` are the stage's tags; tags that are not wanted belong to others and do not count."""
+    """`have` and `want` are the stage's tags; other tags are ignored."""
     throttle = stage.get("DefaultRouteSettings", {})
     return {
         "auto deploy": stage.get("AutoDeploy", False),
@@ -117,8 +117,8 @@ class Parts:
         *,
         stage_tags: Mapping[str, str],
     ) -> Parts:
-        # Two `up` at once must choose the same integration: one that fits before others, then the smallest id. An
-        # integration that rewrites or signs requests cannot be cleared of that, so it is replaced.
+        # Two concurrent `up` commands must choose the same integration: first by function, then the smallest ID. The
+        # settings that rewrite or sign requests cannot be cleared, so such an integration is replaced.
         plain = [i for i in integrations if not any(i.get(extra) for extra in _EXTRAS)]
         ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != function_arn, i["IntegrationId"]))
         return cls(
@@ -159,13 +159,13 @@ class Parts:
         }
 
     def protected_routes(self, routes: Sequence[str]) -> dict[str, str]:
-        """Those of the routes that require authorization, with its type."""
+        """The routes that require authorization, with its type."""
         types = {key: self.routes[key].get("AuthorizationType", "NONE") for key in routes if key in self.routes}
         return {key: type_ for key, type_ in types.items() if type_ != "NONE"}
 
 
 def cors_weakenings(have: Document | None, want: Document) -> Iterator[str]:
-    """What changing the CORS configuration (as `cors_fields`) from `have` to `want` would open up."""
+    """The restrictions that changing the CORS configuration (as `cors_fields`) from `have` to `want` would remove."""
     if have is None:
         yield "allow browsers on other origins to call the API"
         return
@@ -178,7 +178,7 @@ def cors_weakenings(have: Document | None, want: Document) -> Iterator[str]:
 
 
 def throttle_weakenings(have: Document, want: Document) -> Iterator[str]:
-    """Likewise for a stage (as `stage_fields`)."""
+    """The same for a stage (as `stage_fields`)."""
     for limit in ("throttle rate", "throttle burst"):
         if have[limit] is not None and want[limit] > have[limit]:
             yield f"raise the {limit} from {have[limit]:g} to {want[limit]:g}"

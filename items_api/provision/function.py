@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 RUNTIME = "python3.13"
 ARCHITECTURES = ["arm64"]
 MAX_CODE = 50_000_000  # bytes: the largest zip that Lambda accepts directly
-# The role's id, not only its name: a role that was deleted and recreated is another principal, and the function fails.
+# The role's id, not only its name: a role that was recreated is a different principal, and the function fails.
 ROLE_ID_TAG = "items-api:role-id"
 
 _ABSENT = "ResourceNotFoundException"
-# Lambda does not see the new role, or its trust policy, yet:
+# Lambda does not see the new role or its trust policy yet:
 # https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/lambda/function.go
 _ROLE_NOT_READY = (
     "The role defined for the function cannot be assumed by Lambda",
@@ -105,7 +105,7 @@ class Function(Step[FoundFunction]):
             *("lambda:DeleteFunction", "lambda:TagResource"),
         )
         return (
-            # GetFunction leaves the tags out for callers that may not list them:
+            # GetFunction omits the tags for callers that may not list them:
             # https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
             Right((*writes, "lambda:GetFunction", "lambda:ListTags"), (arns.function,)),
             Right(("iam:PassRole",), (arns.role,), {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}),
@@ -155,7 +155,7 @@ class Function(Step[FoundFunction]):
         return None
 
     def notes(self, found: FoundFunction, drift: tuple[Drift, ...]) -> tuple[str, ...]:
-        """Which files of the deployed code differ, if the code can be downloaded: an emulator may not offer it."""
+        """Which files of the deployed code differ, if the code can be downloaded: an emulator may not support it."""
         if not any(d.field == "code" for d in drift):
             return found.notes
         try:
@@ -199,13 +199,13 @@ class Function(Step[FoundFunction]):
             raise AwsRefused(
                 f"The {self.title} {self.name} did not become Active.",
                 found.reason or "Lambda gives no reason.",
-                "Run up again; if it fails again, delete the function and run up.",
+                "Run items-api up again. If it fails again, delete the function first.",
             )
         if "tags" in parts:
             self.aws.send(self.aws.lambda_.tag_resource, Resource=self.arns.function, Tags=self.want_tags())
 
     def _update_configuration(self, parts: Set[str]) -> None:
-        # The role is named even if its ARN is unchanged: that is how Lambda notices a recreated role.
+        # The role is sent even if its ARN is unchanged, so that Lambda notices a recreated role.
         request = configuration_request(self.arns)
         if "layers" in parts:
             request["Layers"] = []
@@ -233,7 +233,7 @@ class Function(Step[FoundFunction]):
         return DeletedMeanwhile(
             f"The {self.title} {self.name} was deleted before it became Active.",
             "Another items-api down is probably running.",
-            "Run up again when it has finished.",
+            "Run items-api up again when it has finished.",
         )
 
     def delete(self, found: FoundFunction) -> None:
@@ -254,13 +254,13 @@ def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict
         "role": configuration["Role"],
         "memory": configuration["MemorySize"],
         "timeout": configuration["Timeout"],
-        # Variables that others set may be secret, so only their names are shown.
+        # Variables that others set may contain secrets, so only their names are shown.
         "environment": {
             name: value if name == "TABLE_NAME" else "(set)"
             for name, value in configuration.get("Environment", {}).get("Variables", {}).items()
         },
         "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
-        # Emulators leave it out, and then it is the default group.
+        # Emulators omit it, which means the default group.
         "log group": configuration.get("LoggingConfig", {}).get("LogGroup", log_group),
         # Lambda makes a function Inactive that no one has called for weeks; the next call activates it.
         "state": {"Inactive": "Active"}.get(state, state),

@@ -43,7 +43,7 @@ class LogGroup(Step[Found]):
         writes = ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup", "logs:TagResource")
         return (
             Right((*writes, "logs:ListTagsForResource"), group),
-            # A search by prefix does not concern a single group, so it is denied unless it may see all of them.
+            # A search by prefix is denied unless the policy covers all log groups.
             Right(("logs:DescribeLogGroups",), (every_group,)),
         )
 

@@ -33,7 +33,7 @@ def create_request(arns: Arns, api_id: str) -> dict[str, Any]:
 
 
 class Permission(Step[Found]):
-    """Its calls are sent one by one: parallel ones on the same function lose statements."""
+    """Its calls are sent one by one, because parallel calls on the same function lose statements."""
 
     type = "AWS::Lambda::Permission"
     title = "invoke permission"
@@ -73,7 +73,7 @@ class Permission(Step[Found]):
         return []
 
     def is_ours(self, found: Found) -> bool:
-        """A statement has no tags: it belongs to whoever owns the function."""
+        """A statement has no tags: it belongs to the owner of the function."""
         del found
         function = self._function.found
         return function is None or self._function.is_ours(function)
@@ -81,7 +81,7 @@ class Permission(Step[Found]):
     def foreign(self, found: Found) -> ForeignResource:
         return ForeignResource(
             f"The {self.title} {self.name} is on a function that does not belong to this stack ({found.arn}).",
-            "A permission belongs to whoever owns the function.",
+            "A permission belongs to the owner of the function.",
             "Choose another --name, delete the function yourself, or adopt it with --adopt.",
         )
 
@@ -96,7 +96,7 @@ class Permission(Step[Found]):
                 f"The Lambda function {self.settings.function_name} was deleted before the {self.title} could be added "
                 "to it.",
                 "Its deletion had started before this command.",
-                "Run up again.",
+                "Run items-api up again.",
             )
         return self.existing()
 

@@ -23,7 +23,7 @@ def trust_policy() -> dict[str, Any]:
 
 
 def table_access_policy(arns: Arns) -> dict[str, Any]:
-    """The handler may call four actions on its table, and write to its log group."""
+    """The handler may call four actions on its table and write to its log group."""
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -1,4 +1,4 @@
-"""The execution role: Lambda may assume it, and one inline policy says what the function may do."""
+"""The execution role: Lambda may assume it, and one inline policy defines what the function may do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def policy_request(arns: Arns) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRole(Found):
-    role_id: str  # a role that was recreated under the same name has another one
+    role_id: str  # a role that was recreated under the same name has a different one
 
 
 class Role(Step[FoundRole]):
@@ -95,7 +95,7 @@ class Role(Step[FoundRole]):
         return self.aws.send(self.aws.iam.get_role, RoleName=self.name)["Role"]
 
     def _policy(self) -> Any:
-        """The inline policy's document; None without the policy or the role."""
+        """The inline policy's document; None if the policy or the role does not exist."""
         policy = self.settings.policy_name
         with tolerate(_ABSENT):
             return self.aws.send(self.aws.iam.get_role_policy, RoleName=self.name, PolicyName=policy)["PolicyDocument"]
@@ -150,7 +150,7 @@ class Role(Step[FoundRole]):
                 lambda: self.aws.send(self.aws.iam.delete_role, RoleName=self.name),
                 # IAM may still see the policies that were just removed.
                 transient=says("DeleteConflict"),
-                waiting="for the role to allow its deletion",
+                waiting="for IAM to accept the deletion of the role",
                 seconds=60,
             )
         self.wait_until_gone()

@@ -1,4 +1,4 @@
-"""The steps of a stack, their order, and what is done with them: look, plan, up and down.
+"""The steps of a stack, their order, and the operations on them: look, plan, up and down.
 
 The order follows from the constructors: a step comes after the steps it takes. On the way up, the table, the role, the
 log group and the API depend on nothing and start in parallel; the function waits for the role and the log group, and
@@ -74,7 +74,7 @@ class Stack:
         return [self.outcomes[step] for step in self.steps if step in self.outcomes]
 
     def weakenings(self) -> list[str]:
-        """What an `up` from here would open up, as verb phrases. The user is asked before that happens."""
+        """The restrictions that `up` would remove, as verb phrases. The user must confirm them first."""
         found = [(step, step.found) for step in self.steps if step.found and not step.found.deleting]
         return [
             *(
@@ -101,7 +101,7 @@ class Stack:
         """What `up` would do, based on what `look` found.
 
         Args:
-            adopt: take over resources that do not belong to the stack, here and in the `up` that follows.
+            adopt: allow resources that do not belong to the stack, here and in the following `up`.
 
         Raises:
             ForeignResource: a resource does not belong to the stack and is not adopted.
@@ -113,13 +113,13 @@ class Stack:
     def up(self) -> Generator[Progress | Outcome]:
         """Converge from what `look` found. Yields events as they happen; steps that need a failed step are skipped.
 
-        AWS shows deleted resources for a moment longer. If one turns out to be gone, the stack is read again.
+        AWS can list resources that were just deleted. If a resource turns out to be gone, the stack is read again.
         """
         graph = {step: set(step.needs) for step in self.steps}
         done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
             yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
-            # What an earlier round created or updated is unchanged in a later one, and still counts.
+            # A resource that an earlier round created or updated is unchanged in a later one: keep the earlier change.
             changed = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
             unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
             done = {**self.outcomes, **{step: o for step, o in changed.items() if step in unchanged}}
@@ -132,7 +132,7 @@ class Stack:
     def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
         """Delete what `look` found and belongs to the stack, in reverse order, and look again in every service.
 
-        Resources that only then appear (AWS's lists lag behind, another `up` may be running) are deleted too.
+        Resources that appear only then (AWS's lists lag behind, another `up` may be running) are deleted too.
         `remaining` is what belongs to the stack and still exists at the end.
         """
         graph: dict[AnyStep, set[AnyStep]] = {step: set() for step in self.steps}
@@ -194,7 +194,7 @@ class Stack:
                         pool.submit(self._work, step, verb, act, events)
                     event = events.get()
                     if isinstance(event, BaseException):
-                        raise event  # noqa: TRY301 - a defect in a worker, raised in the caller's thread
+                        raise event  # noqa: TRY301 - a bug in a worker, raised in the caller's thread
                     if isinstance(event, Step):
                         if self.outcomes[event].change is Change.FAILED:
                             blocking.add(event)
@@ -202,7 +202,7 @@ class Stack:
                         yield self.outcomes[event]
                     else:
                         yield event
-            except BaseException:  # Ctrl-C, or the caller closed the generator: the workers must not run on
+            except BaseException:  # Ctrl-C, or the caller closed the generator: the workers must stop
                 self.aws.stop()
                 raise
 
@@ -261,7 +261,7 @@ def _deleted(step: AnyStep, *, kept: bool) -> Outcome:
     if not step.is_ours(found):
         return replace(_outcome(step, change=Change.SKIPPED), notes=(f"not deleted: {step.foreign(found).what}",))
     if kept:
-        return replace(_outcome(step, change=Change.SKIPPED), notes=("kept with its data, because of --keep-table",))
+        return replace(_outcome(step, change=Change.SKIPPED), notes=("kept with its data because of --keep-table",))
     step.delete(found)
     return _outcome(step, change=Change.DELETED)
 
@@ -293,6 +293,6 @@ def _skip(step: AnyStep, failed: AnyStep) -> Callable[[], Outcome]:
 def _interrupted(step: AnyStep, verb: str) -> Problem:
     return Interrupted(
         f"Interrupted before this step could {verb} the {step.title} {step.name}.",
-        "A request that was under way may have taken effect.",
-        "Run the same command again to finish, or items-api down to remove everything.",
+        "A request that was in progress may have taken effect.",
+        "Run the same command again to finish, or items-api down to delete everything.",
     )

@@ -32,7 +32,7 @@ class Change(StrEnum):
 
 
 class State(StrEnum):
-    """How a resource compares to the settings."""
+    """How a resource compares with the settings."""
 
     OK = "ok"
     DRIFTED = "drifted"
@@ -57,7 +57,7 @@ class Drift:
 class Found:
     """What `read` found of one resource. Each resource adds the values that AWS chose and others need.
 
-    `fields` is what `Step.compare` holds against `Step.want`. `tags` is None for a resource that takes no tags.
+    `Step.compare` compares `fields` with `Step.want`. `tags` is None for a resource that takes no tags.
     `deleting` means that AWS is deleting it. `notes` are for the user.
     """
 
@@ -73,9 +73,9 @@ F = TypeVar("F", bound=Found)
 
 @dataclass(frozen=True)
 class Right:
-    """IAM actions that the calls of a step need, and the ARNs they need them on; maps to one policy statement.
+    """IAM actions that the calls of a step need, and the ARNs they apply to. It becomes one policy statement.
 
-    Sources are AWS's Service Authorization Reference, and the comments where it is silent:
+    The source is AWS's Service Authorization Reference. Comments give the source where it is incomplete:
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
     """
 
@@ -174,7 +174,7 @@ class Step(ABC, Generic[F]):
 
     @abstractmethod
     def delete(self, found: F) -> None:
-        """Delete the resource and wait until it is gone. A resource that is already gone is fine."""
+        """Delete the resource and wait until it is gone. It is not an error if the resource is already gone."""
 
     def compare(self, found: F) -> tuple[Drift, ...]:
         drift = [d for name, want in self.want().items() for d in self._differences(name, found.fields.get(name), want)]
@@ -193,12 +193,12 @@ class Step(ABC, Generic[F]):
         return [d for key in both for d in self._differences(f"{name}.{key}", have.get(key), want.get(key))]
 
     def weakenings(self, found: F) -> tuple[str, ...]:
-        """What `update` would open up, as verb phrases: "raise the throttle rate from 5 to 100"."""
+        """The restrictions that `update` would remove, as verb phrases: "raise the throttle rate from 5 to 100"."""
         del found
         return ()
 
     def notes(self, found: F, drift: tuple[Drift, ...]) -> tuple[str, ...]:
-        """What else the user should know."""
+        """Other facts that the user should know."""
         del drift
         return found.notes
 
@@ -235,7 +235,7 @@ class Step(ABC, Generic[F]):
         return change
 
     def existing(self) -> F:
-        """The resource that `look` did not find but a create says exists. Its tags can appear later than it does."""
+        """The resource that `look` did not find although it exists. Its tags can appear later than the resource."""
         try:
             found = self.settle(
                 self.read,
@@ -260,7 +260,7 @@ class Step(ABC, Generic[F]):
         waiting: str,
         seconds: float = 300.0,
     ) -> T:
-        """`Aws.settle`, reporting to the stack."""
+        """Call `Aws.settle` and report to the stack."""
         return self.aws.settle(
             attempt, until=until, transient=transient, waiting=waiting, report=self.report, seconds=seconds
         )
@@ -274,12 +274,12 @@ class Step(ABC, Generic[F]):
             differences = "; ".join(f"{d.field} is {d.have!r}, expected {d.want!r}" for d in fixed)
             raise CannotChange(
                 f"The {self.title} {self.name} differs in a way that AWS cannot change in place: {differences}.",
-                "It would have to be replaced, and this tool never deletes a resource in order to create it.",
-                "Move what you need out of it, delete it and run up again, or choose another --name.",
+                "It would have to be replaced, and items-api never deletes a resource to recreate it.",
+                "Move its data, delete it and run items-api up again, or choose another --name.",
             )
 
     def check_adoptable(self, found: F) -> None:
-        """Raise `ForeignResource` if --adopt cannot take this resource over. Most can be taken over as they are."""
+        """Raise `ForeignResource` if this resource cannot be adopted. Most resources can."""
 
     def foreign(self, found: F) -> ForeignResource:
         tags = found.tags or {}
@@ -287,9 +287,9 @@ class Step(ABC, Generic[F]):
             stack, region = tags["items-api:stack"], tags.get("items-api:region", "?")
             return ForeignResource(
                 f"The {self.title} {self.name} belongs to the stack {stack} in region {region}.",
-                "Its name is shared by all regions."
+                "Both regions would use the same name."
                 if stack == self.settings.name
-                else "Both stack names lead to this name.",
+                else "Both stacks would use the same name.",
                 "Choose another --name.",
             )
         return ForeignResource(

@@ -90,9 +90,9 @@ class Table(Step[FoundTable]):
         return {tag["Key"]: tag["Value"] for tag in tags}
 
     def count_items(self) -> tuple[int, bool] | None:
-        """Items in the first megabyte of the table, counted now, and whether there are more; None if not readable.
+        """Items in the first megabyte of the table, counted now, and whether there are more; None if it does not exist.
 
-        DescribeTable's count is up to six hours old, which is too old for a decision to delete.
+        DescribeTable's count is up to six hours old, too old to base a deletion on.
         """
         with tolerate(_ABSENT):
             page = self.aws.send(self.aws.dynamodb.scan, TableName=self.name, Select="COUNT")
@@ -124,7 +124,7 @@ class Table(Step[FoundTable]):
             self._wait_until_active()
 
     def _wait_until_active(self) -> None:
-        # Right after a create, DynamoDB's answers contradict each other, so ACTIVE counts when seen twice in a row.
+        # Right after a create, DynamoDB's responses contradict each other, so ACTIVE must be seen twice in a row.
         seen = 0
 
         def is_active(status: str) -> bool:
@@ -145,7 +145,7 @@ class Table(Step[FoundTable]):
                 self.settle(
                     lambda: self.aws.send(self.aws.dynamodb.delete_table, TableName=self.name),
                     transient=says("ResourceInUseException"),
-                    waiting="for the table to allow its deletion",
+                    waiting="for DynamoDB to accept the deletion of the table",
                 )
         self.settle(self._is_gone, until=bool, waiting="for the table to be deleted")
 

@@ -1,7 +1,7 @@
-"""What a command prints: text for people, and one JSON document for programs. Knows nothing about AWS.
+"""Prints the results of commands: text for people, and one JSON document for programs. Makes no AWS calls.
 
 screen.py    where output goes: stdout, stderr, a terminal or a pipe
-live.py      running steps as a table that redraws itself
+live.py      running steps as a live table
 result.py    what a command returns, as text and as the JSON document
 text.py      problems, resources, drift and checks as lines
 status.py    the details of `status` as lines

@@ -43,7 +43,7 @@ class Live:
         self._live.__exit__(None, None, None)
         for row in self._rows.values():
             if isinstance(row.event, Outcome):
-                # The drift was shown before the work began.
+                # The drift was shown before the steps started.
                 for text, style, _essential in outcome_lines(replace(row.event, drift=())):
                     self.line(printable(text), style)
 

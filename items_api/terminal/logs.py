@@ -1,4 +1,4 @@
-"""Log events as lines. A log can contain anything, so everything is escaped that could control the terminal."""
+"""Log events as lines. A log can contain anything, so whatever could control the terminal is escaped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def event_lines(event: Event, *, zone: tzinfo | None = None, verbose: bool = Fal
 
     Args:
         event: what to show.
-        zone: the time zone; None is this computer's.
+        zone: the time zone; None means this computer's.
         verbose: add the request's id.
     """
     time = local_time(event.timestamp, zone)

@@ -24,10 +24,10 @@ class Result:
     Attributes:
         code: the exit code.
         ok: for the document; a dry run with pending changes is ok, a stack with drift is not.
-        document: the values of the envelope that the command knows ("account", "region", "endpoint"), and its own keys.
+        document: the envelope's values that the command knows ("account", "region", "endpoint"), and its own keys.
         lines: what people read at the end.
         text: an exported file, printed on stdout instead of the document.
-        error: what ended the command early.
+        error: the error that ended the command early.
     """
 
     code: int = DONE

@@ -1,7 +1,7 @@
 """Where output goes. People read stdout, or stderr when --json reserves stdout for one document.
 
 In a terminal, running steps are a table that redraws itself; in a pipe, every line is plain and final. Output that
-cannot be written (a closed pipe, a full disk) never stops work on AWS: it is remembered and reported at the end.
+cannot be written (a closed pipe, a full disk) never interrupts work on AWS; the error is reported at the end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Screen:
 
     Args:
         json: stdout is for documents.
-        quiet: print only what was asked for, and errors.
+        quiet: print only results and errors.
         verbose: print tracebacks.
         stream: with `json`, stdout has one document per line, and one at the end only for an error.
     """
@@ -56,7 +56,7 @@ class Screen:
     def line(self, text: str = "", style: str = "", *, essential: bool = False) -> None:
         if self._quiet and not essential:
             return
-        text = printable(text)  # anyone may have written what AWS returns
+        text = printable(text)  # text from AWS can contain anything
         if self._live:
             self._live.line(text, style)
             return
@@ -81,11 +81,11 @@ class Screen:
 
     @contextmanager
     def steps(self, steps: Sequence[tuple[str, str]]) -> Iterator[Callable[[Progress | Outcome], None]]:
-        """Inside the context, the function prints the events of running steps, which are given as (title, name)."""
+        """Yield a function that prints the events of running steps, which are given as (title, name)."""
         if not self.is_terminal or self._quiet:
             yield lambda event: self.lines(event_lines(event))
             return
-        from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load; pipes and --help need none
+        from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load, and pipes do not need it
 
         try:
             with Live(self._stream, steps) as self._live:
@@ -101,7 +101,7 @@ class Screen:
             stream.flush()
         except OSError as error:
             self.lost = self.lost or error
-            # Python would try to flush again at exit, and complain.
+            # Otherwise, Python would flush again at exit and print an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -112,7 +112,7 @@ def _styled(text: str, style: str) -> str:
 
 
 def _wrapped(text: str, stream: TextIO) -> list[str]:
-    """In a terminal, wrapped between words, so that prose reads well and no id, ARN or URL is broken."""
+    """In a terminal, wrapped between words, so that prose is readable and no ID, ARN or URL is broken."""
     if not (stream and stream.isatty()):
         return [text]
     width = max(40, shutil.get_terminal_size().columns)

@@ -20,7 +20,7 @@ _TITLES = {step.type: step.title for step in STEPS}
 
 
 def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line]:
-    """`encoding` is that of the output."""
+    """`encoding` is the encoding of the output."""
     if details.items is not None:
         items = f"{details.items:,} item{'' if details.items == 1 else 's'}"
         size = "" if details.size is None else f", {_size(details.size)}"

@@ -66,7 +66,7 @@ def outcome_lines(outcome: Outcome) -> Iterator[Line]:
     word = str(outcome.change or outcome.state)
     mark, style = MARKS[word]
     seconds = f"{outcome.seconds:6.1f} s" if outcome.seconds >= 0.05 else " " * 8  # noqa: PLR2004 - rounds to 0.0
-    # The name comes last: a long one does not push anything out of its column.
+    # The name comes last, so that a long one does not shift other columns.
     yield Line(f"  {mark} {word:<10}{outcome.title:<18}{seconds}  {outcome.name}", style, essential=True)
     for drift in outcome.drift:
         yield from (Line(f"      {text}", essential=True) for text in drift_lines(drift))
@@ -86,7 +86,7 @@ def event_lines(event: Progress | Outcome) -> Iterator[Line]:
 
 
 def drift_lines(drift: Drift) -> Iterator[str]:
-    """`field: have → want`, or a diff of sorted JSON if that would be long."""
+    """`field: have → want`, or a diff of sorted JSON if that line would be long."""
     have, want = _inline(drift.have), _inline(drift.want)
     if max(len(have), len(want)) <= _MAX_INLINE or not isinstance(drift.want, (dict, list)):
         yield f"{drift.field}: {have} → {want}"
@@ -109,7 +109,7 @@ def _pretty(value: Any) -> list[str]:
 
 
 def check_lines(check: Check) -> Iterator[Line]:
-    """The check, what went wrong, and the curl line that repeats it."""
+    """The check, why it failed, and the curl command that repeats it."""
     mark, word, style = ("=", "ok", "green") if check.ok else ("!", "failed", "red")
     yield Line(f"  {mark} {word:<8}{check.ms:7.0f} ms  {check.name}", style)
     if check.detail and not check.ok:
@@ -118,7 +118,7 @@ def check_lines(check: Check) -> Iterator[Line]:
 
 
 def endpoint_lines(endpoint: str) -> list[Line]:
-    """The endpoint alone on a line, easy to copy, and the tutorial's two requests to it."""
+    """The endpoint on a line of its own, easy to copy, and two requests to try."""
     return [
         Line(),
         Line("Endpoint:"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CountingClock:
-    """Sleeps pass at once and are recorded."""
+    """Records each sleep and returns immediately."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -35,7 +35,7 @@ class CountingClock:
 
 
 class Script:
-    """A client's method that answers from a list: exceptions are raised, anything else is returned."""
+    """A client method that takes its results from a list: exceptions are raised, anything else is returned."""
 
     __name__ = "create_thing"
 
@@ -118,7 +118,7 @@ def test_an_error_that_stays_transient_is_raised_after_two_minutes(aws: Aws, clo
 
 
 @pytest.mark.parametrize("error", FATAL, ids=str)
-def test_an_error_that_retrying_does_not_fix_is_raised_at_once(
+def test_an_error_that_retrying_does_not_fix_is_raised_immediately(
     aws: Aws, clock: CountingClock, error: ClientError
 ) -> None:
     call = Script(error)

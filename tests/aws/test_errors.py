@@ -1,4 +1,4 @@
-"""What an error of AWS means to the user: what failed, why, and what to do next."""
+"""An error from AWS becomes a problem that says what failed, why, and what to do next."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_error_says_what_failed_why_and_what_to_do(error: Any, kind: type[Pro
 
 
 @pytest.mark.parametrize("error", [boto.ParamValidationError(report="Missing required parameter"), TypeError("x")])
-def test_a_bad_request_or_an_error_of_our_own_stays_what_it_is(error: Exception) -> None:
+def test_a_bad_request_or_a_bug_of_ours_is_not_translated(error: Exception) -> None:
     assert translated(error) is None
 
 

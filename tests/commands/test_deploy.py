@@ -87,7 +87,7 @@ def test_status_has_details(run: Run) -> None:
     assert "Function  256 MB" in run("status").stdout
 
 
-def test_in_a_pipe_lines_are_plain_and_the_endpoint_is_alone_on_its_line(run: Run) -> None:
+def test_in_a_pipe_lines_are_plain_and_the_endpoint_has_a_line_of_its_own(run: Run) -> None:
     output = run("up").stdout
     assert re.search(r"^https://\w+\.execute-api\.us-east-1\.amazonaws\.com$", output, re.MULTILINE)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", output)
@@ -131,7 +131,7 @@ def test_down_asks_without_a_count_if_the_table_cannot_be_read(run: Run, process
     assert "they cannot be counted right now" in document(run("down", "--json"))["error"]["why"]
 
 
-def test_a_plan_that_opens_something_up_needs_yes_without_a_terminal(run: Run) -> None:
+def test_a_plan_that_removes_a_restriction_needs_yes_without_a_terminal(run: Run) -> None:
     run("up", "--throttle-rate", "5")
     assert "raise the throttle rate from 5 to 100" in run("up").stderr
     assert run("up", "--yes").exit_code == 0

@@ -71,7 +71,7 @@ def test_smoke_without_a_stack_says_what_to_do(run: Run) -> None:
     assert result.stderr.endswith(
         "Error: There is no stack nope to test.\n"
         "  Why:  No HTTP API has its tags.\n"
-        "  Next: Run items-api up --name nope first, or choose an API with --url.\n"
+        "  Next: Run items-api up --name nope first, or test another API with --url.\n"
     )
 
 
@@ -80,7 +80,7 @@ def test_verbose_adds_the_traceback(run: Run, process: Process) -> None:
     assert "Traceback" in run("status", "--verbose").stderr
 
 
-def test_a_defect_is_called_a_bug_and_shows_its_traceback_on_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_is_a_bug_with_traceback_on_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "home", lambda: 1 / 0)
     result = run("status", "--local", "--json")
     assert (result.exit_code, document(result)["error"]["type"]) == (1, "Bug")

@@ -56,7 +56,7 @@ def test_scripts_are_executable(run: Run) -> None:
     assert os.access("elsewhere/scripts/down.sh", os.X_OK)
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(run: Run) -> None:
+def test_a_folder_that_is_not_empty_is_not_changed(run: Run) -> None:
     Path("items").mkdir()
     Path("items/mine.txt").write_text("mine")
     code, out, err = run("sam")
@@ -96,7 +96,7 @@ def test_the_policy_can_be_restricted_to_an_account(run: Run) -> None:
 def test_an_invalid_account_is_rejected(run: Run) -> None:
     code, out, err = run("deployer-policy", "--account", "12345")
     assert (code, out) == (2, "")
-    assert err == "Error: --account '12345' is not an account ID.\n  Next: Use its 12 digits.\n"
+    assert err == "Error: --account '12345' is not an account ID.\n  Next: An account ID has 12 digits.\n"
 
 
 def test_a_single_document_goes_to_a_new_file(run: Run) -> None:

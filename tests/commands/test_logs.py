@@ -123,8 +123,8 @@ def test_follow_with_json_is_a_stream_of_documents(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("log_group")
-def test_follow_ends_when_its_reader_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with `| head`: that is not an error."""
+def test_follow_ends_when_its_reader_exits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `| head`, which is not an error."""
     ours, theirs = os.pipe()
     os.close(ours)
     with os.fdopen(theirs, "w") as stdout:
@@ -137,7 +137,7 @@ def test_logs_of_a_missing_stack_say_what_to_do(capsys: pytest.CaptureFixture[st
     assert run("--name", "nope") == 1
     assert capsys.readouterr().err.splitlines() == [
         "Error: The log group /aws/lambda/nope-api does not exist.",
-        "  Why:  The stack does not exist or is not complete.",
+        "  Why:  The stack does not exist or is incomplete.",
         "  Next: Run items-api up --name nope first.",
     ]
 

@@ -1,4 +1,4 @@
-"""Where the values of options come from, and which of them only the command line can give."""
+"""Where the values of options come from, and which options work only on the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Run = Callable[..., Result]
 
 
-def test_the_command_line_precedes_a_variable_the_file_and_the_default(run: Run, tmp_path: Path) -> None:
+def test_values_come_from_command_line_variable_file_or_default(run: Run, tmp_path: Path) -> None:
     def memory(*arguments: str, **environment: str) -> int:
         run("up", *arguments, env=environment)
         return boto3.client("lambda").get_function(FunctionName="items-api")["Configuration"]["MemorySize"]
@@ -52,10 +52,10 @@ def test_the_file_may_set_the_target_and_every_setting() -> None:
         ("local = 1", "true or false"),
         ("name = 5", "a string in quotes"),
         ("tag = [1]", "a string in quotes"),
-        ("yes = true", "Give --yes on the command line"),
-        ("json = true", "Give --json on the command line"),
-        ("dry-run = true", "Give --dry-run on the command line"),
-        ('output = "x"', "Give --output on the command line"),
+        ("yes = true", "Use --yes on the command line"),
+        ("json = true", "Use --json on the command line"),
+        ("dry-run = true", "Use --dry-run on the command line"),
+        ('output = "x"', "Use --output on the command line"),
     ],
 )
 def test_an_invalid_file_is_a_usage_error_that_names_it(

@@ -1,4 +1,4 @@
-"""What `status` reads beside the state: only about the stack's own resources."""
+"""The details that `status` reads, only about the stack's own resources."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_known_metrics_are_reused_without_a_request() -> None:
     assert (details.metrics, details.notes, cloudwatch.requests) == (known.metrics, known.notes, [])
 
 
-def test_json_has_the_same_keys_whatever_is_known() -> None:
+def test_json_always_has_the_same_keys() -> None:
     full = read_details(looked_at(CloudWatch([result("requests", {0: 1.0})])), now=NOW)
     assert full.as_json() == {
         "table": {"items": 12, "bytes": 3400, "counted_every_hours": 6},

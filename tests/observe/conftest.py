@@ -1,4 +1,4 @@
-"""Fake clients, and a clock that advances only when someone sleeps."""
+"""Fake clients, and a clock that advances only during a sleep."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LogGroup:
 
 @dataclass
 class CloudWatch:
-    """Answers GetMetricData with these results, or with this error."""
+    """Responds to GetMetricData with these results, or with this error."""
 
     results: list[dict[str, Any]] = field(default_factory=list)
     error: ClientError | None = None
@@ -89,7 +89,7 @@ class Session:
 
 @dataclass
 class Clock:
-    """Time passes when someone sleeps, and `then` happens meanwhile."""
+    """Time passes only during a sleep, in which `then` runs."""
 
     then: Callable[[], None] = lambda: None
     time: float = 0.0

@@ -1,4 +1,4 @@
-"""What kind of line a log event is, and its JSON."""
+"""The kind of line that a log event is, and its JSON."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_line_that_the_handler_writes_is_recognized_as_a_request() -> None:
         request_line(ms=None),
     ],
 )
-def test_no_other_line_is_taken_for_a_request(message: str) -> None:
+def test_no_other_line_is_recognized_as_a_request(message: str) -> None:
     assert event(message).request is None
 
 
@@ -78,7 +78,7 @@ def test_no_other_line_is_taken_for_a_request(message: str) -> None:
         f"RequestId: {REQUEST_ID} Process exited before completing request",
     ],
 )
-def test_errors_are_5xx_responses_and_what_lambda_writes_about_failures(message: str) -> None:
+def test_errors_are_5xx_responses_and_lambdas_messages_about_failures(message: str) -> None:
     assert event(message).is_error
 
 
@@ -91,7 +91,7 @@ def test_a_4xx_response_and_ordinary_lines_are_not_errors(message: str) -> None:
     "message",
     [START, REPORT, f"END RequestId: {REQUEST_ID}\n", "INIT_START Runtime Version: python:3.13.v1\n"],
 )
-def test_lambdas_own_lines_are_told_apart_from_the_functions(message: str) -> None:
+def test_lambdas_own_lines_are_distinguished_from_the_functions(message: str) -> None:
     assert event(message).is_platform
     assert not event(f"x {message}").is_platform
     assert not event(request_line()).is_platform

@@ -1,4 +1,4 @@
-"""Links into the AWS console, letter by letter, in each partition."""
+"""The exact links to the AWS console, in each partition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_links_of_the_default_stack() -> None:
     }
 
 
-def test_govcloud_has_a_console_of_its_own() -> None:
+def test_govcloud_has_its_own_console() -> None:
     links = console_links(Settings(name="team-todo", region="us-gov-west-1"), None)
     assert links["AWS::DynamoDB::Table"] == (
         "https://us-gov-west-1.console.amazonaws-us-gov.com/dynamodbv2/home?region=us-gov-west-1#table?name=TeamTodo"
@@ -30,7 +30,7 @@ def test_govcloud_has_a_console_of_its_own() -> None:
     )
 
 
-def test_china_has_a_console_of_its_own() -> None:
+def test_china_has_its_own_console() -> None:
     links = console_links(Settings(name="team-todo", region="cn-north-1"), None)
     assert links["AWS::Lambda::Function"] == (
         "https://cn-north-1.console.amazonaws.cn/lambda/home?region=cn-north-1#/functions/team-todo-api"
@@ -38,10 +38,10 @@ def test_china_has_a_console_of_its_own() -> None:
     assert links["AWS::IAM::Role"] == "https://console.amazonaws.cn/iam/home#/roles/details/team-todo-api-role"
 
 
-def test_an_api_that_is_not_there_has_no_link() -> None:
+def test_an_api_that_does_not_exist_has_no_link() -> None:
     assert "AWS::ApiGatewayV2::Api" not in console_links(Settings(), None)
 
 
 def test_log_group_names_are_escaped_twice_as_the_console_does() -> None:
-    """From a link that the console made: `/`, `[`, `$`."""
+    """Copied from a link in the console: `/`, `[`, `$`."""
     assert log_group_fragment("/aws/lambda/a[$LATEST]") == "$252Faws$252Flambda$252Fa$255B$2524LATEST$255D"

@@ -1,4 +1,4 @@
-"""The last 24 hours: one request to CloudWatch, and correct numbers from whatever it returns."""
+"""The last 24 hours: one request to CloudWatch, and correct numbers from its response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ START = datetime(2026, 11, 22, 11, tzinfo=UTC)
 
 
 def result(name: str, points: dict[int, float]) -> dict[str, Any]:
-    """Points by hours after the start."""
+    """A result with points by hours after the start."""
     times = [START + timedelta(hours=hour) for hour in points]
     return {"Id": name, "Label": name, "Timestamps": times, "Values": list(points.values()), "StatusCode": "Complete"}
 
@@ -82,7 +82,7 @@ def test_an_hour_without_requests_counts_zero_and_has_no_latency() -> None:
     )
 
 
-def test_of_a_day_in_two_parts_the_slower_one_counts() -> None:
+def test_if_the_day_is_split_in_two_the_slower_part_is_used() -> None:
     """The percentile of the whole day is unknown then, and the faster part would be misleading."""
     metrics = metrics_from([result("latency_p95", {0: 900.0, 13: 40.0})], START)
     assert metrics == Metrics(START, latency_p95=900.0)

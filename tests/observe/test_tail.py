@@ -1,4 +1,4 @@
-"""Every event is returned once, however the pages fall and however late it arrives."""
+"""Every event is returned once, wherever a page ends and however late the event arrives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_no_event_is_lost_or_repeated_at_a_page_boundary(group: LogGroup) -> Non
 
 
 def test_an_empty_page_is_not_the_last() -> None:
-    """CloudWatch may search for a while, find nothing, and still return a token."""
+    """CloudWatch may find nothing on a page and still return a token."""
 
     class Searching(LogGroup):
         def filter_log_events(self, **request: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def test_a_full_page_with_a_single_millisecond_does_not_loop() -> None:
     assert len(messages(tail(group, since=7))) == FULL_PAGE
 
 
-def test_following_reads_no_further_back_than_a_line_can_be_late(group: LogGroup) -> None:
+def test_following_rereads_only_the_time_in_which_a_line_can_be_late(group: LogGroup) -> None:
     """Older events are forgotten, so memory and traffic do not grow over time."""
     group.put(1_000, "old")
     group.put(9_000_000, "new")
@@ -135,7 +135,7 @@ def test_a_missing_log_group_says_what_to_do(group: LogGroup) -> None:
     with pytest.raises(Problem) as caught:
         messages(tail(group))
     assert str(caught.value) == (
-        f"The log group {GROUP} does not exist. The stack does not exist or is not complete. Run items-api up first."
+        f"The log group {GROUP} does not exist. The stack does not exist or is incomplete. Run items-api up first."
     )
 
 
@@ -153,13 +153,13 @@ def test_throttling_is_retried(group: LogGroup) -> None:
     assert messages(tail(group)) == ["patience"]
 
 
-def test_a_lost_answer_is_asked_for_again(group: LogGroup) -> None:
+def test_a_lost_response_is_retried(group: LogGroup) -> None:
     group.errors = [EndpointConnectionError(endpoint_url="https://logs.example")] * 2
     group.put(1, "after all")
     assert messages(tail(group)) == ["after all"]
 
 
-def test_without_a_network_following_ends_in_a_problem(group: LogGroup) -> None:
+def test_without_a_network_reading_ends_in_a_problem(group: LogGroup) -> None:
     group.errors = [EndpointConnectionError(endpoint_url="https://logs.example")] * 9
     with pytest.raises(AwsUnreachable, match="Could not read the log group"):
         messages(tail(group))

@@ -1,4 +1,4 @@
-"""The details of `status` as lines: readable sizes, and no line for what is unknown."""
+"""The details of `status` as lines: readable sizes, and no lines for unknown values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _utc() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_utc")
-def test_a_busy_stack_fills_the_screen() -> None:
+def test_a_busy_stack_shows_every_line() -> None:
     metrics = Metrics(
         START,
         requests=(*[100.0] * 12, *[1000.0] * 12),
@@ -87,7 +87,7 @@ def test_sizes_are_readable(items: int, size: int | None, text: str) -> None:
     assert shown(Details(items=items, size=size)) == [f"  Table     {text} (DynamoDB's count, up to 6 h old)"]
 
 
-def test_what_is_unknown_takes_no_line() -> None:
+def test_unknown_values_have_no_line() -> None:
     assert shown(Details()) == []
     assert shown(Details(memory=256)) == ["  Function  256 MB"]
     metrics = Metrics(START, throttles=(*[0.0] * 23, 2.0))

@@ -63,7 +63,7 @@ retry() {
 ACCOUNT=$(aws sts get-caller-identity --query Account --output text)
 echo "Account $ACCOUNT, region $REGION" >&2
 
-# The API goes first, so that no request reaches a missing function. Names of APIs are not unique; the tags identify it.
+# Delete the API first, so that no request reaches a missing function. API names are not unique; the tags identify it.
 API_IDS=$(aws apigatewayv2 get-apis --query "Items[?(Tags | $IN_MAP)].ApiId" --output text)
 for API_ID in $API_IDS; do
   echo "HTTP API $API_ID" >&2

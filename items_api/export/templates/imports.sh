@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints Terraform import blocks for the stack @name@ in @region@, which exists already.
+# Prints Terraform import blocks for the stack @name@ in @region@, which must exist.
 # Needs the AWS CLI, version 1 or 2, with credentials. Written by: items-api export terraform
 #
 #   ./imports.sh > imports.tf

@@ -54,7 +54,7 @@ resource "aws_iam_role" "items" {
   })
 }
 
-# What the function may do: four actions on its table, and write to its log group.
+# The function may call four actions on its table and write to its log group.
 resource "aws_iam_role_policy" "items" {
   name = "@policy_name@"
   role = aws_iam_role.items.name
@@ -99,10 +99,10 @@ resource "aws_lambda_function" "items" {
     }
   }
 
-  # The role's ID is one more tag: a role that is recreated under the same name does not work for this function.
+  # The role's ID is an additional tag: the function does not work with a role that was recreated under the same name.
   tags = merge(local.tags, { "items-api:role-id" = aws_iam_role.items.unique_id })
 
-  # Without it, Lambda would create a log group that keeps logs forever.
+  # Without this, Lambda would create a log group that keeps logs forever.
   depends_on = [aws_cloudwatch_log_group.items]
 }
 
@@ -127,7 +127,7 @@ resource "aws_apigatewayv2_integration" "items" {
   timeout_milliseconds   = 30000
 }
 
-# {id+} matches IDs that contain a slash as well.
+# {id+} also matches IDs that contain a slash.
 resource "aws_apigatewayv2_route" "items" {
   for_each = toset([
     "POST /items",

@@ -2,8 +2,8 @@
 # Creates the stack @name@ in @region@, one AWS call after another.
 # Needs the AWS CLI, version 1 or 2, with credentials. Written by: items-api export shell
 #
-# The script creates and does not update: where a resource exists already, it stops with the error from AWS.
-# down.sh deletes everything again.
+# The script creates and does not update: if a resource already exists, it stops with the error from AWS.
+# down.sh deletes everything.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")"
 
@@ -59,7 +59,7 @@ aws dynamodb create-table \
   --billing-mode PAY_PER_REQUEST \
   --tags "$TAG_LIST" > /dev/null
 
-# Set only now: if the table existed before, the advice to delete it would be wrong.
+# Set only now: if the table already existed, the advice to delete it would be wrong.
 trap '[ $? -eq 0 ] || echo "Not finished. ./down.sh deletes what was created." >&2' EXIT
 
 # The function runs with this role. Only Lambda may assume it.
@@ -79,7 +79,7 @@ ROLE_ID=$(aws iam create-role \
   --tags "$TAG_LIST" \
   --query Role.RoleId --output text)
 
-# What the function may do: four actions on its table, and write to its log group.
+# The function may call four actions on its table and write to its log group.
 ACCESS=$(cat <<END
 {
   "Version": "2012-10-17",
@@ -109,7 +109,7 @@ aws logs create-log-group --log-group-name "$LOG_GROUP" --tags "{$TAGS}"
 aws logs put-retention-policy --log-group-name "$LOG_GROUP" --retention-in-days "$LOG_RETENTION"
 
 # It takes a few seconds until Lambda can assume a new role.
-# The role's ID is one more tag: a role that is recreated under the same name does not work for this function.
+# The role's ID is an additional tag: the function does not work with a role that was recreated under the same name.
 echo 'Lambda function' >&2
 retry 'cannot be assumed by Lambda' aws lambda create-function \
   --function-name "$FUNCTION" \
@@ -148,7 +148,7 @@ INTEGRATION_ID=$(aws apigatewayv2 create-integration \
   --timeout-in-millis 30000 \
   --query IntegrationId --output text)
 
-# {id+} matches IDs that contain a slash as well.
+# {id+} also matches IDs that contain a slash.
 for ROUTE in 'POST /items' 'GET /items' 'GET /items/{id+}' 'PUT /items/{id+}' 'DELETE /items/{id+}'; do
   aws apigatewayv2 create-route \
     --api-id "$API_ID" \
