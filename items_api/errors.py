@@ -1,22 +1,5 @@
 """Every error that a user can see: what failed, why, and what to do next.
 
-    Problem
-    ├── InvalidSetting      a value that AWS would reject, found before the first call
-    ├── NoCredentials       there are no valid credentials to sign requests with
-    ├── LocalUnavailable    the local AWS is not installed, cannot start or is not running
-    ├── AwsRefused          AWS returned an error that retrying does not fix
-    │   ├── AccessDenied    the caller lacks a permission
-    │   └── DeletedMeanwhile  a resource disappeared while the command was working on it
-    ├── AwsUnreachable      no usable response: no network, wrong endpoint, invalid data or a timeout
-    ├── ForeignResource     a resource has the stack's name but not its tags
-    ├── CannotChange        AWS cannot make this change in place
-    ├── NoStack             there is no stack with this name
-    ├── NotConfirmed        the user answered no, or there was no terminal for the prompt
-    ├── OutputFailed        the output could not be written
-    ├── TimedOut            AWS did not reach the expected state in time
-    ├── Interrupted         Ctrl-C or SIGTERM; the message lists what exists
-    └── Bug                 any other exception: a bug in this tool
-
 A `Problem` ends a command with one block on stderr and exit code 1 (`InvalidSetting`: 2, like any usage error;
 `Interrupted`: 130). --verbose adds the traceback.
 """
@@ -52,62 +35,68 @@ class Problem(Exception):  # noqa: N818 - the word for everything that users see
 
 
 class InvalidSetting(Problem):
+    """A value that AWS would reject, found before the first call."""
+
     exit_code = 2
 
 
 class NoCredentials(Problem):
-    pass
+    """There is nothing to sign requests with."""
 
 
 class LocalUnavailable(Problem):
-    pass
+    """The local AWS is not installed, cannot start or is not running."""
 
 
 class AwsRefused(Problem):
-    pass
+    """AWS returned an error that retrying does not fix."""
 
 
 class AccessDenied(AwsRefused):
-    pass
+    """The caller lacks a permission."""
 
 
 class DeletedMeanwhile(AwsRefused):
-    pass
+    """A resource disappeared while the command was working on it."""
 
 
 class AwsUnreachable(Problem):
-    pass
+    """There is no usable response: no network, the wrong region, a proxy's page or a timeout."""
 
 
 class ForeignResource(Problem):
-    pass
+    """A resource has the stack's name but not its tags."""
 
 
 class CannotChange(Problem):
-    pass
+    """AWS cannot make this change in place."""
 
 
 class NoStack(Problem):
-    pass
+    """There is no stack with this name."""
 
 
 class NotConfirmed(Problem):
-    pass
+    """A question was answered with no, or there was no terminal to ask in."""
 
 
 class OutputFailed(Problem):
-    pass
+    """The output could not be written."""
 
 
 class TimedOut(Problem):
-    pass
+    """AWS did not reach the expected state in time."""
 
 
 class Interrupted(Problem):
+    """Ctrl-C or SIGTERM; the message lists what exists."""
+
     exit_code = 130
 
 
 class Bug(Problem):
+    """Any other exception: a defect in this tool."""
+
     @classmethod
     def of(cls, error: Exception) -> Bug:
         return cls(

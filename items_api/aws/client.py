@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 from botocore.config import Config
 
@@ -67,10 +67,8 @@ class SystemClock:
         until.wait(seconds)
 
 
-class Watcher(Protocol):
-    """Called with every write before it is sent."""
-
-    def __call__(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None: ...
+# Called with every write before it is sent: the service, the operation and the parameters.
+Watcher: TypeAlias = "Callable[[str, str, Mapping[str, Any]], None]"
 
 
 class Aws:
@@ -90,50 +88,29 @@ class Aws:
         self._config = _CONFIG.merge(config) if config else _CONFIG
         self._clock = clock or SystemClock()
         self._watch = watch
-        self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         # Large enough for the reads of all steps at once: reads wait for other reads, so a full pool would deadlock.
         self._readers = ThreadPoolExecutor(48, thread_name_prefix="aws-read")
 
-    def _client(self, service: str) -> Any:
-        # Threads may share boto3's clients, but not its sessions.
-        with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(
-                    cast("Any", service),
-                    endpoint_url=self._endpoint_url,
-                    config=self._config,
-                )
-            return self._clients[service]
+    # The clients, each created when it is first used.
+    apigateway: ApiGatewayV2Client
+    cloudwatch: CloudWatchClient
+    dynamodb: DynamoDBClient
+    iam: IAMClient
+    lambda_: LambdaClient
+    logs: CloudWatchLogsClient
+    sts: STSClient
 
-    @property
-    def apigateway(self) -> ApiGatewayV2Client:
-        return cast("ApiGatewayV2Client", self._client("apigatewayv2"))
-
-    @property
-    def cloudwatch(self) -> CloudWatchClient:
-        return cast("CloudWatchClient", self._client("cloudwatch"))
-
-    @property
-    def dynamodb(self) -> DynamoDBClient:
-        return cast("DynamoDBClient", self._client("dynamodb"))
-
-    @property
-    def iam(self) -> IAMClient:
-        return cast("IAMClient", self._client("iam"))
-
-    @property
-    def lambda_(self) -> LambdaClient:
-        return cast("LambdaClient", self._client("lambda"))
-
-    @property
-    def logs(self) -> CloudWatchLogsClient:
-        return cast("CloudWatchLogsClient", self._client("logs"))
-
-    @property
-    def sts(self) -> STSClient:
-        return cast("STSClient", self._client("sts"))
+    def __getattr__(self, name: str) -> Any:
+        if name not in type(self).__annotations__:
+            raise AttributeError(name)
+        with self._lock:  # threads may share boto3's clients, but not its sessions
+            if name not in self.__dict__:
+                service: Any = {"apigateway": "apigatewayv2"}.get(name, name.rstrip("_"))
+                client: Any = self._session.client(service, endpoint_url=self._endpoint_url, config=self._config)
+                setattr(self, name, client)
+            return self.__dict__[name]
 
     def account_id(self) -> str:
         """The account that the credentials belong to. Raises `Problem`."""

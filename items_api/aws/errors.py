@@ -63,7 +63,7 @@ _MEANINGS: tuple[tuple[Container[str], type[Problem], str, str], ...] = (
     (_THROTTLED, AwsRefused, "AWS is still throttling requests", "Wait a minute and run the command again."),
 )
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
-_SERVER_ERROR = 500
+SERVER_ERROR = 500
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the user interrupted the command
@@ -108,7 +108,7 @@ class ServiceError(AwsError):
 
     @property
     def is_unclear(self) -> bool:
-        return self.status >= _SERVER_ERROR and self.code not in _THROTTLED
+        return self.status >= SERVER_ERROR and self.code not in _THROTTLED
 
     def problem(self, what: str) -> Problem:
         said = f"{self.code}: {self.message}"
@@ -120,7 +120,7 @@ class ServiceError(AwsError):
         for codes, kind, reason, todo in _MEANINGS[0 if skewed else 1 :]:
             if self.code in codes:
                 return kind(f"{what}: {reason}.", said, todo)
-        return AwsRefused(f"{what}: {self.code or 'unknown error'}.", f"{self.operation}: {self.message}", self._todo())
+        return AwsRefused(f"{what}: {self.code}.", f"{self.operation}: {self.message}", self._todo())
 
     def _todo(self) -> str:
         if "protected against deletion" in self.message:

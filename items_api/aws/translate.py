@@ -7,11 +7,12 @@ import traceback
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from items_api.aws.errors import AwsError, NoAnswer, ServiceError
+from items_api.aws.errors import SERVER_ERROR, AwsError, NoAnswer, ServiceError
 from items_api.errors import AwsUnreachable, NoCredentials, Problem
 
 _LOCAL = "Or add --local to run on this computer without an AWS account."
 _CHECK_ENDPOINT = "Check --endpoint-url and any proxy between this computer and AWS."
+_NOT_FROM_AWS = "the response is not from AWS"
 _MAX_CHARACTERS = 300
 
 # What botocore raises without a response from AWS -> (kind of problem, what is wrong, what to do).
@@ -40,7 +41,7 @@ _NO_ANSWER: tuple[tuple[tuple[type[Exception], ...], type[Problem], str, str], .
         "the server's certificate cannot be verified",
         "Behind a company proxy, set AWS_CA_BUNDLE to its certificate. Verification cannot be turned off.",
     ),
-    ((ResponseParserError,), AwsUnreachable, "the response is not from AWS", _CHECK_ENDPOINT),
+    ((ResponseParserError,), AwsUnreachable, _NOT_FROM_AWS, _CHECK_ENDPOINT),
     (
         (boto.HTTPClientError, boto.ConnectionError),
         AwsUnreachable,
@@ -61,6 +62,8 @@ def translated(error: Exception) -> AwsError | None:
     if isinstance(error, boto.ClientError):
         found = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if not found.get("Code"):
+            return _not_from_aws(f"It is HTTP {status} without an error code.", sent=status >= SERVER_ERROR)
         return ServiceError(str(found.get("Code", "")), str(found.get("Message", "")), error.operation_name, status)
     if isinstance(error, boto.ParamValidationError):
         return None
@@ -70,19 +73,17 @@ def translated(error: Exception) -> AwsError | None:
             sent = lost and not isinstance(error, boto.SSLError)
             return NoAnswer(kind, reason, _one_line(str(error)), todo, sent=sent)
     if _raised_while_parsing(error):
-        return NoAnswer(
-            AwsUnreachable,
-            "the response is not from AWS",
-            _one_line(f"{type(error).__name__}: {error}"),
-            _CHECK_ENDPOINT,
-            sent=False,
-        )
+        return _not_from_aws("It cannot be parsed.", sent=False)
     return None
 
 
 def missing(operation: str, key: str) -> AwsUnreachable:
     """The problem of a response without a field that AWS always sends."""
     return AwsUnreachable(f"The response to {operation} is not from AWS.", f"It has no {key}.", _CHECK_ENDPOINT)
+
+
+def _not_from_aws(why: str, *, sent: bool) -> NoAnswer:
+    return NoAnswer(AwsUnreachable, _NOT_FROM_AWS, why, _CHECK_ENDPOINT, sent=sent)
 
 
 def _raised_while_parsing(error: Exception) -> bool:

@@ -69,6 +69,7 @@ DENIED = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform:
         (boto.EndpointConnectionError(endpoint_url="https://iam.amazonaws.com/"), AwsUnreachable, "Check the network"),
         (boto.ReadTimeoutError(endpoint_url="https://iam.amazonaws.com/"), AwsUnreachable, "no response"),
         (boto.SSLError(endpoint_url="https://x", error=OSError("self-signed")), AwsUnreachable, "AWS_CA_BUNDLE"),
+        (client_error("", "", 403), AwsUnreachable, "HTTP 403 without an error code"),
         (ResponseParserError("invalid XML received: " + "<html>" * 200), AwsUnreachable, "not from AWS"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
