@@ -104,9 +104,12 @@ def stack_names(screen: Screen, target: Target) -> list[str]:
 
 def _explainer(screen: Screen, account: Account) -> Watcher:
     """Shows every write as an `aws` command, after the exports that these commands need in a shell."""
+    shown: set[str] = set()
 
     def show(line: str) -> None:
-        screen.line(f"$ {line}", "cyan", essential=True)
+        if line not in shown:  # while a step waits, it can send the same command every half second
+            shown.add(line)
+            screen.line(f"$ {line}", "cyan", essential=True)
 
     def explain(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
         show(aws.line.cli_line(service, operation, parameters))

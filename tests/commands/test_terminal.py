@@ -1,0 +1,121 @@
+"""What people see in a terminal: prompts, colors, the live table, `--watch`."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pyte
+import pytest
+
+from items_api.cli import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.aws import Account, Process
+
+COLUMNS, ROWS = 300, 100  # wide enough for every command on one line
+
+
+class Terminal:
+    """The commands in this Python process, in a terminal that shows everything they ever print."""
+
+    def __init__(self, account: Account, process: Process) -> None:
+        self._account = account
+        self._process = process
+
+    def run(self, *arguments: str, typed: str = "") -> int:
+        """Run `items-api` with these arguments; `typed` answers its question."""
+        self._screen = pyte.Screen(COLUMNS, ROWS)
+        stream = pyte.ByteStream(self._screen)
+        ours, theirs = pty.openpty()
+        reader = threading.Thread(target=self._attend, args=(ours, stream, typed))
+        reader.start()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            self._account.running(self._process),
+            io.TextIOWrapper(os.fdopen(theirs, "r+b", buffering=0), write_through=True) as tty,
+        ):
+            for name in ("stdin", "stdout", "stderr"):
+                patch.setattr(sys, name, tty)
+            code: int = cli.main(arguments, prog_name="items-api", standalone_mode=False)
+        reader.join()
+        os.close(ours)
+        return code
+
+    @staticmethod
+    def _attend(terminal: int, stream: pyte.ByteStream, typed: str) -> None:
+        with suppress(OSError):  # the other end was closed
+            while output := os.read(terminal, 4096):
+                stream.feed(output)
+                if output.endswith(b"[y/N]: "):
+                    os.write(terminal, typed.encode())
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.rstrip() for line in self._screen.display if line.strip()]
+
+    def is_bold(self, text: str) -> bool:
+        row = next(number for number, line in enumerate(self._screen.display) if line.startswith(text))
+        return all(self._screen.buffer[row][column].bold for column in range(len(text)))
+
+
+@pytest.fixture
+def terminal(account: Account, process: Process, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", str(COLUMNS)), ("LINES", str(ROWS))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Terminal(account, process)
+
+
+def test_up_shows_each_resource_once_and_the_endpoint_in_bold(terminal: Terminal) -> None:
+    assert terminal.run("up") == 0
+    assert [line.split()[:2] for line in terminal.lines if "created" in line] == [["+", "created"]] * 6
+    assert terminal.is_bold("https://")
+
+
+def test_explain_keeps_every_command_above_the_live_table(terminal: Terminal, account: Account) -> None:
+    assert terminal.run("up", "--explain") == 0
+    commands = [line for line in terminal.lines if line.startswith("$ aws ")]
+    assert len(commands) == sum(call.is_write and call.outcome == "ok" for call in account.journal)
+    assert sum(" created " in line for line in terminal.lines) == 6
+
+
+@pytest.mark.parametrize(("typed", "code", "remains"), [("y\n", 0, False), ("n\n", 1, True), ("\n", 1, True)])
+def test_down_asks_and_obeys(terminal: Terminal, *, typed: str, code: int, remains: bool) -> None:
+    terminal.run("up")
+    assert terminal.run("down", typed=typed) == code
+    assert any("including the table Items and its 0 items. Continue? [y/N]:" in line for line in terminal.lines)
+    assert (terminal.run("status") == 0) is remains
+
+
+def test_up_shows_what_is_about_to_change_before_it_asks(terminal: Terminal) -> None:
+    terminal.run("up", "--throttle-rate", "5")
+    assert terminal.run("up", typed="n\n") == 1
+    about, question = "About to change:", "This would raise the throttle rate from 5 to 100. Continue? [y/N]:"
+    found = [next(n for n, line in enumerate(terminal.lines) if text in line) for text in (about, question)]
+    assert found == sorted(found)
+    assert terminal.run("status", "--throttle-rate", "5") == 0
+
+
+def test_watch_refreshes_until_ctrl_c_and_reads_the_metrics_once(
+    terminal: Terminal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.run("up")
+    looks = iter([None, None, KeyboardInterrupt()])
+
+    def sleep(_seconds: float) -> None:
+        if interrupted := next(looks):
+            raise interrupted
+
+    monkeypatch.setattr("items_api.commands.status.time.sleep", sleep)
+    assert terminal.run("status", "--watch") == 130
+    assert sum("Stack items at" in line for line in terminal.lines) == 1  # the earlier ones were cleared
+    assert sum(call.operation == "cloudwatch.GetMetricData" for call in account.journal) == 1
