@@ -52,7 +52,7 @@ def prepare_home(home: Path) -> int:
     """Choose a free port for the local AWS in this home, so that it does not use the port of the user's own."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    (home / "local-aws").mkdir()
+    (home / "local-aws").mkdir(parents=True)
     (home / "local-aws" / "settings.json").write_text(json.dumps({"port": port}))
     return port
 
