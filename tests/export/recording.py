@@ -58,9 +58,9 @@ def writes() -> list[tuple[str, str, Mapping[str, Any]]]:
 def change_by_hand(owner: Aws, settings: Settings) -> None:
     """Change everything that `up` repairs, except the tags that mark a resource as part of the stack."""
     _change_table_and_logs(owner, settings)
-    _change_role(owner, settings)
-    _change_function(owner, settings)
-    _change_api(owner, settings)
+    _change_role(owner.iam, settings)
+    _change_function(owner.lambda_, settings)
+    _change_api(owner.apigateway, settings)
 
 
 def _change_table_and_logs(owner: Aws, settings: Settings) -> None:
@@ -76,8 +76,8 @@ def _change_table_and_logs(owner: Aws, settings: Settings) -> None:
     owner.logs.delete_retention_policy(logGroupName=settings.log_group_name)
 
 
-def _change_role(owner: Aws, settings: Settings) -> None:
-    iam, role = owner.iam, settings.role_name
+def _change_role(iam: Any, settings: Settings) -> None:
+    role = settings.role_name
     trust = {"Effect": "Allow", "Principal": {"Service": "stray.amazonaws.com"}, "Action": "sts:AssumeRole"}
     access = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     iam.untag_role(RoleName=role, TagKeys=["team"])
@@ -90,26 +90,25 @@ def _document(statement: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _change_function(owner: Aws, settings: Settings) -> None:
+def _change_function(lambda_: Any, settings: Settings) -> None:
     function = {"FunctionName": settings.function_name}
     arn = f"arn:aws:lambda:{settings.region}:{ACCOUNT}:function:{settings.function_name}"
-    owner.lambda_.untag_resource(Resource=arn, TagKeys=["team"])
-    owner.lambda_.update_function_code(**function, ZipFile=b"PK\x05\x06" + bytes(18))
-    owner.lambda_.remove_permission(**function, StatementId=settings.statement_id)
-    owner.lambda_.add_permission(
+    lambda_.untag_resource(Resource=arn, TagKeys=["team"])
+    lambda_.update_function_code(**function, ZipFile=b"PK\x05\x06" + bytes(18))
+    lambda_.remove_permission(**function, StatementId=settings.statement_id)
+    lambda_.add_permission(
         **function,
         StatementId=settings.statement_id,
         Action="lambda:InvokeFunction",
         Principal="apigateway.amazonaws.com",
         SourceArn=f"arn:aws:execute-api:{settings.region}:{ACCOUNT}:another123/*",
     )
-    owner.lambda_.update_function_configuration(
+    lambda_.update_function_configuration(
         **function, MemorySize=3008, LoggingConfig={"LogFormat": "Text", "LogGroup": "/stray"}
     )
 
 
-def _change_api(owner: Aws, settings: Settings) -> None:
-    gateway = owner.apigateway
+def _change_api(gateway: Any, settings: Settings) -> None:
     here = {"ApiId": gateway.get_apis()["Items"][0]["ApiId"]}
     arn = f"arn:aws:apigateway:{settings.region}::/apis/{here['ApiId']}"
     gateway.untag_resource(ResourceArn=arn, TagKeys=["team"])
