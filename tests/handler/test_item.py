@@ -56,7 +56,8 @@ def loads(text: str) -> Any:
 def test_any_document_is_sent_as_boto3_would_send_it_and_comes_back_equal(document: dict[str, Any]) -> None:
     """Names, text, nesting and every digit of numbers are kept, and botocore's serializer changes nothing."""
     item = attributes(parse(dumps(document)))
-    assert equal(item, {name: TypeSerializer().serialize(value) for name, value in document.items()})
+    boto3s: dict[str, Any] = {name: TypeSerializer().serialize(value) for name, value in document.items()}
+    assert equal(item, boto3s)
     parameters = {"TableName": "Items", "Item": item}
     assert json.loads(create_serializer("json").serialize_to_request(parameters, PUT_ITEM)["body"]) == parameters
     assert loads(json_text(item)) == document

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 import items_api
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from items_api.local import LocalAws
 
 
-def process_state(pid: int) -> str:
-    """The state letter in /proc, such as "T" for stopped. A zombie counts as ended."""
+def is_running(pid: int) -> bool:
+    """Whether the process has not ended yet. A zombie has."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0].replace("Z", "")
-    except FileNotFoundError:
-        return ""
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
@@ -85,14 +86,10 @@ def test_commands_at_the_same_time_share_one_server(home: Path) -> None:
 def test_it_listens_only_on_one_port_of_the_loopback_interface(home: Path, port: int) -> None:
     running = local.ensure_running(home)
     groups(running)
-    sockets = {str(fd.readlink()) for fd in Path(f"/proc/{running.pid}/fd").iterdir() if fd.is_symlink()}
-    listening = []
-    for table in ("tcp", "tcp6", "udp", "udp6"):
-        for line in Path(f"/proc/{running.pid}/net/{table}").read_text().splitlines()[1:]:
-            address, state, inode = (line.split()[column] for column in (1, 3, 9))
-            if f"socket:[{inode}]" in sockets and (state == "0A" or table.startswith("udp")):
-                listening.append(address)
-    assert listening == [f"0100007F:{port:04X}"]  # 127.0.0.1 in the kernel's byte order
+    process = psutil.Process(running.pid)
+    sockets = process.net_connections("tcp") + process.net_connections("udp")
+    listening = [one.laddr for one in sockets if one.type == socket.SOCK_DGRAM or one.status == psutil.CONN_LISTEN]
+    assert listening == [("127.0.0.1", port)]
 
 
 def test_a_restart_restores_everything_on_the_same_port(home: Path) -> None:
@@ -100,7 +97,7 @@ def test_a_restart_restores_everything_on_the_same_port(home: Path) -> None:
     create_group(before, "saved")
     local.stop(home)
     assert local.find(home) is None
-    eventually(lambda: not process_state(before.pid))
+    eventually(lambda: not is_running(before.pid))
     after = local.resume(home)
     assert after is not None
     assert after.pid != before.pid
@@ -145,7 +142,7 @@ def test_forget_deletes_the_state_and_the_settings(home: Path) -> None:
     assert local.resume(home) is None
     files = {path.name for path in (home / "local-aws").iterdir()}
     assert files == {"commands.lock", "server.lock", "server.log"}
-    eventually(lambda: not process_state(first.pid))
+    eventually(lambda: not is_running(first.pid))
 
 
 def test_stopping_one_that_does_not_run_is_not_an_error(home: Path) -> None:
@@ -156,7 +153,7 @@ def test_stopping_one_that_does_not_run_is_not_an_error(home: Path) -> None:
 def test_one_that_does_not_stop_in_time_is_an_error_and_is_not_killed(home: Path) -> None:
     running = local.ensure_running(home)
     os.kill(running.pid, signal.SIGSTOP)
-    eventually(lambda: process_state(running.pid) == "T")
+    eventually(lambda: psutil.Process(running.pid).status() == psutil.STATUS_STOPPED)
     with pytest.raises(LocalUnavailable) as caught:
         local.stop(home, timeout=0.1)
     assert str(caught.value) == (
@@ -247,7 +244,7 @@ def test_one_whose_folder_is_deleted_stops_and_does_not_recreate_it(home: Path) 
     running = local.ensure_running(home)
     create_group(running, "lost")
     (home / "local-aws").rename(home.with_name("moved"))
-    eventually(lambda: not process_state(running.pid))
+    eventually(lambda: not is_running(running.pid))
     assert not (home / "local-aws").exists()
 
 
