@@ -59,25 +59,12 @@ def test_an_interrupted_up_reports_what_exists_and_what_to_do(cli: Cli, stop_sig
     cli.ok("up", "--name", "other")
     process = cli.start("up")
     assert process.stdout
-    for line in process.stdout:
-        if "created" in line:
-            process.send_signal(stop_signal)
-            break
+    next(line for line in process.stdout if "created" in line)
+    process.send_signal(stop_signal)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(
-        r"Error: Interrupted\.\n  Why:  Exists: .*\n  Next: items-api up --local completes the stack", errors
-    )
+    assert re.search(r"Error: Interrupted\.\n  Why:  Exists: .*\n  Next: items-api up --local completes", errors)
     cli.ok("up")
-
-
-def test_logs_show_every_request_of_smoke(cli: Cli) -> None:
-    cli.ok("up")
-    cli.ok("smoke")
-    document = cli.json("logs")
-    statuses = {event["request"]["status"] for event in document["events"] if event["request"]}
-    assert statuses >= {200, 201, 204, 400, 404, 412}
-    assert re.search(r"POST +/items +201", cli.ok("logs"))
 
 
 @ON_LINUX

@@ -48,6 +48,18 @@ def home(tmp_path: Path, port: int) -> Iterator[Path]:
     kill(tmp_path)
 
 
+def resumed(home: Path) -> LocalAws:
+    running = local.resume(home)
+    assert running is not None
+    return running
+
+
+def failed_start(home: Path) -> LocalUnavailable:
+    with pytest.raises(LocalUnavailable) as caught:
+        local.ensure_running(home)
+    return caught.value
+
+
 def create_group(running: LocalAws, name: str) -> None:
     client(running, "logs").create_log_group(logGroupName=name)
 
@@ -78,9 +90,7 @@ def test_commands_at_the_same_time_share_one_server(home: Path) -> None:
     )
     processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     pids = {process.communicate(timeout=60)[0] for process in processes}
-    running = local.find(home)
-    assert running is not None
-    assert pids == {f"{running.pid}\n"}
+    assert pids == {f"{resumed(home).pid}\n"}
 
 
 def test_it_listens_only_on_one_port_of_the_loopback_interface(home: Path, port: int) -> None:
@@ -98,8 +108,7 @@ def test_a_restart_restores_everything_on_the_same_port(home: Path) -> None:
     local.stop(home)
     assert local.find(home) is None
     eventually(lambda: not is_running(before.pid))
-    after = local.resume(home)
-    assert after is not None
+    after = resumed(home)
     assert after.pid != before.pid
     assert (after.endpoint_url, after.access_key, after.note) == (before.endpoint_url, before.access_key, "")
     assert groups(after) == ["saved"]
@@ -111,8 +120,7 @@ def test_after_a_crash_it_restarts_from_the_last_save_and_reports_the_data_loss(
     eventually(lambda: is_saved(home, "saved"))
     create_group(before, "unsaved")
     kill(home)
-    after = local.resume(home)
-    assert after is not None
+    after = resumed(home)
     assert groups(after) == ["saved"]
     assert after.note.startswith("The local AWS crashed or was killed. Changes after its last save (20")
     assert after.note.endswith(") are lost.")
@@ -122,14 +130,14 @@ def test_after_a_crash_it_restarts_from_the_last_save_and_reports_the_data_loss(
 def test_a_crash_before_the_first_save_is_reported(home: Path) -> None:
     local.ensure_running(home)
     kill(home)
-    after = local.resume(home)
-    assert after is not None
-    assert after.note == (
-        "The local AWS crashed or was killed before it first saved its state. All of its resources are lost."
-    )
+    after = resumed(home)
+    why = "The local AWS crashed or was killed before it first saved its state."
+    assert after.note == f"{why} All of its resources are lost."
 
 
-def test_find_and_resume_do_not_start_one_that_never_ran(home: Path, tmp_path: Path) -> None:
+def test_find_resume_and_stop_do_nothing_if_it_never_ran(home: Path, tmp_path: Path) -> None:
+    local.stop(home)
+    local.stop(home, forget=True)
     assert local.find(home) is None
     assert local.resume(home) is None
     assert local.find(tmp_path / "missing") is None
@@ -143,11 +151,6 @@ def test_forget_deletes_the_state_and_the_settings(home: Path) -> None:
     files = {path.name for path in (home / "local-aws").iterdir()}
     assert files == {"commands.lock", "server.lock", "server.log"}
     eventually(lambda: not is_running(first.pid))
-
-
-def test_stopping_one_that_does_not_run_is_not_an_error(home: Path) -> None:
-    local.stop(home)
-    local.stop(home, forget=True)
 
 
 def test_one_that_does_not_stop_in_time_is_an_error_and_is_not_killed(home: Path) -> None:
@@ -191,9 +194,9 @@ def test_a_process_id_that_now_belongs_to_another_program_is_ignored(home: Path)
 
 
 def test_a_saved_port_that_another_program_uses_is_an_error(home: Path, port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(home)
-    assert str(caught.value) == (
+    with socket.create_server(("127.0.0.1", port)):
+        error = failed_start(home)
+    assert str(error) == (
         f"The local AWS could not start. Another program uses its port {port}, which cannot change because it is part "
         f"of the endpoints. Find that program (lsof -i :{port}) and stop it. Or set ITEMS_API_HOME to another folder "
         "to start a new local AWS on a free port."
@@ -214,18 +217,15 @@ def test_a_new_local_aws_skips_taken_ports(family: socket.AddressFamily, host: s
 
 def test_without_ministack_the_error_explains_how_to_install_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ministack", None)
-    with pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(home)
-    assert "pip install 'items-api[local]'" in caught.value.todo
-    assert "pipx inject items-api ministack" in caught.value.todo
+    assert failed_start(home).todo.startswith(
+        "Run pip install 'items-api[local]', pipx inject items-api ministack, or "
+    )
 
 
 def test_a_home_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(blocked)
-    assert str(caught.value) == (
+    assert str(failed_start(blocked)) == (
         f"Could not use the folder {blocked} for the local AWS. Not a directory: {blocked}/local-aws. "
         "Set ITEMS_API_HOME to a folder that you can write to."
     )
@@ -233,11 +233,10 @@ def test_a_home_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
 
 def test_an_error_at_the_start_shows_the_end_of_the_log(home: Path) -> None:
     (home / "local-aws" / "tmp").write_text("a file instead of a folder")
-    with pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(home)
-    assert caught.value.what == "The local AWS could not start."
-    assert caught.value.why.startswith("The last line of its log: FileExistsError")
-    assert str(home / "local-aws" / "server.log") in caught.value.todo
+    error = failed_start(home)
+    assert error.what == "The local AWS could not start."
+    assert error.why.startswith("The last line of its log: FileExistsError")
+    assert str(home / "local-aws" / "server.log") in error.todo
 
 
 def test_one_whose_folder_is_deleted_stops_and_does_not_recreate_it(home: Path) -> None:
