@@ -128,11 +128,16 @@ def test_a_lost_reply_does_not_change_the_result_for_an_existing_item(
     assert harness.gateway.item("GET", "1").json.get("name") == name_after
 
 
-def test_if_none_match_fails_for_an_equal_item_after_throttling(harness: Harness) -> None:
-    """A throttled attempt wrote nothing, so the equal item is from another client."""
+@pytest.mark.parametrize(
+    ("fault", "conditions"), [("throttles", ["if_none_match"]), ("fails_after_write", ["if_none_match", "if_match"])]
+)
+def test_a_precondition_fails_for_an_equal_item_that_no_attempt_can_have_written(
+    harness: Harness, fault: str, conditions: list[str]
+) -> None:
+    """A throttled attempt writes nothing, and neither does one whose conditions exclude each other."""
     harness.gateway.item("PUT", "1", {"name": "same"})
-    harness.dynamodb.fail("throttles")
-    assert harness.gateway.item("PUT", "1", {"name": "same"}, if_none_match="*").status == 412
+    harness.dynamodb.fail(fault)
+    assert harness.gateway.item("PUT", "1", {"name": "same"}, **dict.fromkeys(conditions, "*")).status == 412
 
 
 @pytest.mark.parametrize(
