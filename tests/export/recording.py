@@ -25,6 +25,7 @@ SETTINGS = Settings(
     tags={"team": "web", "cost center": "R+D = 7/ä", "empty": ""},
     cors_origins=("https://app.example.com", "http://localhost:5173"),
 )
+SESSION = boto3.Session()
 
 
 def cycle(owner: Aws, open_stack: Callable[[], Stack]) -> None:
@@ -44,7 +45,7 @@ def cycle_on_moto(account: AwsAccount, *, settings: Settings = SETTINGS, watch: 
     def open_stack() -> Stack:
         return Stack(settings, Aws(account.session(**session), clock=account.clock, watch=watch), ACCOUNT)
 
-    cycle(Aws(boto3.Session()), open_stack)
+    cycle(Aws(SESSION), open_stack)
 
 
 def writes() -> list[tuple[str, str, Mapping[str, Any]]]:

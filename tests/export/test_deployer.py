@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from items_api.aws.client import Aws
+from items_api.aws.client import Aws, SystemClock
 from items_api.errors import AccessDenied, Problem
 from items_api.export import deployer
 from items_api.local import ACCOUNT
@@ -19,12 +19,13 @@ from items_api.observe.metrics import read_metrics
 from items_api.observe.tail import Tail
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
-from tests.aws import MOTO, NO_DELAYS, VirtualClock
+from tests.aws import MOTO, NO_DELAYS
 from tests.aws import Account as AwsAccount
 from tests.export.conftest import existing_stack, owner_of
 from tests.export.recording import SETTINGS, cycle, cycle_on_moto
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
     from items_api.local import LocalAws
@@ -120,6 +121,13 @@ def test_the_role_can_be_passed_only_to_lambda() -> None:
     } in POLICY["Statement"]
 
 
+class ImpatientClock(SystemClock):
+    """Polls often, because the local AWS needs less time than AWS, but real time."""
+
+    def sleep(self, seconds: float, until: threading.Event) -> None:
+        super().sleep(min(seconds, 0.02), until)
+
+
 @pytest.fixture
 def dev(local_aws: LocalAws) -> Iterator[tuple[Aws, Callable[[Document], None]]]:
     """An IAM user of the local AWS, and a function that replaces their policy."""
@@ -131,7 +139,7 @@ def dev(local_aws: LocalAws) -> Iterator[tuple[Aws, Callable[[Document], None]]]
     def give(policy: Document) -> None:
         iam.put_user_policy(UserName="dev", PolicyName="deployer", PolicyDocument=json.dumps(policy))
 
-    yield Aws(session, endpoint_url=local_aws.endpoint_url, clock=VirtualClock()), give
+    yield Aws(session, endpoint_url=local_aws.endpoint_url, clock=ImpatientClock()), give
     iam.delete_user_policy(UserName="dev", PolicyName="deployer")
     iam.delete_access_key(UserName="dev", AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName="dev")
