@@ -15,7 +15,6 @@ CONNECT_SECONDS = 1.0
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _RECEIVE_BYTES = 65_536
-_EMPTY_LINE = b"\r\n\r\n"
 
 
 class ReplyError(OSError):
@@ -36,8 +35,7 @@ class Reply:
 class Connection:
     """A connection to one endpoint, opened on first use and reused until the server closes it.
 
-    Args:
-        endpoint: `https://host[:port]`, or `http://` for an emulator. A path is not supported.
+    The endpoint is `https://host[:port]`, or `http://` for an emulator. A path is not supported.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -58,11 +56,7 @@ class Connection:
     def open(self, deadline: float) -> bool:
         """Connect if necessary. Returns True if an existing connection is reused; the server may have dropped it.
 
-        Args:
-            deadline: when to give up, in `time.monotonic` seconds.
-
-        Raises:
-            OSError: could not connect; nothing was sent.
+        `deadline` is in `time.monotonic` seconds. Raises OSError if it could not connect; nothing was sent.
         """
         if self._socket is not None:
             # An idle connection is readable only if the server has closed it, for example while Lambda was frozen.
@@ -83,12 +77,11 @@ class Connection:
     def exchange(self, request: bytes, deadline: float) -> Reply:
         """Send a complete request and read the complete reply.
 
-        Raises:
-            OSError: no complete reply was received; the server may or may not have processed the request.
+        Raises OSError if there was no complete reply; the server may or may not have processed the request.
         """
         self._deadline = deadline
         try:
-            self._send(request)
+            self._ready().sendall(request)
             status_line, headers = self._head()
             reply = Reply(_status(status_line), headers, self._body(headers))
         except OSError:
@@ -112,24 +105,21 @@ class Connection:
             raise TimeoutError("timed out")
         return remaining
 
-    def _send(self, request: bytes) -> None:
+    def _ready(self) -> socket.socket:
         if self._socket is None:
             raise ReplyError("the connection is not open")
         self._socket.settimeout(self._remaining())
-        self._socket.sendall(request)
+        return self._socket
 
     def _receive(self) -> None:
-        if self._socket is None:
-            raise ReplyError("the connection is not open")
-        self._socket.settimeout(self._remaining())
-        data = self._socket.recv(_RECEIVE_BYTES)
+        data = self._ready().recv(_RECEIVE_BYTES)
         if not data:
             raise ReplyError("the server closed the connection before the reply was complete")
         self._received += data
 
-    def _read_until(self, delimiter: bytes, limit: int) -> bytes:
+    def _read_until(self, delimiter: bytes) -> bytes:
         while (end := self._received.find(delimiter)) < 0:
-            if len(self._received) > limit:
+            if len(self._received) > MAX_HEAD_BYTES:
                 raise ReplyError("the header or a chunk size line is too long")
             self._receive()
         return self._read(end, len(delimiter))
@@ -142,7 +132,7 @@ class Connection:
         return data
 
     def _head(self) -> tuple[str, dict[str, str]]:
-        status_line, *lines = self._read_until(_EMPTY_LINE, MAX_HEAD_BYTES).decode("latin-1").split("\r\n")
+        status_line, *lines = self._read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {}
         for line in lines:
             name, _, value = line.partition(":")
@@ -157,12 +147,12 @@ class Connection:
     def _chunks(self) -> bytes:
         body = bytearray()
         while True:
-            line = self._read_until(b"\r\n", MAX_HEAD_BYTES).decode("latin-1")
+            line = self._read_until(b"\r\n").decode("latin-1")
             size = _size(line.partition(";")[0].strip(), 16, MAX_BODY_BYTES - len(body))
             if not size:
                 break
             body += self._read(size, skip=2)
-        while self._read_until(b"\r\n", MAX_HEAD_BYTES):
+        while self._read_until(b"\r\n"):
             pass  # trailers
         return bytes(body)
 

@@ -59,8 +59,6 @@ class DynamoDBError(Exception):
 
 
 class RejectedError(DynamoDBError):
-    """DynamoDB rejected the request; a retry would fail in the same way."""
-
     def __init__(self, cause: str, message: str, item: Attributes | None) -> None:
         super().__init__(cause)
         self.message = message
@@ -89,8 +87,6 @@ class _TransientError(Exception):
 
 
 class Client:
-    """Calls DynamoDB, with retries."""
-
     def __init__(self, connection: Connection, signer: Signer, sleep: Callable[[float], None] = time.sleep) -> None:
         self._connection = connection
         self._signer = signer
@@ -106,26 +102,15 @@ class Client:
             or environ.get("AWS_ENDPOINT_URL")
             or f"https://dynamodb.{region}.amazonaws.com{suffix}"
         )
-        signer = Signer(
-            connection.authority,
-            region,
-            environ.get("AWS_ACCESS_KEY_ID", ""),
-            environ.get("AWS_SECRET_ACCESS_KEY", ""),
-            environ.get("AWS_SESSION_TOKEN", ""),
-        )
-        return cls(connection, signer)
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        return cls(connection, Signer(connection.authority, region, *[environ.get(name, "") for name in names]))
 
     def call(self, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]:
-        """Call one operation and return its reply.
-
-        Args:
-            operation: the name in DynamoDB's API, such as `GetItem`.
-            parameters: the JSON document to send.
-            deadline: when to give up, in `time.monotonic` seconds.
+        """Call an operation of DynamoDB's API, such as `GetItem`, and return its reply.
 
         Raises:
             RejectedError: an error that a retry does not fix.
-            UnavailableError: no usable reply before the deadline.
+            UnavailableError: no usable reply before the deadline, which is in `time.monotonic` seconds.
         """
         body = json.dumps(parameters, separators=(",", ":")).encode()
         target = f"DynamoDB_20120810.{operation}"
@@ -179,39 +164,38 @@ class Table:
         return item
 
     def put(self, item: Attributes, condition: str | None, deadline: float) -> Attributes | None:
-        """Write an item and return the item that it replaced, if any.
+        """Write an item and return the item that it replaced, if any. Raises ConditionError."""
 
-        Raises:
-            ConditionError: the condition failed, and not because an earlier attempt of this write was applied.
-        """
-        parameters = {"TableName": self.name, "Item": item, "ReturnValues": "ALL_OLD", **_conditional(condition)}
-        try:
-            replaced: Attributes | None = self._client.call("PutItem", parameters, deadline).get("Attributes")
-        except RejectedError as rejected:
-            if rejected.cause != _CONDITION_FAILED:
-                raise
-            # The existing item is ours if it is equal and an earlier attempt may have written it.
-            maybe_ours = rejected.maybe_applied and condition == ABSENT
-            if maybe_ours and rejected.item is not None and items.equal(rejected.item, item):
-                return None
-            raise ConditionError(rejected.cause) from None
+        def is_ours(existing: Attributes | None) -> bool:
+            return condition == ABSENT and existing is not None and items.equal(existing, item)
+
+        parameters = {"Item": item, "ReturnValues": "ALL_OLD"}
+        replaced: Attributes | None = self._write("PutItem", parameters, condition, deadline, is_ours).get("Attributes")
         return replaced
 
     def delete(self, item_id: str, condition: str | None, deadline: float) -> None:
-        """Delete an item. It is not an error if the item does not exist.
+        """Delete an item. It is not an error if the item does not exist. Raises ConditionError."""
+        # If the item is gone, it was most likely deleted by an earlier attempt.
+        self._write("DeleteItem", {"Key": _key(item_id)}, condition, deadline, lambda _: condition == EXISTS)
 
-        Raises:
-            ConditionError: the condition failed, and not because an earlier attempt of this call was applied.
-        """
-        parameters = {"TableName": self.name, "Key": _key(item_id), **_conditional(condition)}
+    def _write(
+        self,
+        operation: str,
+        parameters: dict[str, Any],
+        condition: str | None,
+        deadline: float,
+        explains: Callable[[Attributes | None], bool],
+    ) -> dict[str, Any]:
+        """Raises ConditionError, unless an earlier attempt may have been applied and `explains` the existing item."""
+        if condition is not None:
+            parameters |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:
-            self._client.call("DeleteItem", parameters, deadline)
+            return self._client.call(operation, {"TableName": self.name, **parameters}, deadline)
         except RejectedError as rejected:
             if rejected.cause != _CONDITION_FAILED:
                 raise
-            # The item was most likely deleted by an earlier attempt.
-            if rejected.maybe_applied and condition == EXISTS:
-                return
+            if rejected.maybe_applied and explains(rejected.item):
+                return {}
             raise ConditionError(rejected.cause) from None
 
     def scan(self, limit: int, after: str | None, deadline: float) -> tuple[list[Attributes], str | None]:
@@ -229,12 +213,6 @@ class Table:
 
 def _key(item_id: str) -> Attributes:
     return {"itemId": {"S": item_id}}
-
-
-def _conditional(condition: str | None) -> dict[str, str]:
-    if condition is None:
-        return {}
-    return {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
 
 def _backoff(attempt: int) -> float:

@@ -26,11 +26,9 @@ class HTTPError(Exception):
 
 
 class Request:
-    """The request in an event. Malformed parts count as missing, because a direct invocation can send anything.
+    """The request in an HTTP API event. The reply must be ready at `deadline`, in `time.monotonic` seconds.
 
-    Args:
-        event: an HTTP API event, or any other JSON value.
-        deadline: when the reply must be ready, in `time.monotonic` seconds.
+    A direct invocation can send any JSON value as the event, so malformed parts count as missing.
     """
 
     def __init__(self, event: object, deadline: float) -> None:

@@ -10,18 +10,12 @@ import hmac
 import time
 
 _SERVICE = "dynamodb"
-_CONTENT_TYPE = "application/x-amz-json-1.0"
 
 
 class Signer:
     """Signs requests to one host with one set of credentials. The signing key is derived once per day.
 
-    Args:
-        host: the value of the Host header.
-        region: the region in the credential scope.
-        access_key: the access key id.
-        secret_key: the secret access key.
-        token: the session token of temporary credentials, or empty.
+    `host` is the value of the Host header. `token` is the session token of temporary credentials, or empty.
     """
 
     def __init__(self, host: str, region: str, access_key: str, secret_key: str, token: str = "") -> None:
@@ -36,13 +30,10 @@ class Signer:
     def headers(self, target: str, body: bytes, now: float) -> dict[str, str]:
         """Return the headers of a signed request; the names are lower case and in signing order.
 
-        Args:
-            target: the value of X-Amz-Target.
-            body: the payload.
-            now: the current time in seconds since the epoch.
+        `target` is the value of X-Amz-Target. `now` is in seconds since the epoch.
         """
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        headers = {"content-type": _CONTENT_TYPE, "host": self._host, "x-amz-date": timestamp}
+        headers = {"content-type": "application/x-amz-json-1.0", "host": self._host, "x-amz-date": timestamp}
         if self._token:
             headers["x-amz-security-token"] = self._token
         headers["x-amz-target"] = target

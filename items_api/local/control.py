@@ -78,8 +78,7 @@ def is_empty(running: LocalAws) -> bool:
     """Whether it has no resources of a kind that stacks use, in any region."""
     from http.client import HTTPConnection  # noqa: PLC0415 - takes 13 ms to load, and only `down` needs it
 
-    connection = HTTPConnection(HOST, running.port, timeout=30)
-    with contextlib.closing(connection):
+    with contextlib.closing(HTTPConnection(HOST, running.port, timeout=30)) as connection:
         connection.request("GET", EMPTY_PATH, headers={"Authorization": running.access_key})
         return connection.getresponse().status == 204  # noqa: PLR2004 - No Content
 
@@ -203,7 +202,7 @@ def _start(paths: Paths, report: Callable[[str], None]) -> LocalAws:
     if running is None:
         if crashed:  # so that the next start reports the crash
             write_json(paths.process, crashed)
-        raise _port_taken(paths) if done.returncode == PORT_TAKEN else _died(paths)
+        raise _start_error(paths, done.returncode)
     return running
 
 
@@ -244,20 +243,16 @@ def _crash_note(paths: Paths) -> str:
     return f"The local AWS crashed or was killed. Changes after its last save ({last_save:%Y-%m-%d %H:%M:%S}) are lost."
 
 
-def _port_taken(paths: Paths) -> LocalUnavailable:
-    port = (read_json(paths.settings) or {}).get("port")
-    return LocalUnavailable(
-        "The local AWS could not start.",
-        f"Another program uses its port {port}, which cannot change because it is part of the endpoints.",
-        f"Find that program (lsof -i :{port}) and stop it. Or set ITEMS_API_HOME to another folder to start a new "
-        "local AWS on a free port.",
-    )
-
-
-def _died(paths: Paths) -> LocalUnavailable:
+def _start_error(paths: Paths, exit_code: int) -> LocalUnavailable:
+    what = "The local AWS could not start."
+    if exit_code == PORT_TAKEN:
+        port = (read_json(paths.settings) or {}).get("port")
+        return LocalUnavailable(
+            what,
+            f"Another program uses its port {port}, which cannot change because it is part of the endpoints.",
+            f"Find that program (lsof -i :{port}) and stop it. Or set ITEMS_API_HOME to another folder to start a new "
+            "local AWS on a free port.",
+        )
     lines = paths.log.read_text(errors="replace").strip().splitlines()
-    return LocalUnavailable(
-        "The local AWS could not start.",
-        f"The last line of its log: {lines[-1]}" if lines else "Its log is empty.",
-        f"See {paths.log}.",
-    )
+    why = f"The last line of its log: {lines[-1]}" if lines else "Its log is empty."
+    return LocalUnavailable(what, why, f"See {paths.log}.")

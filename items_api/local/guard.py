@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -62,6 +63,7 @@ class Saver:
                 pause = max(1.0, 20 * (time.perf_counter() - start))
 
 
+@dataclass(frozen=True)
 class Guard:
     """Restricts ministack to its owner.
 
@@ -72,56 +74,50 @@ class Guard:
     admin API. With the secret key, `EMPTY_PATH` returns whether there are any resources, in any region.
     """
 
-    def __init__(
-        self, app: App, access_key: str, saver: Saver, announce: Callable[[str], None], is_empty: Callable[[], bool]
-    ) -> None:
-        self._app = app
-        self._access_key = access_key
-        self._saver = saver
-        self._announce = announce
-        self._is_empty = is_empty
+    app: App
+    access_key: str
+    saver: Saver
+    announce: Callable[[str], None]
+    is_empty: Callable[[], bool]
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, self._before_shutdown(receive), self._after_startup(send))
+            await self._lifespan(scope, receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close"})
-        elif scope["path"] == EMPTY_PATH and (b"authorization", self._access_key.encode()) in scope["headers"]:
-            await _respond(send, 204 if self._is_empty() else 409)
+        elif scope["path"] == EMPTY_PATH and (b"authorization", self.access_key.encode()) in scope["headers"]:
+            await _respond(send, 204 if self.is_empty() else 409)
         elif scope["path"].startswith(ADMIN_PATHS) or not self._is_allowed(scope):
             # No body: its format would depend on the AWS protocol, and every SDK understands a 403 without one.
             await _respond(send, 403)
         else:
-            await self._app(scope, receive, send)
-            self._saver.changed()
+            await self.app(scope, receive, send)
+            self.saver.changed()
 
     def _is_allowed(self, scope: Message) -> bool:
         headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         authorization = ", ".join(value for name, value in headers if name == b"authorization")
         key = extract_access_key_id({"authorization": authorization}, parse_qs(scope["query_string"].decode("latin-1")))
         if key:
-            return bool(key == self._access_key or key.startswith(("ASIA", "AKIA")))
+            return bool(key == self.access_key or key.startswith(("ASIA", "AKIA")))
         host = next((value for name, value in headers if name == b"host"), "")
         return bool(API_HOST.fullmatch(host) or API_PATH.match(scope["path"]))
 
-    def _before_shutdown(self, receive: Receive) -> Receive:
+    async def _lifespan(self, scope: Message, receive: Receive, send: Send) -> None:
         async def receive_message() -> Message:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                self._announce(STOPPING)
-                await self._saver.stop()
+                self.announce(STOPPING)
+                await self.saver.stop()
             return message
 
-        return receive_message
-
-    def _after_startup(self, send: Send) -> Send:
         async def send_message(message: Message) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
-                self._saver.start()
-                self._announce(READY)
+                self.saver.start()
+                self.announce(READY)
 
-        return send_message
+        await self.app(scope, receive_message, send_message)
 
 
 async def _respond(send: Send, status: int) -> None:

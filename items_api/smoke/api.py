@@ -46,12 +46,11 @@ class Api:
 
     def setup_request(self, method: str, path: str, body: str | None = None) -> Response:
         request = Request(method, self.endpoint + path, (JSON,) if body else (), body)
-        if self._in_setup:
-            self.request, self.response = request, None
-        response = self.exchange(request)
-        if self._in_setup:
-            self.response = response
-        return response
+        if not self._in_setup:
+            return self.exchange(request)
+        self.request, self.response = request, None
+        self.response = self.exchange(request)
+        return self.response
 
     def start_check(self) -> None:
         self.request, self.response, self._in_setup = None, None, True
@@ -63,9 +62,8 @@ class Api:
         return item_id
 
     def create_item(self, suffix: str, **attributes: object) -> dict[str, Any]:
-        item_id = self.new_id(suffix)
-        item = {"itemId": item_id, **attributes}
-        expect_status(self.setup_request("PUT", path_of(item_id), compact(item)), 200, 201)
+        item: dict[str, Any] = {"itemId": self.new_id(suffix), **attributes}
+        expect_status(self.setup_request("PUT", path_of(item["itemId"]), compact(item)), 200, 201)
         return item
 
     def current_item(self, item_id: str) -> Any:
@@ -93,6 +91,11 @@ def expect_status(response: Response, *statuses: int) -> None:
     if response.status not in statuses:
         expected = " or ".join(map(str, statuses))
         raise Unexpected(f"expected {expected}, got {response.status} {shortened(response.body)}")
+
+
+def expect_body(response: Response, status: int, body: object) -> None:
+    expect_status(response, status)
+    expect_equal("body", parsed(response), body)
 
 
 def expect_equal(what: str, got: object, expected: object) -> None:

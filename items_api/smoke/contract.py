@@ -17,6 +17,7 @@ from items_api.smoke.api import (
     Api,
     Unexpected,
     compact,
+    expect_body,
     expect_equal,
     expect_error,
     expect_status,
@@ -71,9 +72,7 @@ def tutorial_create(api: Api) -> str | None:
         return "used another id, because there already is a different item 1"
     if existing is None:
         api.written_ids.add("1")
-    response = api.send("POST", "/items", TUTORIAL)
-    expect_status(response, 201)
-    expect_equal("body", parsed(response), json.loads(TUTORIAL))
+    expect_body(api.send("POST", "/items", TUTORIAL), 201, json.loads(TUTORIAL))
     return None
 
 
@@ -98,8 +97,7 @@ def create(api: Api) -> None:
         "size": {"w": 2},
     }
     response = api.send("POST", "/items", compact(item), JSON)
-    expect_status(response, 201)
-    expect_equal("body", parsed(response), item)
+    expect_body(response, 201, item)
     expect_equal("Location", response.headers.get("location"), path_of(item["itemId"]))
     expect_equal("item", api.current_item(item["itemId"]), item)
 
@@ -120,15 +118,13 @@ def create_without_id(api: Api) -> None:
 def read(api: Api) -> None:
     item = api.create_item("read", name="Gadget")
     response = api.send("GET", path_of(item["itemId"]))
-    expect_status(response, 200)
-    expect_equal("body", parsed(response), item)
+    expect_body(response, 200, item)
 
 
 @claim("GET returns 404 for a missing item")
 def read_missing(api: Api) -> None:
     response = api.send("GET", path_of(f"{api.id_prefix}-missing"))
-    expect_status(response, 404)
-    expect_equal("body", parsed(response), {"error": "Not found"})
+    expect_body(response, 404, {"error": "Not found"})
 
 
 @claim("GET /items lists a new item")
@@ -185,9 +181,7 @@ def _next(api: Api) -> str | None:
 def replace(api: Api) -> None:
     item = api.create_item("replace", name="old", size=1)
     replacement = {"itemId": item["itemId"], "name": "new"}
-    response = api.send("PUT", path_of(item["itemId"]), compact(replacement), JSON)
-    expect_status(response, 200)
-    expect_equal("body", parsed(response), replacement)
+    expect_body(api.send("PUT", path_of(item["itemId"]), compact(replacement), JSON), 200, replacement)
     expect_equal("item", api.current_item(item["itemId"]), replacement)
 
 
@@ -252,9 +246,7 @@ def if_match(api: Api) -> None:
 def exact_numbers(api: Api) -> None:
     body = f'{{"itemId":"{api.new_id("numbers")}",{EXACT_NUMBERS}}}'
     sent = json.loads(body, parse_float=Decimal)
-    response = api.send("POST", "/items", body, JSON)
-    expect_status(response, 201)
-    expect_equal("body", parsed(response), sent)
+    expect_body(api.send("POST", "/items", body, JSON), 201, sent)
     expect_equal("item", api.current_item(sent["itemId"]), sent)
 
 
@@ -269,9 +261,7 @@ def reject_39_digits(api: Api) -> None:
 @claim("GET returns an item with special characters in its id")
 def non_ascii_id(api: Api) -> None:
     item = api.create_item("grün 東京 & co", name="Straße")
-    response = api.send("GET", path_of(item["itemId"]))
-    expect_status(response, 200)
-    expect_equal("body", parsed(response), item)
+    expect_body(api.send("GET", path_of(item["itemId"])), 200, item)
     location = api.setup_request("POST", "/items", compact(item)).headers.get("location", "")
     expect_equal("Location, decoded", unquote(location), f"/items/{item['itemId']}")
 

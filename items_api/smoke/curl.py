@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 from items_api.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from urllib.parse import SplitResult
 
 # The default content type of curl -d.
@@ -61,11 +61,10 @@ class Connection:
     TLS certificates are verified. `HTTPS_PROXY` and `NO_PROXY` are respected.
     """
 
-    def __init__(self, endpoint: str, *, timeout: float = 35.0, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, endpoint: str, *, timeout: float = 35.0) -> None:
         # An HTTP API times out after 30 s, so it always responds within 35 s.
         self._parts = parse_endpoint(endpoint)
         self._timeout = timeout
-        self._clock = clock
         self._connection: HTTPConnection | None = None
 
     def __call__(self, request: Request) -> Response:
@@ -93,7 +92,7 @@ class Connection:
             headers["Content-Type"] = FORM
         path = f"{target.path or '/'}?{target.query}" if target.query else target.path or "/"
         try:
-            start = self._clock()
+            start = time.perf_counter()
             connection.request(request.method, path, body, headers)
             reply = connection.getresponse()
             content = reply.read()
@@ -102,12 +101,13 @@ class Connection:
             raise
         self._connection = connection
         received = {name.lower(): value for name, value in reply.getheaders()}
-        return Response(reply.status, received, content, 1000 * (self._clock() - start))
+        return Response(reply.status, received, content, 1000 * (time.perf_counter() - start))
 
     def _open(self) -> HTTPConnection:
         host, port = str(self._parts.hostname), self._parts.port
         if self._parts.scheme == "http":
-            return HTTPConnection("127.0.0.1" if is_loopback_name(host) else host, port, timeout=self._timeout)
+            is_loopback_name = host == "localhost" or host.endswith(".localhost")
+            return HTTPConnection("127.0.0.1" if is_loopback_name else host, port, timeout=self._timeout)
         context = ssl.create_default_context()
         proxy = None if proxy_bypass(host) else getproxies().get("https")
         if not proxy:
@@ -116,10 +116,6 @@ class Connection:
         connection = HTTPSConnection(str(via.hostname), via.port, timeout=self._timeout, context=context)
         connection.set_tunnel(host, port)
         return connection
-
-
-def is_loopback_name(host: str) -> bool:
-    return host == "localhost" or host.endswith(".localhost")
 
 
 def parse_endpoint(endpoint: str) -> SplitResult:

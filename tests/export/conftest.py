@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import socket
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +15,13 @@ from items_api.aws.session import local_account
 from items_api.provision.bundle import bundle
 from items_api.provision.stack import Stack
 from items_api.provision.step import Outcome
+from tests.local.conftest import prepare_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-    from items_api.aws.client import Watcher
+    from items_api.aws.client import Aws, Watcher
     from items_api.settings import Settings
 
     Requests = Callable[[str], tuple[str, str, dict[str, Any]]]
@@ -31,10 +30,7 @@ if TYPE_CHECKING:
 @contextmanager
 def local_aws_in(folder: Path) -> Iterator[local.LocalAws]:
     """A local AWS with this folder as its home (`ITEMS_API_HOME`), on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    (folder / "local-aws").mkdir(parents=True)
-    (folder / "local-aws" / "settings.json").write_text(json.dumps({"port": port}))
+    prepare_home(folder)
     yield local.ensure_running(folder)
     local.stop(folder, forget=True)
 
@@ -46,27 +42,33 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.LocalA
         yield running
 
 
-@contextmanager
-def existing_stack(local_aws: local.LocalAws, settings: Settings, watch: Watcher | None = None) -> Iterator[Stack]:
-    """A stack on the local AWS; `watch` is called with every write."""
+def owner_of(local_aws: local.LocalAws, region: str, watch: Watcher | None = None) -> Aws:
+    """The local AWS as its root user sees it."""
     account = local_account(
-        region=settings.region,
+        region=region,
         endpoint_url=local_aws.endpoint_url,
         access_key=local_aws.access_key,
         secret_key=local_aws.secret_key,
     )
-    stack = Stack(settings, account.aws(watch), local.ACCOUNT)
-    _run(stack, stack.up)
+    return account.aws(watch)
+
+
+@contextmanager
+def existing_stack(local_aws: local.LocalAws, settings: Settings, watch: Watcher | None = None) -> Iterator[Stack]:
+    """A stack on the local AWS; `watch` is called with every write."""
+    stack = Stack(settings, owner_of(local_aws, settings.region, watch), local.ACCOUNT)
+    finish(stack, Stack.up)
     stack.look()
     try:
         yield stack
     finally:
-        _run(stack, stack.down)
+        finish(stack, Stack.down)
 
 
-def _run(stack: Stack, command: Callable[[], Generator[Any]]) -> None:
+def finish(stack: Stack, command: Callable[[Stack], Generator[Any]]) -> None:
+    """Run a command until its end. Raises the errors of its steps as a group."""
     stack.look()
-    with closing(command()) as events:
+    with closing(command(stack)) as events:
         errors = [event.error for event in events if isinstance(event, Outcome) and event.error]
     if errors:
         raise ExceptionGroup("some steps failed", errors)

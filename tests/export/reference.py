@@ -1,4 +1,4 @@
-"""What the exports are compared with: the requests with which `up` creates a stack (proved by test_reference.py)."""
+"""The requests with which `up` creates a stack (see test_reference.py). The exports are compared with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Request = tuple[str, str, dict[str, Any]]
 
 ORDINARY = Settings()
-# Whatever a parser or a shell could trip over, as far as `Settings` accept it.
+# Everything that `Settings` accept and that a parser or a shell might misread.
 NASTY = Settings(
     name="team-todo-2",
     region="us-gov-west-1",
@@ -41,7 +41,7 @@ BOTH = {"ordinary": ORDINARY, "nasty": NASTY}
 
 @dataclass(frozen=True)
 class Ids:
-    """What AWS chooses when it creates the stack."""
+    """The ids that AWS chooses."""
 
     account: str = "123456789012"
     role: str = "AROA1"

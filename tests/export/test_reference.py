@@ -12,8 +12,6 @@ from tests.export.conftest import existing_stack
 from tests.export.reference import BOTH, NASTY, ORDINARY, Ids, requests_of_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from items_api.settings import Settings
 
 
@@ -21,11 +19,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("settings", [ORDINARY, replace(NASTY, region="eu-central-1")], ids=BOTH)
 def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: local.LocalAws) -> None:
     sent: list[Any] = []
-
-    def watch(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
-        sent.append((service, operation, dict(parameters)))
-
-    with existing_stack(local_aws, settings, watch) as stack:
+    with existing_stack(local_aws, settings, lambda *call: sent.append(call)) as stack:
         writes = [*sent]
         assert stack.role.found
         assert stack.api.found
@@ -36,5 +30,4 @@ def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: lo
             api=stack.api.found.api_id,
             integration=stack.api.found.parts.integration["IntegrationId"],
         )
-    expected = requests_of_up(settings, ids).values()
-    assert sorted(writes, key=repr) == sorted(expected, key=repr)
+    assert sorted(writes, key=repr) == sorted(requests_of_up(settings, ids).values(), key=repr)

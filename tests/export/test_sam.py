@@ -55,8 +55,8 @@ class Expanded:
         self.resources: dict[str, dict[str, Any]] = {name: self._value(value) for name, value in resources.items()}
 
     def one(self, kind: str) -> dict[str, Any]:
-        (resource,) = [resource for resource in self.resources.values() if resource["Type"] == kind]
-        return dict(resource["Properties"])
+        (properties,) = [resource["Properties"] for resource in self.resources.values() if resource["Type"] == kind]
+        return dict(properties)
 
     def _value(self, value: Any) -> Any:
         match value:
@@ -97,37 +97,34 @@ def test_cfn_lint_finds_nothing(settings: Settings) -> None:
     assert cfnlint.api.lint(sam.files(settings)["template.yaml"].decode(), config=ManualArgs()) == []
 
 
-def test_the_table(expanded: Expanded) -> None:
-    assert expanded.one("AWS::DynamoDB::Table") == expanded.up["table"]
-
-
-def test_the_role_and_its_inline_policy(expanded: Expanded) -> None:
+def test_the_table_role_and_policy_have_the_properties_that_up_sends(expanded: Expanded) -> None:
+    up = expanded.up
+    assert expanded.one("AWS::DynamoDB::Table") == up["table"]
+    document = json.loads(up["policy"]["PolicyDocument"])
     assert expanded.one("AWS::IAM::Role") == {
         "RoleName": expanded.settings.role_name,
-        "AssumeRolePolicyDocument": json.loads(expanded.up["role"]["AssumeRolePolicyDocument"]),
-        "Policies": [
-            {
-                "PolicyName": expanded.settings.policy_name,
-                "PolicyDocument": json.loads(expanded.up["policy"]["PolicyDocument"]),
-            }
-        ],
-        "Tags": expanded.up["role"]["Tags"],
+        "AssumeRolePolicyDocument": json.loads(up["role"]["AssumeRolePolicyDocument"]),
+        "Policies": [{"PolicyName": expanded.settings.policy_name, "PolicyDocument": document}],
+        "Tags": up["role"]["Tags"],
     }
 
 
-def test_the_log_group_before_the_function(expanded: Expanded) -> None:
-    group = expanded.one("AWS::Logs::LogGroup")
-    assert {**group, "Tags": as_map(group["Tags"])} == {
+def test_the_log_group_function_and_stage_have_the_properties_that_up_sends(expanded: Expanded) -> None:
+    """The log group is created before the function, which would otherwise create it without a retention period."""
+    group, function, stage = (
+        {**properties, "Tags": as_map(properties["Tags"])}
+        for properties in map(
+            expanded.one, ("AWS::Logs::LogGroup", "AWS::Lambda::Function", "AWS::ApiGatewayV2::Stage")
+        )
+    )
+    assert group == {
         "LogGroupName": expanded.up["log group"]["logGroupName"],
         "RetentionInDays": expanded.up["retention"]["retentionInDays"],
         "Tags": expanded.up["log group"]["tags"],
     }
+    assert {**function, "Code": None} == {**expanded.up["function"], "Code": None}
     assert expanded.resources["Function"]["DependsOn"] == "LogGroup"
-
-
-def test_the_function(expanded: Expanded) -> None:
-    function = expanded.one("AWS::Lambda::Function")
-    assert {**function, "Tags": as_map(function["Tags"]), "Code": None} == {**expanded.up["function"], "Code": None}
+    assert stage == expanded.up["stage"]
 
 
 def test_the_code_is_the_handlers_source() -> None:
@@ -142,10 +139,8 @@ def test_the_api_and_its_cors(expanded: Expanded) -> None:
     cors = {name[0].upper() + name[1:]: value for name, value in body["x-amazon-apigateway-cors"].items()}
     assert body["info"]["title"] == expanded.up["api"]["Name"]
     assert cors == expanded.up["api"]["CorsConfiguration"]
-    assert (
-        as_map({tag["name"]: expanded.up["api"]["Tags"].get(tag["name"], "") for tag in body["tags"]})
-        == expanded.up["api"]["Tags"]
-    )
+    tags = expanded.up["api"]["Tags"]
+    assert as_map({tag["name"]: tags.get(tag["name"], "") for tag in body["tags"]}) == tags
 
 
 def test_the_routes_and_their_integrations(expanded: Expanded) -> None:
@@ -155,52 +150,38 @@ def test_the_routes_and_their_integrations(expanded: Expanded) -> None:
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
-    assert integrations.keys() == set(ROUTES)
-    for integration in integrations.values():
-        assert integration == {
-            "type": expanded.up["integration"]["IntegrationType"].lower(),
-            "httpMethod": "POST",
-            "payloadFormatVersion": expanded.up["integration"]["PayloadFormatVersion"],
-            "timeoutInMillis": expanded.up["integration"]["TimeoutInMillis"],
-            # The long form of a function's ARN, which an OpenAPI document requires.
-            "uri": f"arn:{expanded.settings.partition}:apigateway:{expanded.settings.region}:lambda:path/2015-03-31/functions/"
-            f"{expanded.up['integration']['IntegrationUri']}/invocations",
-        }
-
-
-def test_the_stage_and_its_throttle(expanded: Expanded) -> None:
-    stage = expanded.one("AWS::ApiGatewayV2::Stage")
-    assert {**stage, "Tags": as_map(stage["Tags"])} == expanded.up["stage"]
+    up, settings = expanded.up["integration"], expanded.settings
+    # The long form of a function's ARN, which an OpenAPI document requires.
+    path = f"lambda:path/2015-03-31/functions/{up['IntegrationUri']}/invocations"
+    integration = {
+        "type": up["IntegrationType"].lower(),
+        "httpMethod": "POST",
+        "payloadFormatVersion": up["PayloadFormatVersion"],
+        "timeoutInMillis": up["TimeoutInMillis"],
+        "uri": f"arn:{settings.partition}:apigateway:{settings.region}:{path}",
+    }
+    assert integrations == dict.fromkeys(ROUTES, integration)
 
 
 def test_the_invoke_permission_of_each_route(expanded: Expanded) -> None:
     """SAM adds one per route, where `up` adds one for all of them; together they allow no more."""
-    permissions = [r["Properties"] for r in expanded.resources.values() if r["Type"] == "AWS::Lambda::Permission"]
+    permissions = [dict(r["Properties"]) for r in expanded.resources.values() if r["Type"] == "AWS::Lambda::Permission"]
     assert len(permissions) == len(ROUTES)
+    up = expanded.up["permission"]
     for permission in permissions:
-        assert permission["SourceArn"].startswith(expanded.up["permission"]["SourceArn"])
-        assert {**permission, "SourceArn": ""} == {
-            "FunctionName": expanded.up["permission"]["FunctionName"],
-            "Action": expanded.up["permission"]["Action"],
-            "Principal": expanded.up["permission"]["Principal"],
-            "SourceArn": "",
-        }
+        assert permission.pop("SourceArn").startswith(up["SourceArn"])
+        assert permission == {name: up[name] for name in ("FunctionName", "Action", "Principal")}
 
 
-def test_no_other_resources_are_created(expanded: Expanded) -> None:
-    assert {resource["Type"] for resource in expanded.resources.values()} == {
-        "AWS::DynamoDB::Table",
-        "AWS::IAM::Role",
-        "AWS::Logs::LogGroup",
-        "AWS::Lambda::Function",
-        "AWS::Lambda::Permission",
-        "AWS::ApiGatewayV2::Api",
-        "AWS::ApiGatewayV2::Stage",
-    }
-
-
-def test_cloudformation_can_import_the_named_resources(expanded: Expanded) -> None:
+def test_cloudformation_can_import_the_named_resources_and_no_others_are_created(expanded: Expanded) -> None:
     """Its automatic import requires a literal name and a DeletionPolicy that keeps the resource."""
-    policies = {r["Type"]: r.get("DeletionPolicy") for r in expanded.resources.values()}
-    named = ("AWS::DynamoDB::Table", "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Lambda::Function")
-    assert {policies[kind] for kind in named} == {"RetainExceptOnCreate"}
+    keep = "RetainExceptOnCreate"
+    assert {resource["Type"]: resource.get("DeletionPolicy") for resource in expanded.resources.values()} == {
+        "AWS::DynamoDB::Table": keep,
+        "AWS::IAM::Role": keep,
+        "AWS::Logs::LogGroup": keep,
+        "AWS::Lambda::Function": keep,
+        "AWS::Lambda::Permission": keep,
+        "AWS::ApiGatewayV2::Api": None,
+        "AWS::ApiGatewayV2::Stage": None,
+    }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 import time
 import zlib
 from http.server import ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REGION = "eu-central-1"
+LINK = re.compile(r'</items\?(?:limit=(?P<limit>\d+)&)?next=(?P<next>[A-Za-z0-9_-]+)>; rel="next"')
 TABLE_SCHEMA = {
     "AttributeDefinitions": [{"AttributeName": "itemId", "AttributeType": "S"}],
     "KeySchema": [{"AttributeName": "itemId", "KeyType": "HASH"}],
@@ -41,7 +44,7 @@ class Exchange(QuietHandler):
     def do_POST(self) -> None:  # noqa: N802 - BaseHTTPRequestHandler's name
         self.payload = self.rfile.read(int(self.headers["content-length"]))
         self.server.operations.append(self.headers["x-amz-target"].partition(".")[2])
-        fault = self.server.faults.pop(0) if self.server.faults else FakeDynamoDB.replies
+        fault = self.server.faults.pop(0) if self.server.faults else Exchange.succeeds
         fault(self)
 
     def execute(self) -> tuple[int, bytes]:
@@ -62,8 +65,33 @@ class Exchange(QuietHandler):
         error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
         self.reply(status, json.dumps(error).encode())
 
-    def disconnect(self) -> None:
+    def succeeds(self) -> None:
+        self.reply(*self.execute())
+
+    def succeeds_and_disconnects(self) -> None:
+        self.succeeds()
+        self.disconnects_before_write()
+
+    def throttles(self) -> None:
+        self.reject(400, "ProvisionedThroughputExceededException")
+
+    def fails_after_write(self) -> None:
+        self.execute()
+        self.reject(500, "InternalServerError")
+
+    def disconnects_before_write(self) -> None:
         self.close_connection = True
+
+    def disconnects_after_write(self) -> None:
+        self.execute()
+        self.disconnects_before_write()
+
+    def hangs(self) -> None:
+        self.server.test_ended.wait(30)
+        self.disconnects_before_write()
+
+    def corrupts_reply(self) -> None:
+        self.reply(*self.execute(), checksum=1)
 
 
 class FakeDynamoDB(ThreadingHTTPServer):
@@ -86,61 +114,22 @@ class FakeDynamoDB(ThreadingHTTPServer):
         self.connections += 1
         super().process_request(request, client_address)
 
-    @staticmethod
-    def replies(exchange: Exchange) -> None:
-        exchange.reply(*exchange.execute())
-
-    @staticmethod
-    def replies_and_disconnects(exchange: Exchange) -> None:
-        exchange.reply(*exchange.execute())
-        exchange.disconnect()
-
-    @staticmethod
-    def throttles(exchange: Exchange) -> None:
-        exchange.reject(400, "ProvisionedThroughputExceededException")
-
-    @staticmethod
-    def fails_after_write(exchange: Exchange) -> None:
-        exchange.execute()
-        exchange.reject(500, "InternalServerError")
-
-    @staticmethod
-    def disconnects_before_write(exchange: Exchange) -> None:
-        exchange.disconnect()
-
-    @staticmethod
-    def disconnects_after_write(exchange: Exchange) -> None:
-        exchange.execute()
-        exchange.disconnect()
-
-    @staticmethod
-    def hangs(exchange: Exchange) -> None:
-        exchange.server.test_ended.wait(30)
-        exchange.disconnect()
-
-    @staticmethod
-    def corrupts_reply(exchange: Exchange) -> None:
-        exchange.reply(*exchange.execute(), checksum=1)
-
-    @staticmethod
-    def rejects(status: int, code: str, message: str = "no") -> Callable[[Exchange], None]:
-        return lambda exchange: exchange.reject(status, code, message)
+    def fail(self, *faults: str) -> None:
+        """Handle the next requests with these methods of `Exchange`."""
+        self.faults = [getattr(Exchange, fault) for fault in faults]
 
 
-class LambdaContext:
+def lambda_context(seconds: float) -> SimpleNamespace:
     """The part of Lambda's context object that the handler uses."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._end - time.monotonic()) * 1000))
+    end = time.monotonic() + seconds
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: max(0, int((end - time.monotonic()) * 1000)))
 
 
 class Reply:
     """A reply as a client of the gateway sees it."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw
         self.status: int = raw["statusCode"]
         self.headers: dict[str, str] = raw.get("headers", {})
         self.text: str = raw.get("body", "")
@@ -154,6 +143,15 @@ class Reply:
         """The status and message of an error reply."""
         assert set(self.json) == {"error"}
         return self.status, self.json["error"]
+
+    @property
+    def next_query(self) -> dict[str, str]:
+        """The query of the link to the next page; empty on the last page."""
+        if "link" not in self.headers:
+            return {}
+        link = LINK.fullmatch(self.headers["link"])
+        assert link
+        return {name: value for name, value in link.groupdict().items() if value is not None}
 
 
 def gateway_path(path: str) -> str:
@@ -188,13 +186,24 @@ class Gateway:
             event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
         if query:
             event["queryStringParameters"] = query
-        return Reply(self.api.handle(event, LambdaContext(seconds)))
+        return Reply(self.api.handle(event, lambda_context(seconds)))
 
     def item(self, method: str, item_id: str, body: Any = None, **headers: str) -> Reply:
         """Send a request for one item; the body is text, bytes or a document."""
         text = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
         path = "/items/" + quote(item_id, safe="")
         return self(method, path, text, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def pages(self, query: dict[str, str]) -> Iterator[Reply]:
+        """Follow the links of GET /items, from the page with this query to the last one."""
+        while True:
+            reply = self("GET", "/items", query=query)
+            assert reply.status == 200
+            yield reply
+            if not reply.next_query:
+                return
+            assert reply.next_query.get("limit") == query.get("limit")
+            query = reply.next_query
 
 
 class Harness:

@@ -19,6 +19,7 @@ from items_api.handler.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES, Connect
 from tests.servers import self_signed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 REQUEST = b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n"
@@ -68,15 +69,19 @@ class ScriptedServer:
         self._listener.close()
 
 
+@contextlib.contextmanager
+def connected(*connections: list[bytes]) -> Iterator[Connection]:
+    """A connection to a scripted server."""
+    server = ScriptedServer(*connections)
+    with server, contextlib.closing(Connection(f"http://127.0.0.1:{server.port}")) as connection:
+        yield connection
+
+
 def received(reply: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send the bytes to a client and return the reply as the client reads it."""
-    with ScriptedServer([reply]) as server:
-        connection = Connection(f"http://127.0.0.1:{server.port}")
+    with connected([reply]) as connection:
         connection.open(soon())
-        try:
-            parsed = connection.exchange(REQUEST, soon())
-        finally:
-            connection.close()
+        parsed = connection.exchange(REQUEST, soon())
     return parsed.status, parsed.headers, parsed.body
 
 
@@ -137,37 +142,31 @@ def test_a_connection_is_reused_unless_the_reply_ends_it() -> None:
     body = b"content-length: 2\r\n\r\nok"
     first = [OK_BODY, OK + b"Connection: close\r\n" + body, b""]
     second = [b"HTTP/1.0 200 OK\r\n" + body, b""]
-    with ScriptedServer(first, second, [b""]) as server:
-        connection = Connection(f"http://127.0.0.1:{server.port}")
+    with connected(first, second, [b""]) as connection:
         reused = []
         for _ in range(3):
             reused.append(connection.open(soon()))
             connection.exchange(REQUEST, soon())
         reused.append(connection.open(soon()))
-        connection.close()
     assert reused == [False, True, False, False]
 
 
 def test_a_connection_with_unexpected_data_is_not_reused() -> None:
     """An extra reply would be read as the reply to the next request."""
-    with ScriptedServer([OK_BODY + b"HTTP/1.1 200 OK\r\n", b""], [b""]) as server:
-        connection = Connection(f"http://127.0.0.1:{server.port}")
+    with connected([OK_BODY + b"HTTP/1.1 200 OK\r\n", b""], [b""]) as connection:
         connection.open(soon())
         assert connection.exchange(REQUEST, soon()).body == b"ok"
         assert connection.open(soon()) is False
-        connection.close()
 
 
 def test_a_connection_closed_while_idle_is_detected_before_the_next_request() -> None:
     """So no write is sent whose outcome is unknown."""
-    with ScriptedServer([OK_BODY], [b""]) as server:
-        connection = Connection(f"http://127.0.0.1:{server.port}")
+    with connected([OK_BODY], [b""]) as connection:
         connection.open(soon())
         connection.exchange(REQUEST, soon())
         assert connection._socket
         select.select([connection._socket], [], [], 5)  # wait until the server has closed it
         assert connection.open(soon()) is False
-        connection.close()
 
 
 def test_a_closed_connection_sends_nothing() -> None:

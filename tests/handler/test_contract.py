@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from items_api.handler import ROUTES
-
 if TYPE_CHECKING:
     from tests.handler.conftest import Gateway, Harness
 
@@ -38,15 +36,12 @@ def test_post_creates_or_replaces_and_returns_the_location(gateway: Gateway) -> 
 
 
 def test_post_without_an_id_generates_a_random_uuid(gateway: Gateway) -> None:
-    ids = []
-    for _ in range(20):
-        reply = gateway("POST", "/items", '{"name":"Widget"}')
-        ids.append(reply.json["itemId"])
-        assert gateway("GET", reply.headers["location"]).json == {"itemId": ids[-1], "name": "Widget"}
-    assert {uuid.UUID(item_id).version for item_id in ids} == {4}
-    assert {uuid.UUID(item_id).variant for item_id in ids} == {uuid.RFC_4122}
+    replies = [gateway("POST", "/items", '{"name":"Widget"}') for _ in range(20)]
+    ids = [reply.json["itemId"] for reply in replies]
+    assert ids == [str(uuid.UUID(item_id, version=4)) for item_id in ids]
     assert len(set(ids)) == 20
-    assert ids == [str(uuid.UUID(item_id)) for item_id in ids]
+    for item_id, reply in zip(ids, replies, strict=True):
+        assert gateway("GET", reply.headers["location"]).json == {"itemId": item_id, "name": "Widget"}
 
 
 @pytest.mark.parametrize("item_id", AWKWARD_IDS)
@@ -63,11 +58,8 @@ def test_every_method_works_with_the_location_of_any_id(gateway: Gateway, item_i
     assert gateway.item("GET", item_id).status == 404
 
 
-def test_get_returns_404_for_a_missing_item(gateway: Gateway) -> None:
-    assert gateway("GET", "/items/1").error == (404, "Not found")
-
-
-def test_put_creates_then_replaces(gateway: Gateway) -> None:
+def test_get_returns_404_until_put_creates_the_item_and_then_its_latest_version(gateway: Gateway) -> None:
+    assert gateway.item("GET", "1").error == (404, "Not found")
     assert gateway.item("PUT", "1", {"name": "first", "old": True}).status == 201
     replaced = gateway.item("PUT", "1", {"itemId": "1", "name": "second"})
     assert (replaced.status, replaced.json) == (200, {"itemId": "1", "name": "second"})
@@ -105,10 +97,8 @@ def test_a_failed_precondition_is_a_412_and_changes_nothing(
         success = {"POST": 201, "PUT": 200 if exists else 201, "DELETE": 204}
         assert reply.status == success[method]
     else:
-        assert reply.error == (
-            412,
-            "Precondition failed: If-Match requires an existing item, If-None-Match a new one",
-        )
+        why = "Precondition failed: If-Match requires an existing item, If-None-Match a new one"
+        assert reply.error == (412, why)
         after = gateway.item("GET", "1")
         assert (after.status, after.json.get("name")) == ((200, "old") if exists else (404, None))
 
@@ -140,11 +130,7 @@ def test_an_invalid_body_is_a_400_and_nothing_is_sent_to_dynamodb(
 
 
 def test_invalid_base64_is_a_400(harness: Harness) -> None:
-    event = {
-        "rawPath": "/items",
-        "requestContext": {"http": {"method": "POST"}},
-        "isBase64Encoded": True,
-    }
+    event = {"rawPath": "/items", "requestContext": {"http": {"method": "POST"}}, "isBase64Encoded": True}
     for body in ("{}", "e30", "é", "\ud800"):
         reply = harness.api.handle({**event, "body": body})
         assert reply["statusCode"] == 400
@@ -187,22 +173,11 @@ def test_a_request_without_a_route_is_a_405_with_allow_or_a_404(
     assert (reply.error[0], reply.headers.get("allow")) == (status, allow)
 
 
-def test_every_route_works(harness: Harness) -> None:
-    for route in ROUTES:
-        method, _, path = route.partition(" ")
-        reply = harness.gateway(method, path.replace("{id+}", "1"), "{}" if method in {"POST", "PUT"} else None)
-        assert reply.status in {200, 201, 204, 404}
-        assert harness.log[-1]["route"] == route
-
-
 def test_the_id_is_read_from_the_path_parameters_if_there_is_a_base_path(harness: Harness) -> None:
     """`rawPath` includes the base path of a custom domain."""
     harness.gateway.item("PUT", "a/b", {})
-    event = {
-        "rawPath": "/prod/items/a/b",
-        "pathParameters": {"id": "a/b"},
-        "requestContext": {"http": {"method": "GET"}},
-    }
+    path = {"rawPath": "/prod/items/a/b", "pathParameters": {"id": "a/b"}}
+    event = {**path, "requestContext": {"http": {"method": "GET"}}}
     assert json.loads(harness.api.handle(event)["body"]) == {"itemId": "a/b"}
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from items_api.handler.dynamodb import ATTEMPTS, Client, Table
 from items_api.handler.index import Api
-from tests.handler.conftest import LambdaContext
+from tests.handler.conftest import lambda_context
 
 if TYPE_CHECKING:
     from tests.handler.conftest import Harness
@@ -28,7 +28,7 @@ PERSISTENT = ["throttles", "disconnects_before_write", "fails_after_write", "cor
 def test_a_transient_fault_is_retried(harness: Harness, fault: str, method: str, path: str, status: int) -> None:
     """The client sees the same reply as without the fault."""
     harness.gateway.item("PUT", "1", WIDGET)
-    harness.dynamodb.faults = [getattr(harness.dynamodb, fault)]
+    harness.dynamodb.fail(fault)
     reply = harness.gateway(method, path, json.dumps(WIDGET) if method == "PUT" else None)
     assert reply.status == status
     if path == "/items":
@@ -37,7 +37,7 @@ def test_a_transient_fault_is_retried(harness: Harness, fault: str, method: str,
 
 @pytest.mark.parametrize("fault", PERSISTENT)
 def test_a_persistent_fault_is_a_503_with_retry_after(harness: Harness, fault: str) -> None:
-    harness.dynamodb.faults = [getattr(harness.dynamodb, fault)] * ATTEMPTS
+    harness.dynamodb.fail(*[fault] * ATTEMPTS)
     reply = harness.gateway.item("PUT", "1", WIDGET)
     assert reply.error == (503, "The database is busy or unreachable. Try again")
     assert reply.headers["retry-after"] == "1"
@@ -53,7 +53,7 @@ def test_a_persistent_fault_is_a_503_with_retry_after(harness: Harness, fault: s
 
 def test_the_backoff_has_full_jitter_and_doubles(harness: Harness) -> None:
     """Each pause is random up to a limit, so that throttled clients do not retry at the same time."""
-    harness.dynamodb.faults = [harness.dynamodb.throttles] * ATTEMPTS
+    harness.dynamodb.fail(*["throttles"] * ATTEMPTS)
     harness.gateway.item("GET", "1")
     limits = [min(1.0, 0.05 * 2**attempt) for attempt in range(ATTEMPTS)]
     assert all(0 <= pause <= limit for pause, limit in zip(harness.pauses, limits, strict=True))
@@ -62,7 +62,7 @@ def test_the_backoff_has_full_jitter_and_doubles(harness: Harness) -> None:
 
 
 def test_a_hanging_dynamodb_is_a_503_before_the_function_times_out(harness: Harness) -> None:
-    harness.dynamodb.faults = [harness.dynamodb.hangs]
+    harness.dynamodb.fail("hangs")
     reply = harness.gateway("GET", "/items/1", seconds=0.8)
     assert (reply.status, harness.log[-1]["error"]) == (503, "TimeoutError")
     assert harness.log[-1]["ms"] < 30_000
@@ -77,25 +77,21 @@ def test_a_refused_connection_is_a_503() -> None:
     client = Client.from_environment({"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "eu-central-1"})
     lines: list[str] = []
     event = {"requestContext": {"http": {"method": "GET"}}, "rawPath": "/items/1"}
-    reply = Api(Table("Items", client), lines.append).handle(event, LambdaContext(1))
+    reply = Api(Table("Items", client), lines.append).handle(event, lambda_context(1))
     assert (reply["statusCode"], json.loads(lines[0])["error"]) == (503, "ConnectionRefusedError")
 
 
-def test_a_connection_closed_between_requests_is_reopened(harness: Harness) -> None:
-    """As happens while Lambda is frozen. There is no backoff."""
-    harness.dynamodb.faults = [harness.dynamodb.replies_and_disconnects]
+@pytest.mark.parametrize("faults", [["succeeds_and_disconnects"], ["succeeds", "disconnects_before_write"]])
+def test_a_connection_closed_between_or_during_requests_is_reopened_without_backoff(
+    harness: Harness, faults: list[str]
+) -> None:
+    """As happens while Lambda is frozen."""
+    harness.dynamodb.fail(*faults)
     assert harness.gateway.item("PUT", "1", WIDGET).status == 201
     before = harness.dynamodb.connections
     assert harness.gateway.item("GET", "1").json == WIDGET
     assert harness.dynamodb.connections == before + 1
     assert sum(harness.pauses) == 0
-
-
-def test_a_reused_connection_that_breaks_is_replaced_without_backoff(harness: Harness) -> None:
-    harness.gateway.item("PUT", "1", WIDGET)
-    harness.dynamodb.faults = [harness.dynamodb.disconnects_before_write]
-    assert harness.gateway.item("GET", "1").json == WIDGET
-    assert harness.pauses == [0.0]
 
 
 def test_requests_share_a_connection(harness: Harness) -> None:
@@ -107,17 +103,11 @@ def test_requests_share_a_connection(harness: Harness) -> None:
 
 @pytest.mark.parametrize("fault", REPLY_LOST)
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"name": "Widget"},
-        {"numbers": [1, 2.50, -0.0, 10**37], "deep": {"a": [{}, [], None, True]}, "b": "é\u0000"},
-    ],
-)
 def test_if_none_match_succeeds_if_the_existing_item_is_from_an_earlier_attempt(
-    harness: Harness, fault: str, times: int, document: dict[str, Any]
+    harness: Harness, fault: str, times: int
 ) -> None:
-    harness.dynamodb.faults = [getattr(harness.dynamodb, fault)] * times
+    document = {"numbers": [1, 2.50, -0.0, 10**37], "deep": {"a": [{}, [], None, True]}, "b": "é\u0000"}
+    harness.dynamodb.fail(*[fault] * times)
     reply = harness.gateway.item("PUT", "1", document, if_none_match="*")
     assert reply.status == 201
     assert harness.gateway.item("GET", "1").json == reply.json
@@ -132,17 +122,22 @@ def test_a_lost_reply_does_not_change_the_result_for_an_existing_item(
     harness: Harness, fault: str, *, method: str, condition: str, status: int, name_after: str | None
 ) -> None:
     harness.gateway.item("PUT", "1", {"name": "old"})
-    harness.dynamodb.faults = [getattr(harness.dynamodb, fault)]
+    harness.dynamodb.fail(fault)
     body = {"name": "new"} if method == "PUT" else None
     assert harness.gateway.item(method, "1", body, **{condition: "*"}).status == status
     assert harness.gateway.item("GET", "1").json.get("name") == name_after
 
 
-def test_if_none_match_fails_for_an_equal_item_after_throttling(harness: Harness) -> None:
-    """A throttled attempt wrote nothing, so the equal item is from another client."""
+@pytest.mark.parametrize(
+    ("fault", "conditions"), [("throttles", ["if_none_match"]), ("fails_after_write", ["if_none_match", "if_match"])]
+)
+def test_a_precondition_fails_for_an_equal_item_that_no_attempt_can_have_written(
+    harness: Harness, fault: str, conditions: list[str]
+) -> None:
+    """A throttled attempt writes nothing, and neither does one whose conditions exclude each other."""
     harness.gateway.item("PUT", "1", {"name": "same"})
-    harness.dynamodb.faults = [harness.dynamodb.throttles]
-    assert harness.gateway.item("PUT", "1", {"name": "same"}, if_none_match="*").status == 412
+    harness.dynamodb.fail(fault)
+    assert harness.gateway.item("PUT", "1", {"name": "same"}, **dict.fromkeys(conditions, "*")).status == 412
 
 
 @pytest.mark.parametrize(
@@ -152,7 +147,7 @@ def test_if_none_match_fails_for_an_equal_item_after_throttling(harness: Harness
 def test_a_deployment_error_is_a_500_whose_cause_is_only_in_the_log(harness: Harness, code: str) -> None:
     """A missing table is not a 404, and the reply contains no ARN, table name or message from DynamoDB."""
     message = "User: arn:aws:sts::123456789012:assumed-role/items-api-role is not authorized on table/Items0"
-    harness.dynamodb.faults = [harness.dynamodb.rejects(400, code, message)]
+    harness.dynamodb.faults = [lambda exchange: exchange.reject(400, code, message)]
     assert harness.gateway.item("GET", "1").error == (500, "Internal server error")
     assert harness.log[-1]["error"] == code
     assert "arn:" not in harness.lines[-1]

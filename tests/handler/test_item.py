@@ -21,28 +21,20 @@ TEXT = st.text(max_size=20)  # all of Unicode except surrogates
 NAMES = st.text(min_size=1, max_size=10)
 
 
-def numbers(digits: int = 38) -> st.SearchStrategy[Decimal]:
+@st.composite
+def numbers(draw: st.DrawFn) -> Decimal:
     """All numbers that DynamoDB can store: any coefficient, with any exponent in range."""
-    coefficients = st.integers(-(10**digits) + 1, 10**digits - 1)
-
-    def shifted(coefficient: int) -> st.SearchStrategy[Decimal]:
-        length = len(str(abs(coefficient)))
-        exponents = st.integers(-130, 126 - length)
-        return exponents.map(lambda exponent: Decimal(coefficient).scaleb(exponent, DYNAMODB_CONTEXT))
-
-    return coefficients.flatmap(shifted)
+    coefficient = draw(st.integers(1 - 10**38, 10**38 - 1))
+    exponent = draw(st.integers(-130, 126 - len(str(abs(coefficient)))))
+    return Decimal(coefficient).scaleb(exponent, DYNAMODB_CONTEXT)
 
 
-def values(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.recursive(
-        leaves,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
-        max_leaves=12,
-    )
-
-
-LEAVES = st.none() | st.booleans() | TEXT | numbers()
-DOCUMENTS = st.dictionaries(NAMES, values(LEAVES), max_size=6)
+VALUES = st.recursive(
+    st.none() | st.booleans() | TEXT | numbers(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+DOCUMENTS = st.dictionaries(NAMES, VALUES, max_size=6)
 
 
 def dumps(value: Any) -> str:
@@ -59,39 +51,25 @@ def loads(text: str) -> Any:
     return json.loads(text, parse_int=Decimal, parse_float=Decimal)
 
 
-def with_decimals(value: Any) -> Any:
-    """Replace the text of numbers by decimals, so that equal numbers compare equal."""
-    if isinstance(value, dict):
-        return {
-            name: Decimal(inner) if name == "N" and isinstance(inner, str) else with_decimals(inner)
-            for name, inner in value.items()
-        }
-    return [with_decimals(inner) for inner in value] if isinstance(value, list) else value
-
-
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(DOCUMENTS)
-def test_any_document_comes_back_equal(document: dict[str, Any]) -> None:
-    """Converted to attribute values and back, names, text, nesting and every digit of numbers are the same."""
-    assert loads(json_text(attributes(parse(dumps(document))))) == document
-
-
-@settings(max_examples=200, deadline=None)
-@given(DOCUMENTS)
-def test_attribute_values_are_the_same_as_boto3s(document: dict[str, Any]) -> None:
-    """And botocore's serializer for PutItem leaves them unchanged."""
+def test_any_document_is_sent_as_boto3_would_send_it_and_comes_back_equal(document: dict[str, Any]) -> None:
+    """Names, text, nesting and every digit of numbers are kept, and botocore's serializer changes nothing."""
     item = attributes(parse(dumps(document)))
-    boto3s = {name: TypeSerializer().serialize(value) for name, value in document.items()}
-    assert with_decimals(item) == with_decimals(boto3s)
+    boto3s: dict[str, Any] = {name: TypeSerializer().serialize(value) for name, value in document.items()}
+    assert equal(item, boto3s)
     parameters = {"TableName": "Items", "Item": item}
-    sent = create_serializer("json").serialize_to_request(parameters, PUT_ITEM)
-    assert json.loads(sent["body"]) == parameters
+    assert json.loads(create_serializer("json").serialize_to_request(parameters, PUT_ITEM)["body"]) == parameters
+    assert loads(json_text(item)) == document
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(numbers())
-def test_numbers_from_dynamodb_are_read_as_boto3_reads_them(number: Decimal) -> None:
-    """In any format."""
+def test_numbers_from_dynamodb_are_read_as_boto3_reads_them_in_any_format(number: Decimal) -> None:
+    """And they are written in a canonical format, which is stable and at most 46 characters long."""
+    once = json_text(attributes(parse(f'{{"n":{number}}}')))
+    assert json_text(attributes(parse(once))) == once
+    assert len(once) <= len('{"n":}') + 46
     for text in (format(number, "f"), format(number, "E"), str(number)):
         boto3s = TypeDeserializer().deserialize({"N": str(number)})
         assert loads(json_text({"n": {"N": text}})) == {"n": boto3s}
@@ -130,14 +108,6 @@ def test_each_number_has_one_canonical_format(sent: str, returned: str) -> None:
     assert json_text(attributes(parse(f'{{"n":{sent}}}'))) == f'{{"n":{returned}}}'
 
 
-@settings(max_examples=300, deadline=None)
-@given(numbers())
-def test_the_canonical_format_is_stable_and_at_most_46_characters_long(number: Decimal) -> None:
-    once = json_text(attributes(parse(f'{{"n":{number}}}')))
-    assert json_text(attributes(parse(once))) == once
-    assert len(once) <= len('{"n":}') + 46
-
-
 def nested(levels: int, leaf: str = "1") -> str:
     """An object with a leaf at this level; the attribute `a` is level 1."""
     return '{"a":' + "[" * (levels - 1) + leaf + "]" * (levels - 1) + "}"
@@ -147,15 +117,12 @@ def nested(levels: int, leaf: str = "1") -> str:
     ("body", "why"),
     [
         ("", "The body is not valid JSON: Expecting value"),
-        ("{", "The body is not valid JSON"),
         ('{"a":1}x', "The body is not valid JSON: Extra data"),
         ("\ufeff{}", "The body is not valid JSON: Unexpected UTF-8 BOM"),
         ("{'a':1}", "The body is not valid JSON"),
         ('{"a":01}', "The body is not valid JSON"),
         ('{"a":"\n"}', "The body is not valid JSON"),
         ("[]", "The body must be a JSON object"),
-        ('"text"', "The body must be a JSON object"),
-        ("1", "The body must be a JSON object"),
         ("null", "The body must be a JSON object"),
         ("NaN", "The body must be a JSON object"),
         ('{"a":NaN}', "a is NaN, which is not a JSON number"),
@@ -163,7 +130,6 @@ def nested(levels: int, leaf: str = "1") -> str:
         ('{"a":Infinity}', "a is Infinity, which is not a JSON number"),
         ('{"a":1e400}', "a is outside the range from 1E-130 to 9.99E+125"),
         ('{"a":1e126}', "a is outside the range from 1E-130 to 9.99E+125"),
-        ('{"a":-1e-131}', "a is outside the range from 1E-130 to 9.99E+125"),
         ('{"a":1e99999999999999999999}', "a is outside the range from 1E-130 to 9.99E+125"),
         ('{"a":1e-99999999999999999999}', "a is outside the range from 1E-130 to 9.99E+125"),
         ('{"a":0.' + "0" * 200 + "1e99999999}", "a is outside the range from 1E-130 to 9.99E+125"),

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.handler.conftest import Reply
-
 if TYPE_CHECKING:
     from tests.handler.conftest import Exchange, Gateway, Harness
-
-LINK = re.compile(r'</items\?(?:limit=(?P<limit>\d+)&)?next=(?P<next>[A-Za-z0-9_-]+)>; rel="next"')
 
 
 def fill(gateway: Gateway, count: int, **attributes: Any) -> set[str]:
@@ -23,29 +18,6 @@ def fill(gateway: Gateway, count: int, **attributes: Any) -> set[str]:
     return ids
 
 
-def next_query(reply: Reply) -> dict[str, str]:
-    """The query of the link to the next page; empty on the last page."""
-    if "link" not in reply.headers:
-        return {}
-    link = LINK.fullmatch(reply.headers["link"])
-    assert link
-    return {name: value for name, value in link.groupdict().items() if value is not None}
-
-
-def all_pages(gateway: Gateway, query: dict[str, str]) -> list[list[str]]:
-    """The ids on each page, following the links."""
-    pages = []
-    while True:
-        reply = gateway("GET", "/items", query=query)
-        assert reply.status == 200
-        pages.append([item["itemId"] for item in reply.json])
-        following = next_query(reply)
-        if not following:
-            return pages
-        assert following.get("limit") == query.get("limit")
-        query = following
-
-
 @pytest.mark.parametrize(
     ("count", "limit", "sizes"), [(0, 3, [0]), (2, 3, [2]), (3, 3, [3]), (7, 3, [3, 3, 1]), (4, 1000, [4])]
 )
@@ -53,14 +25,14 @@ def test_pages_are_full_and_link_to_the_next_only_if_there_is_one(
     gateway: Gateway, count: int, limit: int, sizes: list[int]
 ) -> None:
     ids = fill(gateway, count)
-    pages = all_pages(gateway, {"limit": str(limit)})
+    pages = [reply.json for reply in gateway.pages({"limit": str(limit)})]
     assert [len(page) for page in pages] == sizes
-    assert {item_id for page in pages for item_id in page} == ids
+    assert {item["itemId"] for page in pages for item in page} == ids
 
 
 def test_without_a_limit_a_page_has_everything_that_fits(gateway: Gateway) -> None:
     ids = fill(gateway, 30)
-    assert [set(page) for page in all_pages(gateway, {})] == [ids]
+    assert [{item["itemId"] for item in reply.json} for reply in gateway.pages({})] == [ids]
 
 
 def scans_nothing(exchange: Exchange) -> None:
@@ -84,24 +56,16 @@ def test_an_empty_page_has_a_next_link_if_time_runs_out(harness: Harness) -> Non
     harness.dynamodb.faults = [scans_nothing]
     reply = harness.gateway("GET", "/items", seconds=1.5)
     assert (reply.status, reply.json) == (200, [])
-    assert next_query(reply)
+    assert reply.next_query
 
 
 @pytest.mark.parametrize("text", ['"' * 300_000, "x" * 380_000, "\0" * 300_000, "😀" * 90_000])
 def test_a_page_stays_below_lambdas_6_mb(harness: Harness, text: str) -> None:
     """However much escaping enlarges the text."""
     ids = fill(harness.gateway, 20, text=text)
-    query: dict[str, str] = {}
-    seen: list[str] = []
-    while True:
-        event = {"rawPath": "/items", "requestContext": {"http": {"method": "GET"}}, "queryStringParameters": query}
-        reply = harness.api.handle(event)
-        assert len(json.dumps(reply)) <= 6_291_556
-        seen += [item["itemId"] for item in json.loads(reply["body"])]
-        query = next_query(Reply(reply))
-        if not query:
-            break
-    assert sorted(seen) == sorted(ids)
+    pages = list(harness.gateway.pages({}))
+    assert max(len(json.dumps(page.raw)) for page in pages) <= 6_291_556
+    assert sorted(item["itemId"] for page in pages for item in page.json) == sorted(ids)
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.0", "x", "", "01", "1,2", " 1", "٣", "9" * 5000])
@@ -119,7 +83,7 @@ def test_an_invalid_cursor_is_a_400(gateway: Gateway, cursor: str) -> None:
 def test_a_cursor_of_another_table_is_a_400(harness: Harness, new_harness: Any) -> None:
     other = new_harness()
     fill(other.gateway, 2)
-    query = next_query(other.gateway("GET", "/items", query={"limit": "1"}))
+    query = other.gateway("GET", "/items", query={"limit": "1"}).next_query
     assert other.gateway("GET", "/items", query=query).status == 200
     assert harness.gateway("GET", "/items", query=query).status == 400
 
@@ -128,4 +92,4 @@ def test_a_cursor_works_after_its_item_is_deleted(gateway: Gateway) -> None:
     fill(gateway, 3)
     first = gateway("GET", "/items", query={"limit": "1"})
     gateway.item("DELETE", first.json[0]["itemId"])
-    assert gateway("GET", "/items", query=next_query(first)).status == 200
+    assert gateway("GET", "/items", query=first.next_query).status == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -48,8 +47,10 @@ class Store(RuleBasedStateMachine):
         self.gateway = self.harness.gateway
         self.model: dict[str, dict[str, Any]] = {}
 
-    def precondition_holds(self, item_id: str, conditions: dict[str, str]) -> bool:
-        return ("if_none_match" if item_id in self.model else "if_match") not in conditions
+    def is_rejected(self, reply: Reply, item_id: str, conditions: dict[str, str]) -> bool:
+        expected = ("if_none_match" if item_id in self.model else "if_match") in conditions
+        assert (reply.status == 412) == expected
+        return expected
 
     def check_write(self, reply: Reply, item_id: str, document: dict[str, Any], expected: int) -> None:
         assert reply.status == expected
@@ -61,8 +62,7 @@ class Store(RuleBasedStateMachine):
         body = json.dumps({**document, "itemId": item_id}, ensure_ascii=not as_form)
         headers = {name.replace("_", "-"): value for name, value in conditions.items()}
         reply = self.gateway("POST", "/items", body.encode() if as_form else body, headers)
-        if not self.precondition_holds(item_id, conditions):
-            assert reply.status == 412
+        if self.is_rejected(reply, item_id, conditions):
             return
         self.check_write(reply, item_id, document, 201)
         assert unquote(reply.headers["location"]) == f"/items/{item_id}"
@@ -78,15 +78,14 @@ class Store(RuleBasedStateMachine):
     def put(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], repeat_id: bool) -> None:
         body = {**document, "itemId": item_id} if repeat_id else document
         reply = self.gateway.item("PUT", item_id, body, **conditions)
-        if not self.precondition_holds(item_id, conditions):
-            assert reply.status == 412
+        if self.is_rejected(reply, item_id, conditions):
             return
         self.check_write(reply, item_id, document, 200 if item_id in self.model else 201)
 
     @rule(item_id=IDS, document=DOCUMENTS, fault=FAULTS)
     def put_through_a_fault(self, item_id: str, document: dict[str, Any], fault: str) -> None:
         """The write succeeds. If the reply of the first attempt is lost, the retry replaces the item: 200, not 201."""
-        self.harness.dynamodb.faults = [getattr(self.harness.dynamodb, fault)]
+        self.harness.dynamodb.fail(fault)
         reply = self.gateway.item("PUT", item_id, document)
         reply_lost = fault in {"fails_after_write", "corrupts_reply"}
         self.check_write(reply, item_id, document, 200 if reply_lost or item_id in self.model else 201)
@@ -94,8 +93,7 @@ class Store(RuleBasedStateMachine):
     @rule(item_id=IDS, conditions=CONDITIONS)
     def delete(self, item_id: str, conditions: dict[str, str]) -> None:
         reply = self.gateway.item("DELETE", item_id, **conditions)
-        if not self.precondition_holds(item_id, conditions):
-            assert reply.status == 412
+        if self.is_rejected(reply, item_id, conditions):
             return
         assert (reply.status, reply.text) == (204, "")
         self.model.pop(item_id, None)
@@ -118,16 +116,9 @@ class Store(RuleBasedStateMachine):
     def list_everything(self, limit: int | None) -> None:
         """The pages contain each item exactly once."""
         query = {} if limit is None else {"limit": str(limit)}
-        seen: list[dict[str, Any]] = []
-        while True:
-            reply = self.gateway("GET", "/items", query=query)
-            page = loads(reply.text)
-            seen += page
-            link = re.search("next=([^>]+)", reply.headers.get("link", ""))
-            if link is None:
-                break
-            assert len(page) == limit
-            query["next"] = link[1]
+        pages = [loads(reply.text) for reply in self.gateway.pages(query)]
+        assert all(len(page) == limit for page in pages[:-1])
+        seen = [item for page in pages for item in page]
         assert len(seen) == len(self.model)
         assert {item["itemId"]: item for item in seen} == self.model
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import sys
 import threading
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from items_api.export.openapi import document
 from items_api.handler import ROUTES
-from tests.handler.conftest import gateway_path
 from tests.servers import QuietHandler, serving
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
 class GatewayServer(ThreadingHTTPServer):
-    """Converts HTTP requests with any method and path to events, and the handler's replies to HTTP."""
+    """Passes HTTP requests with any method and path to the gateway."""
 
     daemon_threads = True
 
@@ -39,33 +37,22 @@ class GatewayServer(ThreadingHTTPServer):
 class GatewayRequest(QuietHandler):
     server: GatewayServer
 
-    def event(self) -> dict[str, Any]:
+    def respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         path, _, query_string = self.path.partition("?")
         query: dict[str, str] = {}
         for name, value in parse_qsl(query_string, keep_blank_values=True):
             query[name] = f"{query[name]},{value}" if name in query else value
-        return {
-            "rawPath": gateway_path(path),
-            "queryStringParameters": query,
-            "headers": {name.lower(): value for name, value in self.headers.items()},
-            "requestContext": {"http": {"method": self.command}},
-            "isBase64Encoded": True,
-            "body": base64.b64encode(body).decode(),
-        }
-
-    def respond(self) -> None:
-        event = self.event()
+        headers = {name.lower(): value for name, value in self.headers.items()}
         with self.server.one_at_a_time:
-            reply = self.server.harness.api.handle(event)
-        self.send_response_only(reply["statusCode"])
-        for name, value in reply.get("headers", {}).items():
+            reply = self.server.harness.gateway(self.command, path, body, headers, query=query)
+        self.send_response_only(reply.status)
+        for name, value in reply.headers.items():
             self.send_header(name, value)
-        body = reply.get("body", "").encode()
-        if body:
-            self.send_header("content-length", str(len(body)))
+        if reply.text:
+            self.send_header("content-length", str(len(reply.text.encode())))
         self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else body)
+        self.wfile.write(b"" if self.command == "HEAD" else reply.text.encode())
 
     def __getattr__(self, name: str) -> Callable[[], None]:
         if name.startswith("do_"):

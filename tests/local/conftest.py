@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import psutil
 import pytest
 
 from items_api import local
@@ -52,7 +53,7 @@ def prepare_home(home: Path) -> int:
     """Choose a free port for the local AWS in this home, so that it does not use the port of the user's own."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    (home / "local-aws").mkdir()
+    (home / "local-aws").mkdir(parents=True)
     (home / "local-aws" / "settings.json").write_text(json.dumps({"port": port}))
     return port
 
@@ -104,14 +105,9 @@ class Cli:
         return json.loads(self(*arguments, "--json").stdout)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command, pipe = [COMMAND, *arguments, "--local"], subprocess.PIPE
         return subprocess.Popen(
-            [COMMAND, *arguments, "--local"],
-            cwd=self.home,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            command, cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
         )
 
     def shell(self, line: str) -> str:
@@ -129,15 +125,9 @@ class Cli:
 
     def processes(self) -> list[str]:
         """The command lines of the server and of all functions in this home."""
-        lines = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except (OSError, ValueError):
-                continue
-            if str(self.home) in line:
-                lines.append(line)
-        return lines
+        processes = psutil.process_iter(["cmdline"])
+        lines = (" ".join(process.info["cmdline"] or ()) for process in processes)
+        return [line for line in lines if str(self.home) in line]
 
 
 @pytest.fixture

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from tests.local.conftest import Cli
 
 
+# A write to it fails as on a full disk.
+FULL = Path("/dev/full")
+ON_LINUX = pytest.mark.skipif(not FULL.exists(), reason="only Linux has /dev/full")
+
+
 def apis(cli: Cli) -> int:
     return len(cli.client("apigatewayv2").get_apis()["Items"])
 
@@ -54,29 +59,17 @@ def test_an_interrupted_up_reports_what_exists_and_what_to_do(cli: Cli, stop_sig
     cli.ok("up", "--name", "other")
     process = cli.start("up")
     assert process.stdout
-    for line in process.stdout:
-        if "created" in line:
-            process.send_signal(stop_signal)
-            break
+    next(line for line in process.stdout if "created" in line)
+    process.send_signal(stop_signal)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(
-        r"Error: Interrupted\.\n  Why:  Exists: .*\n  Next: items-api up --local completes the stack", errors
-    )
+    assert re.search(r"Error: Interrupted\.\n  Why:  Exists: .*\n  Next: items-api up --local completes", errors)
     cli.ok("up")
 
 
-def test_logs_show_every_request_of_smoke(cli: Cli) -> None:
-    cli.ok("up")
-    cli.ok("smoke")
-    document = cli.json("logs")
-    statuses = {event["request"]["status"] for event in document["events"] if event["request"]}
-    assert statuses >= {200, 201, 204, 400, 404, 412}
-    assert re.search(r"POST +/items +201", cli.ok("logs"))
-
-
+@ON_LINUX
 def test_up_completes_although_its_output_cannot_be_written(cli: Cli) -> None:
-    with Path("/dev/full").open("w") as full:
+    with FULL.open("w") as full:
         done = cli("up", stdout=full)
     assert (done.returncode, "Could not write the output" in done.stderr) == (1, True)
     assert cli.json("status")["ok"]
@@ -114,8 +107,9 @@ def test_a_usage_error_is_a_json_document_with_json(tmp_path: Path) -> None:
     assert "abc" in document["error"]["what"]
 
 
+@ON_LINUX
 def test_help_on_a_full_disk_is_an_error_without_traceback(tmp_path: Path) -> None:
-    with Path("/dev/full").open("w") as full:
+    with FULL.open("w") as full:
         done = run([sys.executable, "-m", "items_api", "--help"], cwd=tmp_path, stdout=full)
     assert done.returncode == 1
     assert done.stderr == "Error: could not write the output: No space left on device.\n"

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 import items_api
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from items_api.local import LocalAws
 
 
-def process_state(pid: int) -> str:
-    """The state letter in /proc, such as "T" for stopped. A zombie counts as ended."""
+def is_running(pid: int) -> bool:
+    """Whether the process has not ended yet. A zombie has."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0].replace("Z", "")
-    except FileNotFoundError:
-        return ""
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
@@ -45,6 +46,18 @@ def port(tmp_path: Path) -> int:
 def home(tmp_path: Path, port: int) -> Iterator[Path]:
     yield tmp_path
     kill(tmp_path)
+
+
+def resumed(home: Path) -> LocalAws:
+    running = local.resume(home)
+    assert running is not None
+    return running
+
+
+def failed_start(home: Path) -> LocalUnavailable:
+    with pytest.raises(LocalUnavailable) as caught:
+        local.ensure_running(home)
+    return caught.value
 
 
 def create_group(running: LocalAws, name: str) -> None:
@@ -77,22 +90,16 @@ def test_commands_at_the_same_time_share_one_server(home: Path) -> None:
     )
     processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     pids = {process.communicate(timeout=60)[0] for process in processes}
-    running = local.find(home)
-    assert running is not None
-    assert pids == {f"{running.pid}\n"}
+    assert pids == {f"{resumed(home).pid}\n"}
 
 
 def test_it_listens_only_on_one_port_of_the_loopback_interface(home: Path, port: int) -> None:
     running = local.ensure_running(home)
     groups(running)
-    sockets = {str(fd.readlink()) for fd in Path(f"/proc/{running.pid}/fd").iterdir() if fd.is_symlink()}
-    listening = []
-    for table in ("tcp", "tcp6", "udp", "udp6"):
-        for line in Path(f"/proc/{running.pid}/net/{table}").read_text().splitlines()[1:]:
-            address, state, inode = (line.split()[column] for column in (1, 3, 9))
-            if f"socket:[{inode}]" in sockets and (state == "0A" or table.startswith("udp")):
-                listening.append(address)
-    assert listening == [f"0100007F:{port:04X}"]  # 127.0.0.1 in the kernel's byte order
+    process = psutil.Process(running.pid)
+    sockets = process.net_connections("tcp") + process.net_connections("udp")
+    listening = [one.laddr for one in sockets if one.type == socket.SOCK_DGRAM or one.status == psutil.CONN_LISTEN]
+    assert listening == [("127.0.0.1", port)]
 
 
 def test_a_restart_restores_everything_on_the_same_port(home: Path) -> None:
@@ -100,9 +107,8 @@ def test_a_restart_restores_everything_on_the_same_port(home: Path) -> None:
     create_group(before, "saved")
     local.stop(home)
     assert local.find(home) is None
-    eventually(lambda: not process_state(before.pid))
-    after = local.resume(home)
-    assert after is not None
+    eventually(lambda: not is_running(before.pid))
+    after = resumed(home)
     assert after.pid != before.pid
     assert (after.endpoint_url, after.access_key, after.note) == (before.endpoint_url, before.access_key, "")
     assert groups(after) == ["saved"]
@@ -114,8 +120,7 @@ def test_after_a_crash_it_restarts_from_the_last_save_and_reports_the_data_loss(
     eventually(lambda: is_saved(home, "saved"))
     create_group(before, "unsaved")
     kill(home)
-    after = local.resume(home)
-    assert after is not None
+    after = resumed(home)
     assert groups(after) == ["saved"]
     assert after.note.startswith("The local AWS crashed or was killed. Changes after its last save (20")
     assert after.note.endswith(") are lost.")
@@ -125,14 +130,14 @@ def test_after_a_crash_it_restarts_from_the_last_save_and_reports_the_data_loss(
 def test_a_crash_before_the_first_save_is_reported(home: Path) -> None:
     local.ensure_running(home)
     kill(home)
-    after = local.resume(home)
-    assert after is not None
-    assert after.note == (
-        "The local AWS crashed or was killed before it first saved its state. All of its resources are lost."
-    )
+    after = resumed(home)
+    why = "The local AWS crashed or was killed before it first saved its state."
+    assert after.note == f"{why} All of its resources are lost."
 
 
-def test_find_and_resume_do_not_start_one_that_never_ran(home: Path, tmp_path: Path) -> None:
+def test_find_resume_and_stop_do_nothing_if_it_never_ran(home: Path, tmp_path: Path) -> None:
+    local.stop(home)
+    local.stop(home, forget=True)
     assert local.find(home) is None
     assert local.resume(home) is None
     assert local.find(tmp_path / "missing") is None
@@ -145,18 +150,13 @@ def test_forget_deletes_the_state_and_the_settings(home: Path) -> None:
     assert local.resume(home) is None
     files = {path.name for path in (home / "local-aws").iterdir()}
     assert files == {"commands.lock", "server.lock", "server.log"}
-    eventually(lambda: not process_state(first.pid))
-
-
-def test_stopping_one_that_does_not_run_is_not_an_error(home: Path) -> None:
-    local.stop(home)
-    local.stop(home, forget=True)
+    eventually(lambda: not is_running(first.pid))
 
 
 def test_one_that_does_not_stop_in_time_is_an_error_and_is_not_killed(home: Path) -> None:
     running = local.ensure_running(home)
     os.kill(running.pid, signal.SIGSTOP)
-    eventually(lambda: process_state(running.pid) == "T")
+    eventually(lambda: psutil.Process(running.pid).status() == psutil.STATUS_STOPPED)
     with pytest.raises(LocalUnavailable) as caught:
         local.stop(home, timeout=0.1)
     assert str(caught.value) == (
@@ -194,9 +194,9 @@ def test_a_process_id_that_now_belongs_to_another_program_is_ignored(home: Path)
 
 
 def test_a_saved_port_that_another_program_uses_is_an_error(home: Path, port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(home)
-    assert str(caught.value) == (
+    with socket.create_server(("127.0.0.1", port)):
+        error = failed_start(home)
+    assert str(error) == (
         f"The local AWS could not start. Another program uses its port {port}, which cannot change because it is part "
         f"of the endpoints. Find that program (lsof -i :{port}) and stop it. Or set ITEMS_API_HOME to another folder "
         "to start a new local AWS on a free port."
@@ -217,18 +217,15 @@ def test_a_new_local_aws_skips_taken_ports(family: socket.AddressFamily, host: s
 
 def test_without_ministack_the_error_explains_how_to_install_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ministack", None)
-    with pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(home)
-    assert "pip install 'items-api[local]'" in caught.value.todo
-    assert "pipx inject items-api ministack" in caught.value.todo
+    assert failed_start(home).todo.startswith(
+        "Run pip install 'items-api[local]', pipx inject items-api ministack, or "
+    )
 
 
 def test_a_home_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(blocked)
-    assert str(caught.value) == (
+    assert str(failed_start(blocked)) == (
         f"Could not use the folder {blocked} for the local AWS. Not a directory: {blocked}/local-aws. "
         "Set ITEMS_API_HOME to a folder that you can write to."
     )
@@ -236,18 +233,17 @@ def test_a_home_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
 
 def test_an_error_at_the_start_shows_the_end_of_the_log(home: Path) -> None:
     (home / "local-aws" / "tmp").write_text("a file instead of a folder")
-    with pytest.raises(LocalUnavailable) as caught:
-        local.ensure_running(home)
-    assert caught.value.what == "The local AWS could not start."
-    assert caught.value.why.startswith("The last line of its log: FileExistsError")
-    assert str(home / "local-aws" / "server.log") in caught.value.todo
+    error = failed_start(home)
+    assert error.what == "The local AWS could not start."
+    assert error.why.startswith("The last line of its log: FileExistsError")
+    assert str(home / "local-aws" / "server.log") in error.todo
 
 
 def test_one_whose_folder_is_deleted_stops_and_does_not_recreate_it(home: Path) -> None:
     running = local.ensure_running(home)
     create_group(running, "lost")
     (home / "local-aws").rename(home.with_name("moved"))
-    eventually(lambda: not process_state(running.pid))
+    eventually(lambda: not is_running(running.pid))
     assert not (home / "local-aws").exists()
 
 
