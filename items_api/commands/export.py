@@ -13,7 +13,7 @@ from items_api.commands import opening
 from items_api.commands.boundary import Command
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import InvalidSetting
-from items_api.export import deployer, openapi, sam, shell, terraform
+from items_api.export import deployer, folders, openapi
 from items_api.export.output import write_file, write_folder
 from items_api.settings import Settings
 from items_api.terminal.result import Result
@@ -66,13 +66,13 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
 
 _folder_command(
     "shell",
-    shell.files,
+    folders.shell,
     "Write scripts for the AWS CLI: up.sh and down.sh.\n\nThey need only the AWS CLI, and are meant to be read.",
 )
-_folder_command("sam", sam.files, "Write a template and a source folder for AWS SAM.")
+_folder_command("sam", folders.sam, "Write a template and a source folder for AWS SAM.")
 _folder_command(
     "terraform",
-    terraform.files,
+    folders.terraform,
     "Write a Terraform configuration.\n\nIts script imports.sh prints import blocks for an existing stack.",
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from items_api.cli import cli
-from items_api.export import deployer, sam, shell, terraform
+from items_api.export import deployer, folders
 from items_api.export.openapi import document
 from items_api.settings import Settings
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[int, str, str]]
 
-FOLDERS = {"shell": shell.files, "sam": sam.files, "terraform": terraform.files}
+FOLDERS = {"shell": folders.shell, "sam": folders.sam, "terraform": folders.terraform}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_force_replaces_only_the_files_of_the_export(run: Run) -> None:
     Path("items/mine.txt").write_text("mine")
     code, _, _ = run("sam", "--timeout", "29", "--force")
     assert code == 0
-    assert content(Path("items")) == {**sam.files(Settings(timeout=29)), "mine.txt": b"mine"}
+    assert content(Path("items")) == {**folders.sam(Settings(timeout=29)), "mine.txt": b"mine"}
 
 
 def test_an_empty_folder_is_used(run: Run) -> None:
@@ -121,7 +121,7 @@ def test_json_prints_one_document_on_stdout(run: Run) -> None:
     code, out, err = run("terraform", "--json")
     report = json.loads(out)
     assert (code, report["ok"], report["name"]) == (0, True, "items")
-    assert report["files"] == ["items/main.tf", "items/function.zip", "items/imports.sh"]
+    assert report["files"] == ["items/main.tf", "items/imports.sh", "items/function.zip"]
     assert err == "".join(f"Wrote {path}\n" for path in report["files"])
 
 
@@ -141,7 +141,7 @@ def test_settings_are_validated(run: Run) -> None:
 def test_items_api_toml_applies(run: Run) -> None:
     Path("items-api.toml").write_text('name = "team-todo"\nmemory = 512\n')
     run("sam")
-    assert content(Path("team-todo")) == sam.files(Settings(name="team-todo", memory=512))
+    assert content(Path("team-todo")) == folders.sam(Settings(name="team-todo", memory=512))
 
 
 def test_every_export_works_without_credentials(run: Run, monkeypatch: MonkeyPatch) -> None:

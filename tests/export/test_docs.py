@@ -12,7 +12,7 @@ import click
 import pytest
 
 from items_api.cli import cli
-from items_api.export import deployer, terraform
+from items_api.export import deployer, folders
 from items_api.handler import ROUTES
 from items_api.provision.policies import LOG_ACTIONS, TABLE_ACTIONS, table_access_policy, trust_policy
 from items_api.settings import Arns, Settings
@@ -42,7 +42,7 @@ def test_each_action_of_the_function_is_explained() -> None:
 
 def test_each_resource_of_main_tf_is_listed_with_its_import_id() -> None:
     documented = re.findall(r"^\| `(aws_\w+)` \|", LEAVING, re.MULTILINE)
-    resources = re.findall(r'^resource "(\w+)"', terraform.files(Settings())["main.tf"].decode(), re.MULTILINE)
+    resources = re.findall(r'^resource "(\w+)"', folders.terraform(Settings())["main.tf"].decode(), re.MULTILINE)
     assert sorted(documented) == sorted(resources)
     assert f"`{len(resources) - 1 + len(ROUTES)} to import, 0 to add`" in LEAVING
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from samtranslator.yaml_helper import yaml_parse
 
 from items_api.errors import InvalidSetting
-from items_api.export import sam, shell, terraform
+from items_api.export import folders
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,21 +34,21 @@ def test_any_tags_that_settings_accept_come_back(tags: dict[str, str]) -> None:
 
 def tags_in_hcl(stack: Settings) -> Any:
     """From one block: the parser takes a while for the whole file."""
-    text = terraform.files(stack)["main.tf"].decode()
+    text = folders.terraform(stack)["main.tf"].decode()
     block = text[text.index("locals {") : text.index('resource "')]
     tags = hcl2.loads(block)["locals"][0]["tags"]
     return {json.loads(key): json.loads(value) for key, value in tags.items()}
 
 
 def tags_in_yaml(stack: Settings) -> Any:
-    resources = yaml_parse(sam.files(stack)["template.yaml"].decode())["Resources"]
+    resources = yaml_parse(folders.sam(stack)["template.yaml"].decode())["Resources"]
     listed = {tag["Key"]: tag["Value"] for tag in resources["Table"]["Properties"]["Tags"]}
     assert listed == resources["Api"]["Properties"]["Tags"]
     return listed
 
 
 def tags_in_shell(stack: Settings) -> Any:
-    text = shell.files(stack)["up.sh"].decode()
+    text = folders.shell(stack)["up.sh"].decode()
     script = text[text.index("TAGS=") : text.index("\nexport ")] + "\n" + 'printf "%s" "[{$TAGS}, $TAG_LIST]"'
     members, listed = json.loads(subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True).stdout)
     assert listed == stack.tag_list
@@ -58,4 +58,4 @@ def tags_in_shell(stack: Settings) -> Any:
 def test_templates_in_a_string_of_terraform_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting contains them today."""
     monkeypatch.setattr(Settings, "table_name", '"${path.root}%{if}')
-    assert 'name         = "\\"$${path.root}%%{if}"' in terraform.files(Settings())["main.tf"].decode()
+    assert 'name         = "\\"$${path.root}%%{if}"' in folders.terraform(Settings())["main.tf"].decode()

@@ -11,7 +11,7 @@ from cfnlint.config import ManualArgs
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from items_api.export import sam
+from items_api.export import folders
 from items_api.handler import ROUTES
 from items_api.provision.bundle import sources
 from items_api.settings import Arns
@@ -46,7 +46,7 @@ class Expanded:
             "Table": settings.table_name,
             "Table.Arn": arns.table,
         }
-        template = yaml_parse(sam.files(settings)["template.yaml"].decode())
+        template = yaml_parse(folders.sam(settings)["template.yaml"].decode())
         # `sam build` uploads the code to S3; the translator accepts nothing else.
         template["Resources"]["Function"]["Properties"]["CodeUri"] = {"Bucket": "b", "Key": "k"}
         with pytest.MonkeyPatch.context() as patch:
@@ -94,7 +94,7 @@ def as_map(tags: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
 def test_cfn_lint_finds_nothing(settings: Settings) -> None:
-    assert cfnlint.api.lint(sam.files(settings)["template.yaml"].decode(), config=ManualArgs()) == []
+    assert cfnlint.api.lint(folders.sam(settings)["template.yaml"].decode(), config=ManualArgs()) == []
 
 
 def test_the_table_role_and_policy_have_the_properties_that_up_sends(expanded: Expanded) -> None:
@@ -128,7 +128,7 @@ def test_the_log_group_function_and_stage_have_the_properties_that_up_sends(expa
 
 
 def test_the_code_is_the_handlers_source() -> None:
-    files = sam.files(ORDINARY)
+    files = folders.sam(ORDINARY)
     assert {path: content for path, content in files.items() if path != "template.yaml"} == {
         f"src/{path}": content for path, content in sources().items()
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from items_api.export import shell, terraform
+from items_api.export import folders
 from items_api.export.output import write_folder
 from items_api.settings import Settings
 from tests.export.conftest import existing_stack, local_aws_in
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run_faked(folder: Path, script: str, settings: Settings, fail: str = "") -> subprocess.CompletedProcess[str]:
     """Run a script with the fake AWS CLI."""
-    write_folder(folder, {**shell.files(settings), "bin/aws": FAKE_AWS.encode()}, force=True)
+    write_folder(folder, {**folders.shell(settings), "bin/aws": FAKE_AWS.encode()}, force=True)
     (folder / "bin" / "aws").chmod(0o755)
     environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "FAIL": fail}
     return subprocess.run(
@@ -62,7 +62,7 @@ def calls(folder: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
 def test_shellcheck_finds_nothing(settings: Settings, tmp_path: Path) -> None:
-    files = {**shell.files(settings), **terraform.files(settings)}
+    files = {**folders.shell(settings), **folders.terraform(settings)}
     paths = write_folder(tmp_path, {name: files[name] for name in files if name.endswith(".sh")}, force=False)
     assert [path.name for path in paths] == ["up.sh", "down.sh", "imports.sh"]
     done = subprocess.run([PROGRAMS / "shellcheck", *paths], capture_output=True, text=True, check=False)
@@ -135,7 +135,7 @@ def run(environment: dict[str, str], *command: str | Path, code: int = 0) -> sub
 
 def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder: Path) -> None:
     """After `up`, down.sh leaves nothing; after up.sh, `status`, `smoke` and `down` work."""
-    write_folder(folder, shell.files(SETTINGS), force=False)
+    write_folder(folder, folders.shell(SETTINGS), force=False)
     with local_aws_in(tmp_path / "home") as local_aws:
         environment = {**environment_of(local_aws), "ITEMS_API_HOME": str(tmp_path / "home")}
 
@@ -156,7 +156,7 @@ def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder
 
 
 def test_down_sh_leaves_resources_that_lack_one_of_the_stacks_tags(local_aws: LocalAws, folder: Path) -> None:
-    write_folder(folder, shell.files(SETTINGS), force=False)
+    write_folder(folder, folders.shell(SETTINGS), force=False)
     with existing_stack(local_aws, SETTINGS) as stack:
         aws, arns = stack.aws, stack.table.arns
         assert stack.api.found

@@ -12,7 +12,7 @@ import hcl2
 import pytest
 from botocore import xform_name
 
-from items_api.export import terraform
+from items_api.export import folders
 from items_api.export.output import write_folder
 from items_api.handler import ROUTES
 from items_api.settings import Arns, Settings
@@ -33,7 +33,7 @@ class Configuration:
         arns = Arns(settings, IDS.account)
         self.settings = settings
         self.up = parameters_of_up(settings)
-        self._document = hcl2.loads(terraform.files(settings)["main.tf"].decode())
+        self._document = hcl2.loads(folders.terraform(settings)["main.tf"].decode())
         self._known: dict[str, Any] = {
             "aws_apigatewayv2_api.items.id": IDS.api,
             "aws_apigatewayv2_api.items.execution_arn": arns.invoke_source(IDS.api).removesuffix("/*"),
@@ -112,7 +112,7 @@ def test_terraform_fmt_changes_nothing(settings: Settings, tmp_path: Path) -> No
     program = shutil.which("terraform")
     if program is None:
         pytest.skip("Terraform is not installed")
-    write_folder(tmp_path, {"main.tf": terraform.files(settings)["main.tf"]}, force=False)
+    write_folder(tmp_path, {"main.tf": folders.terraform(settings)["main.tf"]}, force=False)
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
     run(environment, program, "fmt", "-check", "-diff", tmp_path)
 
@@ -145,7 +145,7 @@ def test_the_table_role_policy_and_log_group_have_the_attributes_that_up_sends(m
 
 def test_the_function_after_its_log_group(main: Configuration) -> None:
     function = renamed(main.up["function"])
-    assert function.pop("code") == {"ZipFile": terraform.files(Settings())["function.zip"]}
+    assert function.pop("code") == {"ZipFile": folders.terraform(Settings())["function.zip"]}
     assert main.resource("aws_lambda_function") == {
         **function,
         "environment": renamed(function["environment"]),
@@ -180,7 +180,7 @@ def test_the_provider_uses_the_region_of_the_stack(main: Configuration) -> None:
 def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: LocalAws, tmp_path: Path) -> None:
     """On the local AWS, with the real AWS CLI and the IDs that the local AWS chose."""
     settings = Settings(name="terraform-test")
-    write_folder(tmp_path, terraform.files(settings), force=False)
+    write_folder(tmp_path, folders.terraform(settings), force=False)
     with existing_stack(local_aws, settings) as stack:
         printed = run(environment_of(local_aws), tmp_path / "imports.sh").stdout
         assert stack.api.found
@@ -204,6 +204,6 @@ def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: Local
 
 
 def test_imports_sh_needs_an_existing_stack(local_aws: LocalAws, tmp_path: Path) -> None:
-    write_folder(tmp_path, terraform.files(Settings(name="no-such-stack")), force=False)
+    write_folder(tmp_path, folders.terraform(Settings(name="no-such-stack")), force=False)
     done = run(environment_of(local_aws), tmp_path / "imports.sh", code=1)
     assert (done.stdout, done.stderr) == ("", "The stack no-such-stack has no HTTP API in us-east-1.\n")

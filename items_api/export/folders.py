@@ -1,0 +1,55 @@
+"""The files of a stack for other tools, by their path in the export's folder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from items_api.export.fill import fill
+from items_api.provision.bundle import bundle, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from items_api.settings import Settings
+
+
+def shell(settings: Settings) -> dict[str, bytes]:
+    """Two POSIX shell scripts for the AWS CLI. They create and delete; unlike `up`, they do not update."""
+    up = fill(
+        "up.sh",
+        settings,
+        cors_origins=json.dumps(settings.cors_origins),
+        # The members of a JSON object, without its braces: the function has one more tag than the others.
+        all_tags=_block(f"{_json(key)}: {_json(value)}" for key, value in settings.all_tags.items()),
+        tag_list=f"[{_block(map(_json, settings.tag_list))}\n]",
+    )
+    return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle()}
+
+
+def sam(settings: Settings) -> dict[str, bytes]:
+    """A template for AWS SAM, and the function's source.
+
+    Every resource has the name under which `up` creates it, so CloudFormation can import an existing stack: it
+    identifies resources by their names, and requires a DeletionPolicy that keeps them (docs/leaving.md).
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
+    code = {f"src/{path}": content for path, content in sources().items()}
+    return {"template.yaml": fill("template.yaml", settings), **code}
+
+
+def terraform(settings: Settings) -> dict[str, bytes]:
+    """A configuration for the hashicorp/aws provider, and a script that prints import blocks for an existing stack.
+
+    https://registry.terraform.io/providers/hashicorp/aws/latest/docs
+    """
+    scripts = {name: fill(name, settings) for name in ("main.tf", "imports.sh")}
+    return {**scripts, "function.zip": bundle()}
+
+
+def _block(lines: Iterable[str]) -> str:
+    return "\n  " + ",\n  ".join(lines)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
