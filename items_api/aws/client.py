@@ -12,13 +12,13 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from botocore.config import Config
 
 from items_api import __version__
 from items_api.aws.errors import AwsError, ServiceError, Stopped
-from items_api.aws.translate import missing, translated
+from items_api.aws.translate import missing, translating
 from items_api.errors import TimedOut
 
 if TYPE_CHECKING:
@@ -49,21 +49,15 @@ _UNCLEAR_ATTEMPTS = 4
 _UNCLEAR_SECONDS = 45.0  # two timeouts of a server that never responds
 
 
-class Clock(Protocol):
-    """A source of time; tests pass a faster one."""
+class Clock:
+    """Real time; tests pass a faster clock."""
 
     def now(self) -> float:
         """Monotonic seconds."""
-
-    def sleep(self, seconds: float, until: threading.Event) -> None:
-        """Sleep for that long, or until the event is set."""
-
-
-class SystemClock:
-    def now(self) -> float:
         return time.monotonic()
 
     def sleep(self, seconds: float, until: threading.Event) -> None:
+        """Sleep for that long, or until the event is set."""
         until.wait(seconds)
 
 
@@ -86,7 +80,7 @@ class Aws:
         self._session = session
         self._endpoint_url = endpoint_url
         self._config = _CONFIG.merge(config) if config else _CONFIG
-        self._clock = clock or SystemClock()
+        self._clock = clock or Clock()
         self._watch = watch
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -190,7 +184,7 @@ class Aws:
         while True:
             self._raise_if_stopped()
             try:
-                return cast("T", _strict(_attempt(attempt), operation))
+                return cast("T", _strict(translating(attempt), operation))
             except AwsError as error:
                 elapsed = self.now() - started
                 if error.is_unclear:
@@ -256,16 +250,6 @@ class Aws:
     def _raise_if_stopped(self) -> None:
         if self._stop.is_set():
             raise Stopped
-
-
-def _attempt(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except Exception as error:
-        known = translated(error)
-        if known is None:
-            raise
-        raise known from error
 
 
 class _Reply(dict[str, Any]):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
 
 from items_api.aws.client import Aws
-from items_api.aws.translate import translated
+from items_api.aws.errors import AwsError
+from items_api.aws.translate import translating
 from items_api.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -41,13 +41,11 @@ def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | 
     """The user's own account. Raises `NoCredentials` for an unknown profile, `InvalidSetting` without a region."""
     try:
         # Other SDKs read AWS_REGION; boto3 reads AWS_DEFAULT_REGION and the profile.
-        session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
-        chosen = session.region_name
-    except BotoCoreError as error:
-        known = translated(error)
-        if known is None:
-            raise
-        raise known.problem("Could not use your AWS configuration") from error
+        region = region or os.environ.get("AWS_REGION") or None
+        session = translating(lambda: boto3.Session(profile_name=profile, region_name=region))
+        chosen = translating(lambda: session.region_name)
+    except AwsError as error:
+        raise error.problem("Could not use your AWS configuration") from error
     if not chosen:
         raise InvalidSetting(
             "No region is set.",

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import traceback
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from items_api.aws.errors import SERVER_ERROR, AwsError, NoAnswer, ServiceError
 from items_api.errors import AwsUnreachable, NoCredentials, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 _LOCAL = "Or add --local to run on this computer without an AWS account."
 _CHECK_ENDPOINT = "Check --endpoint-url and any proxy between this computer and AWS."
@@ -75,6 +81,17 @@ def translated(error: Exception) -> AwsError | None:
     if _raised_while_parsing(error):
         return _not_from_aws("It cannot be parsed.", sent=False)
     return None
+
+
+def translating(call: Callable[[], T]) -> T:
+    """The result of the call. Raises `AwsError` instead of botocore's exceptions."""
+    try:
+        return call()
+    except Exception as error:
+        known = translated(error)
+        if known is None:
+            raise
+        raise known from error
 
 
 def missing(operation: str, key: str) -> AwsUnreachable:

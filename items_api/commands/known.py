@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
-def _interrupted() -> Interrupted:
-    return Interrupted("Interrupted.")
-
-
 @contextmanager
 def knowing(
-    known: Callable[[], Mapping[str, Any]] = dict, *, interrupted: Callable[[], Interrupted] = _interrupted
+    known: Callable[[], Mapping[str, Any]] = dict,
+    *,
+    interrupted: Callable[[], Interrupted] = lambda: Interrupted("Interrupted."),
 ) -> Iterator[None]:
     """Every error leaves the context as a `Problem` that carries what is known of the JSON document by then.
 

@@ -92,10 +92,6 @@ def region_of(target: Target) -> str:
     return aws.session.aws_account(profile=target.profile, region=None, endpoint_url=target.endpoint_url).region
 
 
-def regions() -> list[str]:
-    return aws.session.regions()
-
-
 def stack_names(screen: Screen, target: Target) -> list[str]:
     """The names of the stacks in the target's account and region."""
     account = find_account(screen, target, start=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from items_api import aws
 from items_api.commands import opening
 from items_api.commands.target import Target
 from items_api.errors import InvalidSetting
@@ -26,7 +27,7 @@ FILE = "items-api.toml"
 
 
 def _complete_region(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return [region for region in opening.regions() if region.startswith(incomplete)]
+    return [region for region in aws.session.regions() if region.startswith(incomplete)]
 
 
 def _complete_name(context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

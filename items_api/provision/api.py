@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import AwsError, ServiceError, tolerate
-from items_api.errors import DeletedMeanwhile, ForeignResource, TimedOut
+from items_api.errors import ForeignResource, TimedOut
 from items_api.handler import ROUTES
 from items_api.provision import api_parts
 from items_api.provision.step import Found, Right, Step
@@ -206,11 +206,7 @@ class Api(Step[FoundApi]):
                 conflict = error
             seen = self.look()
             if seen is None:
-                raise DeletedMeanwhile(
-                    f"The {self.title} {self.name} was deleted while it was being configured.",
-                    "Another items-api down is probably running.",
-                    "Run items-api up again when it has finished.",
-                )
+                raise self.deleted_meanwhile("while it was being configured")
             found, parts = seen, {d.part for d in self.compare(seen)}
             if not parts:
                 return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import ServiceError, tolerate
-from items_api.errors import AccessDenied, AwsRefused, DeletedMeanwhile, TimedOut
+from items_api.errors import AccessDenied, AwsRefused, TimedOut
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
 from items_api.provision.step import Drift, Found, Right, Step
 
@@ -221,20 +221,13 @@ class Function(Step[FoundFunction]):
         try:
             self.settle(self.read, until=bool, waiting="for the function to appear", seconds=10)
         except TimedOut as error:
-            raise self._deleted_meanwhile() from error
+            raise self.deleted_meanwhile("before it became Active") from error
         found = self.settle(
             self.read, until=lambda seen: seen is None or seen.is_settled, waiting="for the function to become Active"
         )
         if found is None:
-            raise self._deleted_meanwhile()
+            raise self.deleted_meanwhile("before it became Active")
         return found
-
-    def _deleted_meanwhile(self) -> DeletedMeanwhile:
-        return DeletedMeanwhile(
-            f"The {self.title} {self.name} was deleted before it became Active.",
-            "Another items-api down is probably running.",
-            "Run items-api up again when it has finished.",
-        )
 
     def delete(self, found: FoundFunction) -> None:
         del found

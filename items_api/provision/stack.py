@@ -53,9 +53,7 @@ class Stack:
         self.function = Function(settings, arns, aws, self.role, self.logs)
         self.api = Api(settings, arns, aws)
         self.permission = Permission(settings, arns, aws, self.function, self.api)
-        self.steps: tuple[AnyStep, ...] = (
-            *(self.table, self.role, self.logs, self.function, self.api, self.permission),
-        )
+        self.steps: tuple[AnyStep, ...] = (self.table, self.role, self.logs, self.function, self.api, self.permission)
         self._adopt = False
         # The result of each step in the last `up` or `down`, even if it was interrupted.
         self.outcomes: dict[AnyStep, Outcome] = {}

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from items_api.errors import CannotChange, ForeignResource, Problem, TimedOut
+from items_api.errors import CannotChange, DeletedMeanwhile, ForeignResource, Problem, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
@@ -233,6 +233,13 @@ class Step(ABC, Generic[F]):
             if change is Change.UNCHANGED:
                 change = Change.UPDATED
         return change
+
+    def deleted_meanwhile(self, when: str) -> DeletedMeanwhile:
+        return DeletedMeanwhile(
+            f"The {self.title} {self.name} was deleted {when}.",
+            "Another items-api down is probably running.",
+            "Run items-api up again when it has finished.",
+        )
 
     def existing(self) -> F:
         """The resource that `look` did not find although it exists. Its tags can appear later than the resource."""

@@ -14,12 +14,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from items_api.aws.client import Clock
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # A runnable thread runs within one such pause, because the pausing thread gives up the interpreter's lock.
 _PAUSE = 50e-6
 _LONGEST_NAP = 0.05  # real seconds until a sleeper that is not the next to wake notices that its event is set
+
+
+@dataclass
+class CountingClock(Clock):
+    """Time passes only during a sleep, in which `then` runs. A sleep returns immediately and is recorded in `naps`."""
+
+    then: Callable[[], None] = lambda: None
+    time: float = 0.0
+    naps: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float, until: threading.Event) -> None:
+        del until
+        self.time += seconds
+        self.naps.append(seconds)
+        self.then()
 
 
 @dataclass(order=True)
@@ -29,7 +49,7 @@ class _Sleeper:
     wake: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
-class VirtualClock:
+class VirtualClock(Clock):
     """Jumps to the next deadline as soon as no thread has anything left to do.
 
     Calls that moto is handling are counted, and time stands still for them. The clock does not know about threads that

@@ -14,24 +14,10 @@ from botocore.exceptions import ClientError
 from items_api.aws.client import Aws
 from items_api.aws.errors import AwsError, NoAnswer, ServiceError, Stopped, says
 from items_api.errors import AwsUnreachable, TimedOut
+from tests.aws.clock import CountingClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class CountingClock:
-    """Records each sleep and returns immediately."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-        self.naps: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float, until: threading.Event) -> None:
-        self.naps.append(seconds)
-        self.time += seconds
 
 
 class Script:

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from items_api.aws.client import Aws, SystemClock
+from items_api.aws.client import Aws, Clock
 from items_api.errors import AccessDenied, Problem
 from items_api.export import deployer
 from items_api.local import ACCOUNT
@@ -121,7 +121,7 @@ def test_the_role_can_be_passed_only_to_lambda() -> None:
     } in POLICY["Statement"]
 
 
-class ImpatientClock(SystemClock):
+class ImpatientClock(Clock):
     """Polls often, because the local AWS needs less time than AWS, but real time."""
 
     def sleep(self, seconds: float, until: threading.Event) -> None:

@@ -11,11 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from items_api.aws.client import Aws
+from tests.aws.clock import CountingClock
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-
     import boto3
 
 GROUP = "/aws/lambda/items-api"
@@ -87,25 +85,8 @@ class Session:
         return self.clients[service]
 
 
-@dataclass
-class Clock:
-    """Time passes only during a sleep, in which `then` runs."""
-
-    then: Callable[[], None] = lambda: None
-    time: float = 0.0
-    slept: list[float] = field(default_factory=list)
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float, until: threading.Event) -> None:
-        self.time += seconds
-        self.slept.append(seconds)
-        self.then()
-
-
-def aws_with(clock: Clock | None = None, **clients: Any) -> Aws:
-    return Aws(cast("boto3.Session", Session(clients)), clock=clock or Clock())
+def aws_with(clock: CountingClock | None = None, **clients: Any) -> Aws:
+    return Aws(cast("boto3.Session", Session(clients)), clock=clock or CountingClock())
 
 
 @pytest.fixture

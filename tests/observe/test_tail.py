@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, Problem
 from items_api.observe.tail import FULL_PAGE, LATE_MS, POLL_SECONDS, Tail
-from tests.observe.conftest import GROUP, Clock, LogGroup, aws_with, client_error
+from tests.aws.clock import CountingClock
+from tests.observe.conftest import GROUP, LogGroup, aws_with, client_error
 
 TODO = "Run items-api up first."
 
 
-def tail(group: LogGroup, since: int = 0, clock: Clock | None = None) -> Tail:
+def tail(group: LogGroup, since: int = 0, clock: CountingClock | None = None) -> Tail:
     return Tail(aws_with(clock, logs=group), GROUP, since, todo=TODO)
 
 
@@ -121,11 +122,11 @@ def test_following_rereads_only_the_time_in_which_a_line_can_be_late(group: LogG
 
 def test_follow_polls_with_a_pause_between_reads(group: LogGroup) -> None:
     arriving = iter(["second", "third"])
-    clock = Clock(then=lambda: group.put(2, next(arriving)))
+    clock = CountingClock(then=lambda: group.put(2, next(arriving)))
     group.put(1, "first")
     followed = tail(group, clock=clock).follow()
     assert [event.message for event in islice(followed, 3)] == ["first", "second", "third"]
-    assert clock.slept == [POLL_SECONDS, POLL_SECONDS]
+    assert clock.naps == [POLL_SECONDS, POLL_SECONDS]
 
 
 def test_a_missing_log_group_says_what_to_do(group: LogGroup) -> None:
