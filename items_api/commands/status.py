@@ -13,8 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import Interrupted
-from items_api.observe.details import Details
-from items_api.observe.links import console_links
+from items_api.observe.details import Details, console_links
 from items_api.observe.metrics import read_metrics
 from items_api.terminal.result import ABSENT, DONE, PENDING, Result
 from items_api.terminal.status import details_lines

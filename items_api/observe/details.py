@@ -1,19 +1,30 @@
-"""The details that `status` shows in addition to the state: size, last update, metrics, and AWS console links."""
+"""The details that `status` shows in addition to the state: size, last update, metrics, and AWS console links.
+
+The URLs of the console are not documented; they are the ones that the console itself links to.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from items_api.observe.metrics import Metrics
+    from items_api.settings import Settings
 
 # "DynamoDB updates this value approximately every six hours":
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
 COUNTED_EVERY_HOURS = 6
+# Partition -> the console's host: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-cn": "console.amazonaws.cn",
+}
 
 
 @dataclass(frozen=True)
@@ -42,3 +53,30 @@ class Details:
             "links": dict(self.links),
             "notes": list(self.notes),
         }
+
+
+def console_links(settings: Settings, api_id: str | None) -> dict[str, str]:
+    """CloudFormation type name -> URL, for every resource with a page of its own; the API only if its id is known."""
+    region = settings.region
+    console = CONSOLES[settings.partition]
+    regional = f"https://{region}.{console}"
+    links = {
+        "AWS::DynamoDB::Table": f"{regional}/dynamodbv2/home?region={region}#table?name={_quoted(settings.table_name)}",
+        # IAM is global within a partition.
+        "AWS::IAM::Role": f"https://{console}/iam/home#/roles/details/{_quoted(settings.role_name)}",
+        "AWS::Logs::LogGroup": f"{regional}/cloudwatch/home?region={region}"
+        f"#logsV2:log-groups/log-group/{log_group_fragment(settings.log_group_name)}",
+        "AWS::Lambda::Function": f"{regional}/lambda/home?region={region}#/functions/{_quoted(settings.function_name)}",
+    }
+    if api_id:
+        links["AWS::ApiGatewayV2::Api"] = f"{regional}/apigateway/main/api-detail?api={_quoted(api_id)}&region={region}"
+    return links
+
+
+def log_group_fragment(name: str) -> str:
+    """As CloudWatch writes names after the `#`: escaped twice, with `$` for `%`. A slash becomes `$252F`."""
+    return _quoted(_quoted(name)).replace("%", "$")
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from items_api.errors import CannotChange, DeletedMeanwhile, ForeignResource, Problem, TimedOut
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
 
     from items_api.aws.client import Aws
-    from items_api.aws.errors import ServiceError
     from items_api.settings import Arns, Settings
 
 T = TypeVar("T")
@@ -138,6 +138,7 @@ class Step(ABC, Generic[F]):
         self.found: F | None = None
         # Receives what the step waits for; the stack sets it.
         self.report: Callable[[str], None] = lambda _: None
+        self.settle = partial(aws.settle, report=lambda waiting: self.report(waiting))  # noqa: PLW0108 - it changes
 
     @property
     @abstractmethod
@@ -257,20 +258,6 @@ class Step(ABC, Generic[F]):
             raise self.foreign(found) from None
         assert found is not None  # noqa: S101 - `until` guarantees it
         return found
-
-    def settle(
-        self,
-        attempt: Callable[[], T],
-        *,
-        until: Callable[[T], bool] = lambda _: True,
-        transient: Callable[[ServiceError], bool] = lambda _: False,
-        waiting: str,
-        seconds: float = 300.0,
-    ) -> T:
-        """Call `Aws.settle` and report to the stack."""
-        return self.aws.settle(
-            attempt, until=until, transient=transient, waiting=waiting, report=self.report, seconds=seconds
-        )
 
     def wait_until_gone(self) -> None:
         self.settle(self.read, until=lambda seen: seen is None, waiting=f"for the {self.title} to be deleted")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from items_api.observe.links import console_links, log_group_fragment
+from items_api.observe.details import console_links, log_group_fragment
 from items_api.settings import Settings
 
 
