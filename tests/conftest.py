@@ -1,10 +1,9 @@
 """For the whole suite: no test reaches AWS, and no test sends a request that AWS would reject as malformed."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,9 +12,6 @@ from moto import mock_aws
 
 from tests.aws import MOTO, Account
 from tests.aws.conformity import Conformity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Subprocesses inherit these variables, so they are set permanently and not by a fixture.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:

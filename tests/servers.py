@@ -1,24 +1,18 @@
 """HTTP servers in threads, and a certificate for TLS."""
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 import ssl
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from http.server import HTTPServer
-    from pathlib import Path
 
 
 class QuietHandler(BaseHTTPRequestHandler):

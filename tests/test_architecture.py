@@ -1,7 +1,5 @@
 """The code follows docs/architecture.md: imports point down only, and only some packages import boto3 or rich."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

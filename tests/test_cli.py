@@ -1,7 +1,5 @@
 """The table of commands is lazy and matches the commands."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

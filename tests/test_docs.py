@@ -1,22 +1,18 @@
 """The docs match the code: generated parts are current, quoted errors exist, and nothing is missing."""
 
-from __future__ import annotations
-
 import ast
 import html
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import click
 import pytest
 
 from items_api import errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

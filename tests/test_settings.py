@@ -1,7 +1,5 @@
 """Settings: all names are derived from one, and values that AWS would reject are rejected before the first call."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

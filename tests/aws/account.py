@@ -13,11 +13,12 @@
 are not in the journal. Calls of `account.session()` belong to a process under test.
 """
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+from moto.core.config import DefaultConfig
 
 from tests.aws.clock import VirtualClock
 from tests.aws.delays import Delays, Rates
@@ -30,11 +31,6 @@ from tests.aws.lambda_ import Lambda
 from tests.aws.logs import Logs
 from tests.aws.pipeline import Pipeline
 from tests.aws.snapshot import snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from moto.core.config import DefaultConfig
 
 # Without Docker, and with one default session for all tests: a new one would read botocore's JSON files again.
 MOTO: DefaultConfig = {"lambda": {"use_docker": False}, "core": {"reset_boto3_session": False}}

@@ -4,20 +4,15 @@ The product takes a `Clock` (`now`, `sleep`) and the layers measure every delay 
 race or of a wait is exact and quick.
 """
 
-from __future__ import annotations
-
 import heapq
 import itertools
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from items_api.aws.client import Clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 # A runnable thread runs within one such pause, because the pausing thread gives up the interpreter's lock.
 _PAUSE = 50e-6

@@ -4,19 +4,14 @@ botocore itself checks types, required fields and minimums, and leaves the rest 
 is checked here before a request leaves, for every client that the test process creates.
 """
 
-from __future__ import annotations
-
 import warnings
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import regex  # type: ignore[import-untyped]
 from botocore import handlers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from botocore.model import OperationModel
+from botocore.model import OperationModel
 
 # How Java writes the characters beyond the first 65,536: as surrogate pairs.
 _SURROGATES = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")

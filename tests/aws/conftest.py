@@ -1,18 +1,14 @@
 """Requests that create things, and what becomes of a call."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
 from items_api.provision.policies import trust_policy
 from tests.aws import ProcessKilled
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROLE: dict[str, Any] = {"RoleName": "r", "AssumeRolePolicyDocument": json.dumps(trust_policy())}
 ROLE_ARN = "arn:aws:iam::123456789012:role/r"

@@ -6,13 +6,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (control
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html (10 requests per second, burst 40, in total)
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,13 @@
 """Everything in moto's backends as plain data: no times, and labels instead of the ids that AWS chooses."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from tests.aws.dynamodb import DynamoDb
+from tests.aws.lambda_ import Lambda
 from tests.aws.layer import backends
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.aws.dynamodb import DynamoDb
-    from tests.aws.lambda_ import Lambda
 
 
 def snapshot(tables: DynamoDb, functions: Lambda) -> dict[str, dict[str, Any]]:

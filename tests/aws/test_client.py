@@ -1,10 +1,9 @@
 """What the client retries, what it waits for, and how it reads listings."""
 
-from __future__ import annotations
-
 import itertools
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import boto3
 import pytest
@@ -15,9 +14,6 @@ from items_api.aws.client import Aws
 from items_api.aws.errors import AwsError, NoAnswer, ServiceError, Stopped, says
 from items_api.errors import AwsUnreachable, TimedOut
 from tests.aws.clock import CountingClock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Script:

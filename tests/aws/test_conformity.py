@@ -1,19 +1,14 @@
 """A request that botocore accepts and AWS would reject as malformed fails the test that sends it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 
-from tests.aws.conformity import InvalidRequest, compiled
-
-if TYPE_CHECKING:
-    from tests.aws import Account
-    from tests.aws.conformity import Conformity
+from tests.aws import Account
+from tests.aws.conformity import Conformity, InvalidRequest, compiled
 
 
 @pytest.mark.parametrize(

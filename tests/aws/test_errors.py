@@ -1,7 +1,5 @@
 """An error from AWS becomes a problem that says what failed, why, and what to do next."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Faults, order, time, pages, rates and the journal: they make an accident happen on purpose and show that it did."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3

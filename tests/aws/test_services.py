@@ -1,20 +1,15 @@
 """The services lag behind themselves and reject bad requests, as AWS does."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
 
+from tests.aws import Account
 from tests.aws.conftest import API, CODE, FUNCTION, FUNCTION_ARN, PERMISSION, POLICY, ROLE, TABLE, error_of, outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.aws import Account
 
 NAME: dict[str, Any] = {"FunctionName": "f"}
 CANNOT = "The operation cannot be performed at this time."

@@ -1,9 +1,9 @@
 """The commands in this Python process, on moto, in an empty folder; their output is a pipe."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,11 +12,7 @@ from moto import mock_aws
 from items_api.cli import cli
 from tests.aws import MOTO, NO_DELAYS, Account, Process
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    Run = Callable[..., Result]
+Run = Callable[..., Result]
 
 
 @pytest.fixture

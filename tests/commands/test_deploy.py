@@ -1,23 +1,11 @@
 """`up`, `status` and `down`: exit codes, the JSON contract, and plain lines in a pipe."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import boto3
 
-from tests.aws import ErrorResponse, Fault
-from tests.commands.conftest import document
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from click.testing import Result
-
-    from tests.aws import Account, Process
-
-    Run = Callable[..., Result]
+from tests.aws import Account, ErrorResponse, Fault, Process
+from tests.commands.conftest import Run, document
 
 TYPES = [
     "AWS::DynamoDB::Table",

@@ -1,24 +1,11 @@
 """Errors: one block on stderr, a document with --json, and an exit code."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import boto3
 import pytest
 
 from items_api import local
-from tests.aws import ErrorResponse, Fault
-from tests.commands.conftest import document
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from click.testing import Result
-
-    from tests.aws import Account, Process
-
-    Run = Callable[..., Result]
+from tests.aws import Account, ErrorResponse, Fault, Process
+from tests.commands.conftest import Run, document
 
 USER = "arn:aws:iam::123456789012:user/dev"
 ERRORS = {

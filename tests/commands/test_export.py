@@ -1,25 +1,19 @@
 """The export commands: where they write, what they reject, and that none of them calls AWS."""
 
-from __future__ import annotations
-
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from pytest import CaptureFixture, MonkeyPatch  # noqa: PT013
 
 from items_api.cli import cli
 from items_api.export import deployer, folders
 from items_api.export.openapi import document
 from items_api.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest import CaptureFixture, MonkeyPatch  # noqa: PT013
-
-    Run = Callable[..., tuple[int, str, str]]
+Run = Callable[..., tuple[int, str, str]]
 
 FOLDERS = {"shell": folders.shell, "sam": folders.sam, "terraform": folders.terraform}
 

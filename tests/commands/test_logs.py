@@ -1,14 +1,12 @@
 """`items-api logs`: what it prints, where, and how it ends."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import boto3
 import click
@@ -19,9 +17,6 @@ from items_api.cli import cli
 from items_api.commands.logs import start_of
 from tests.observe.conftest import GROUP
 from tests.observe.test_events import REPORT, START, TIMEOUT, request_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NOW = 1_795_429_493.0
 HEAD = "Stack items in account 123456789012, region us-east-1"

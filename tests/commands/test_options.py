@@ -1,23 +1,13 @@
 """Where the values of options come from, and which options work only on the command line."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import boto3
 import pytest
 
 from items_api.commands.options import file_options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from click.testing import Result
-
-    from tests.aws import Account
-
-    Run = Callable[..., Result]
+from tests.aws import Account
+from tests.commands.conftest import Run
 
 
 def test_values_come_from_command_line_variable_file_or_default(run: Run, tmp_path: Path) -> None:

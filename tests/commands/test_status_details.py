@@ -1,7 +1,5 @@
 """The details that `status` reads, only about the stack's own resources."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 

@@ -1,24 +1,18 @@
 """What people see in a terminal: prompts, colors, the live table, `--watch`."""
 
-from __future__ import annotations
-
 import io
 import os
 import pty
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyte
 import pytest
 
 from items_api.cli import cli
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.aws import Account, Process
+from tests.aws import Account, Process
 
 COLUMNS, ROWS = 300, 100  # wide enough for every command on one line
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from awscli.clidriver import create_clidriver  # type: ignore[import-untyped]
 from botocore import xform_name
 
 from items_api import local
+from items_api.aws.client import Aws, Watcher
 from items_api.aws.session import local_account
 from items_api.provision.bundle import bundle
 from items_api.provision.stack import Stack
 from items_api.provision.step import Outcome
+from items_api.settings import Settings
 from tests.local.conftest import prepare_home
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
-
-    from items_api.aws.client import Aws, Watcher
-    from items_api.settings import Settings
-
-    Requests = Callable[[str], tuple[str, str, dict[str, Any]]]
+Requests = Callable[[str], tuple[str, str, dict[str, Any]]]
 
 
 @contextmanager

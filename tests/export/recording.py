@@ -1,9 +1,8 @@
 """The life of a stack in which the product makes every kind of call that it can make."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import boto3
 from moto import mock_aws
@@ -15,9 +14,6 @@ from items_api.settings import Settings
 from tests.aws import MOTO, NO_DELAYS
 from tests.aws import Account as AwsAccount
 from tests.export.conftest import finish
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 # Spaces, characters that need quotes, and letters beyond ASCII.
 SETTINGS = Settings(

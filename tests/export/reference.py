@@ -1,16 +1,13 @@
 """The requests with which `up` creates a stack (see test_reference.py). The exports are compared with them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from items_api.handler import ROUTES
 from items_api.provision import api, api_parts, function, log_group, permission, role, table
 from items_api.settings import Arns, Settings
 
-if TYPE_CHECKING:
-    Request = tuple[str, str, dict[str, Any]]
+Request = tuple[str, str, dict[str, Any]]
 
 ORDINARY = Settings()
 # Everything that `Settings` accept and that a parser or a shell might misread.

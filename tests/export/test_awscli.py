@@ -1,22 +1,17 @@
 """A command line of the AWS CLI sends the same request as the call that it stands for, according to the AWS CLI itself."""
 
-from __future__ import annotations
-
 import ast
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from items_api import provision
 from items_api.aws.line import cli_line
 from items_api.provision.bundle import bundle
+from tests.export.conftest import Requests
 from tests.export.recording import writes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.export.conftest import Requests
 
 READS = ("get_", "list_", "describe_", "scan")
 

@@ -1,11 +1,11 @@
 """The policy of the user who deploys: it grants every action that the commands need, and no other."""
 
-from __future__ import annotations
-
 import json
 import re
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -14,7 +14,7 @@ from moto import mock_aws
 from items_api.aws.client import Aws, Clock
 from items_api.errors import AccessDenied, Problem
 from items_api.export import deployer
-from items_api.local import ACCOUNT
+from items_api.local import ACCOUNT, LocalAws
 from items_api.observe.metrics import read_metrics
 from items_api.observe.tail import Tail
 from items_api.provision.stack import Stack
@@ -24,13 +24,7 @@ from tests.aws import Account as AwsAccount
 from tests.export.conftest import existing_stack, owner_of
 from tests.export.recording import SETTINGS, cycle, cycle_on_moto
 
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator
-
-    from items_api.local import LocalAws
-
-    Document = dict[str, Any]
+Document = dict[str, Any]
 
 POLICY = deployer.policy(SETTINGS, ACCOUNT)
 GRANTED = {action for statement in POLICY["Statement"] for action in statement["Action"]}

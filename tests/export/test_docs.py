@@ -1,12 +1,9 @@
 """docs/permissions.md and docs/leaving.md show what the code does, and commands that work."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -16,9 +13,7 @@ from items_api.export import deployer, folders
 from items_api.handler import ROUTES
 from items_api.provision.policies import LOG_ACTIONS, TABLE_ACTIONS, table_access_policy, trust_policy
 from items_api.settings import Arns, Settings
-
-if TYPE_CHECKING:
-    from tests.export.conftest import Requests
+from tests.export.conftest import Requests
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PERMISSIONS = (DOCS / "permissions.md").read_text()

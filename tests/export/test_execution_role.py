@@ -1,24 +1,17 @@
 """The execution role: each of its four table actions is needed by a request, and no others are."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
-from items_api.local import ACCOUNT
+from items_api.local import ACCOUNT, LocalAws
 from items_api.provision.policies import TABLE_ACTIONS, table_access_policy
+from items_api.provision.stack import Stack
 from items_api.settings import Arns, Settings
 from items_api.smoke.curl import Connection, Request
 from tests.export.conftest import existing_stack
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from items_api.local import LocalAws
-    from items_api.provision.stack import Stack
 
 SETTINGS = Settings(name="role-test")
 # Action -> the request that needs it. The two log actions cannot be tested here, because the local AWS writes log lines

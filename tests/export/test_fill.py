@@ -1,12 +1,11 @@
 """Values come back from the filled files as they went in."""
 
-from __future__ import annotations
-
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hcl2
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from samtranslator.yaml_helper import yaml_parse
@@ -14,9 +13,6 @@ from samtranslator.yaml_helper import yaml_parse
 from items_api.errors import InvalidSetting
 from items_api.export import folders
 from items_api.settings import Settings
-
-if TYPE_CHECKING:
-    import pytest
 
 TEXT = st.text(st.characters(categories=["L", "N"], include_characters=" .:/=+-@_"), max_size=12)
 

@@ -1,7 +1,5 @@
 """The OpenAPI document is valid, and agrees with the routes and with what the handler accepts."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

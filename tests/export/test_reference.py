@@ -1,18 +1,14 @@
 """The requests that the exports are compared with are those that `up` sends."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from items_api import local
+from items_api.settings import Settings
 from tests.export.conftest import existing_stack
 from tests.export.reference import BOTH, NASTY, ORDINARY, Ids, requests_of_up
-
-if TYPE_CHECKING:
-    from items_api.settings import Settings
 
 
 # The local AWS supports no other partition than "aws".

@@ -1,9 +1,7 @@
 """The SAM template creates the stack that `up` creates: expanded by SAM's own translator, compared property by property."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cfnlint.api
 import pytest
@@ -14,11 +12,8 @@ from samtranslator.yaml_helper import yaml_parse
 from items_api.export import folders
 from items_api.handler import ROUTES
 from items_api.provision.bundle import sources
-from items_api.settings import Arns
+from items_api.settings import Arns, Settings
 from tests.export.reference import BOTH, IDS, ORDINARY, parameters_of_up
-
-if TYPE_CHECKING:
-    from items_api.settings import Settings
 
 
 class _NoManagedPolicies:

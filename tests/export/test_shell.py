@@ -1,26 +1,21 @@
 """The scripts create and delete the stack that `up` creates and `down` deletes."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from items_api.export import folders
 from items_api.export.output import write_folder
+from items_api.local import LocalAws
 from items_api.settings import Settings
-from tests.export.conftest import existing_stack, local_aws_in
+from tests.export.conftest import Requests, existing_stack, local_aws_in
 from tests.export.reference import BOTH, IDS, NASTY, ORDINARY, requests_of_up
-
-if TYPE_CHECKING:
-    from items_api.local import LocalAws
-    from tests.export.conftest import Requests
 
 SETTINGS = Settings(name="shell-test", tags={"cost centre": "R+D = 7/ä", "@name@": ""}, memory=512)
 OPTIONS = ["--name", SETTINGS.name, "--tag", "cost centre=R+D = 7/ä", "--tag", "@name@=", "--memory", "512"]

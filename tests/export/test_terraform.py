@@ -1,12 +1,11 @@
 """The Terraform configuration describes the stack that `up` creates, attribute by attribute."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
 import shutil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import hcl2
 import pytest
@@ -15,15 +14,11 @@ from botocore import xform_name
 from items_api.export import folders
 from items_api.export.output import write_folder
 from items_api.handler import ROUTES
+from items_api.local import LocalAws
 from items_api.settings import Arns, Settings
 from tests.export.conftest import existing_stack
 from tests.export.reference import BOTH, IDS, parameters_of_up
 from tests.export.test_shell import environment_of, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from items_api.local import LocalAws
 
 
 class Configuration:

@@ -8,9 +8,10 @@ import re
 import threading
 import time
 import zlib
+from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
@@ -23,9 +24,6 @@ from items_api.handler.dynamodb import Client, Table
 from items_api.handler.index import Api
 from items_api.handler.sigv4 import Signer
 from tests.servers import QuietHandler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 REGION = "eu-central-1"
 LINK = re.compile(r'</items\?(?:limit=(?P<limit>\d+)&)?next=(?P<next>[A-Za-z0-9_-]+)>; rel="next"')

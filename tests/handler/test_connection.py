@@ -1,7 +1,5 @@
 """The HTTP client accepts every valid reply, rejects invalid ones, and verifies certificates."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import select
@@ -9,7 +7,9 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -17,10 +17,6 @@ from hypothesis import strategies as st
 
 from items_api.handler.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES, Connection, ReplyError
 from tests.servers import self_signed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 REQUEST = b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"

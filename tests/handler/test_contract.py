@@ -1,17 +1,14 @@
 """The HTTP contract in docs/http.md, one request at a time, on moto's DynamoDB."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.handler.conftest import Gateway, Harness
+from tests.handler.conftest import Gateway, Harness
 
 AWKWARD_IDS = [
     *("a/b", "//", "/", "100%", "%2F", "%252F", "a b", " ", "a+b", "é", "😀", ".", "..", "a?b#c", "a&b=c", "\n\0"),

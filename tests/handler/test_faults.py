@@ -1,18 +1,12 @@
 """When DynamoDB throttles, fails, hangs or disconnects, a request is retried, or answered with 503 in time."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
 from items_api.handler.dynamodb import ATTEMPTS, Client, Table
 from items_api.handler.index import Api
-from tests.handler.conftest import lambda_context
-
-if TYPE_CHECKING:
-    from tests.handler.conftest import Harness
+from tests.handler.conftest import Harness, lambda_context
 
 WIDGET = {"itemId": "1", "name": "Widget"}
 # After these faults, the write has been applied but the client of DynamoDB does not know.

@@ -1,12 +1,10 @@
 """The Lambda entry point: its log, its environment, and that no event makes it raise."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,9 +13,7 @@ from hypothesis import strategies as st
 import items_api.handler
 from items_api.handler.dynamodb import Client, Table
 from items_api.handler.index import Api
-
-if TYPE_CHECKING:
-    from tests.handler.conftest import Harness
+from tests.handler.conftest import Harness
 
 FOLDER = Path(items_api.handler.__file__).parent
 JSON = st.recursive(

@@ -1,7 +1,5 @@
 """Items are sent as boto3 would send them and come back equal; values that DynamoDB cannot store are rejected."""
 
-from __future__ import annotations
-
 import base64
 import json
 from decimal import Decimal

@@ -1,14 +1,11 @@
 """GET /items: pages, limits and cursors."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.handler.conftest import Exchange, Gateway, Harness
+from tests.handler.conftest import Exchange, Gateway, Harness
 
 
 def fill(gateway: Gateway, count: int, **attributes: Any) -> set[str]:

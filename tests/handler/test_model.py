@@ -1,20 +1,16 @@
 """Model-based test: random requests to the handler, with every reply predicted from a dict."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.handler.conftest import Harness, Reply
+from tests.handler.conftest import Harness, Reply
 
 IDS = st.sampled_from(["1", "2", "a/b", "100%", "é 😀", ".."])
 CONDITIONS = st.sampled_from(

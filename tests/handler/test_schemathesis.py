@@ -1,24 +1,18 @@
 """The API conforms to its OpenAPI document: schemathesis with every check enabled, over real HTTP."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from items_api.export.openapi import document
 from items_api.handler import ROUTES
+from tests.handler.conftest import Harness
 from tests.servers import QuietHandler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.handler.conftest import Harness
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 

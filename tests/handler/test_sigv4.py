@@ -1,7 +1,5 @@
 """The signature is identical to botocore's."""
 
-from __future__ import annotations
-
 import datetime as dt
 import string
 

@@ -1,7 +1,5 @@
 """Each test has its own home and port, and the local AWS that runs there is killed at the end."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -9,20 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import psutil
 import pytest
 
 from items_api import local
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from items_api.local import LocalAws
+from items_api.local import LocalAws
 
 # Settings that a user may have in the environment. They must not affect a local AWS.
 USER_ENVIRONMENT = {

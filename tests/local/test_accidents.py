@@ -1,7 +1,5 @@
 """Commands that run at the same time, are killed or interrupted, or use a wrong endpoint: the next command repairs it."""
 
-from __future__ import annotations
-
 import json
 import os
 import random
@@ -11,16 +9,11 @@ import sys
 import time
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.local.conftest import kill, run
+from tests.local.conftest import Cli, kill, run
 from tests.servers import QuietHandler, serving
-
-if TYPE_CHECKING:
-    from tests.local.conftest import Cli
-
 
 # A write to it fails as on a full disk.
 FULL = Path("/dev/full")

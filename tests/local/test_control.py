@@ -1,7 +1,5 @@
 """One server per home folder, found, started and stopped by any number of commands."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os
@@ -10,8 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -19,14 +17,10 @@ import pytest
 import items_api
 from items_api import local
 from items_api.errors import LocalUnavailable
+from items_api.local import LocalAws
 from items_api.local.control import server_environment
 from items_api.local.server import listen
 from tests.local.conftest import client, eventually, kill, prepare_home
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from items_api.local import LocalAws
 
 
 def is_running(pid: int) -> bool:

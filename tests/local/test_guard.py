@@ -1,22 +1,16 @@
 """Only the owner can use the local AWS; in particular, web pages cannot."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
 from items_api import local
+from items_api.local import LocalAws
 from tests.local.conftest import client, kill, prepare_home
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from items_api.local import LocalAws
 
 
 @pytest.fixture(scope="module")

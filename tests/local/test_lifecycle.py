@@ -1,16 +1,11 @@
 """The life cycle of a stack with the real command, on the local AWS."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from items_api import local
-from tests.local.conftest import COMMAND, eventually, kill, run
-
-if TYPE_CHECKING:
-    from tests.local.conftest import Cli
+from tests.local.conftest import COMMAND, Cli, eventually, kill, run
 
 
 def names(cli: Cli) -> set[str]:

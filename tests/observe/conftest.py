@@ -1,20 +1,16 @@
 """Fake clients, and a clock that advances only during a sleep."""
 
-from __future__ import annotations
-
 from bisect import insort
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from items_api.aws.client import Aws
 from tests.aws.clock import CountingClock
-
-if TYPE_CHECKING:
-    import boto3
 
 GROUP = "/aws/lambda/items-api"
 

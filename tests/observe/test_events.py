@@ -1,7 +1,5 @@
 """The kind of line that a log event is, and its JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """The exact links to the AWS console, in each partition."""
 
-from __future__ import annotations
-
 from items_api.observe.details import console_links, log_group_fragment
 from items_api.settings import Settings
 

@@ -1,7 +1,5 @@
 """The last 24 hours: one request to CloudWatch, and correct numbers from its response."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 

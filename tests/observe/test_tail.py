@@ -1,7 +1,5 @@
 """Every event is returned once, wherever a page ends and however late the event arrives."""
 
-from __future__ import annotations
-
 from itertools import islice
 from typing import Any
 

@@ -3,20 +3,15 @@
 This is the only file of the provisioning tests that knows how the product is put together.
 """
 
-from __future__ import annotations
-
+from collections.abc import Generator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from items_api.aws.client import Aws
 from items_api.provision.stack import Stack
+from items_api.provision.step import Change, Outcome, State
 from items_api.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from items_api.provision.step import Change, Outcome, State
-    from tests.aws import Account, ProcessSession
+from tests.aws import Account, ProcessSession
 
 ACCOUNT = "123456789012"
 DEFAULT = Settings()

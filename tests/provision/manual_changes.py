@@ -1,18 +1,13 @@
 """What someone may do to a stack by hand, with boto3."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import boto3
 
+from tests.aws import Account
 from tests.provision.drive import ACCOUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.aws import Account
 
 ROLE = "items-api-role"
 FUNCTION = "items-api"

@@ -1,7 +1,5 @@
 """The zip: the same sources give the same bytes, and Lambda finds the handler in it."""
 
-from __future__ import annotations
-
 import io
 import subprocess
 import sys

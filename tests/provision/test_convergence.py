@@ -1,8 +1,7 @@
 """`up` makes the stack match the settings, whatever was there before; a second `up` changes nothing."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import boto3
 import pytest
@@ -13,9 +12,6 @@ from items_api.settings import Settings
 from tests.aws import AWS_RATES, MOTO, Account, Fault, VirtualClock
 from tests.provision.drive import changes, down, errors, new_process, states, up
 from tests.provision.manual_changes import FUNCTION, MANUAL_CHANGES, ROLE, delete_table, update_api
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @pytest.fixture

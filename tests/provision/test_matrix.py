@@ -1,23 +1,16 @@
 """The fault matrix: whichever call of a command fails, and however it fails, the next commands finish the job."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pytest
 from moto import mock_aws
 
 from items_api.errors import Problem
 from items_api.settings import Settings
-from tests.aws import MOTO, NO_DELAYS, SHORT, Account, Fault, ProcessKilled
+from tests.aws import MOTO, NO_DELAYS, SHORT, Account, Fault, ProcessKilled, ProcessSession
 from tests.provision.drive import changes, down, errors, up
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.aws import ProcessSession
 
 # They differ in everything that `up` can change, so the way back needs the same calls.
 SETTINGS = {

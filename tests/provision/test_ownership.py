@@ -1,9 +1,8 @@
 """Only resources with the stack's tags are changed or deleted. Others of the same name are foreign."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import boto3
 import pytest
@@ -11,13 +10,9 @@ import pytest
 from items_api.errors import CannotChange, ForeignResource
 from items_api.provision.policies import trust_policy
 from items_api.settings import Settings
+from tests.aws import Account
 from tests.provision.drive import ACCOUNT, down, errors, finish, new_process, states, up, weakenings
 from tests.provision.manual_changes import EMPTY_ZIP, api_id, protect, update_api
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.aws import Account
 
 
 def foreign_table(account: Account, key: str = "itemId") -> None:

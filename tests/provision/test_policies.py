@@ -1,7 +1,5 @@
 """The IAM policy documents, word for word."""
 
-from __future__ import annotations
-
 from items_api.provision.policies import table_access_policy, trust_policy
 from items_api.settings import Arns, Settings
 

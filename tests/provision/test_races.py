@@ -1,24 +1,17 @@
 """Two commands at once, a lost CreateApi, Ctrl-C: always one stack or none, and never a second API."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
 from items_api.errors import Problem
 from items_api.provision.step import Progress
-from tests.aws import Delays, Fault
+from tests.aws import Account, Delays, Fault, ProcessSession
+from tests.aws.journal import Call
 from tests.provision.drive import changes, down, errors, new_process, states, up
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.aws import Account, ProcessSession
-    from tests.aws.journal import Call
 
 
 def apis() -> list[str]:

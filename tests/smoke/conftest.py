@@ -1,21 +1,16 @@
 """A fake of a deployed API that keeps its items in memory and can be made to violate the contract."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 
 from items_api.smoke.curl import Request, Response
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Change = Callable[[Request, Response], Response]
+Change = Callable[[Request, Response], Response]
 
 
 class ItemsApi:

@@ -1,23 +1,18 @@
 """Each check passes for an API that implements the contract, and fails for one that violates its claim."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from items_api.smoke import Check, smoke
 from items_api.smoke.contract import CLAIMS
+from items_api.smoke.curl import Request, Response
+from tests.smoke.conftest import ItemsApi
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from items_api.smoke.curl import Request, Response
-    from tests.smoke.conftest import ItemsApi
-
-    Change = Callable[[Request, Response], Response]
+Change = Callable[[Request, Response], Response]
 
 NAMES = [claim.name for claim in CLAIMS]
 OTHER_ITEM = b'{"itemId":"other"}'

@@ -8,9 +8,10 @@ import signal
 import socket
 import ssl
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.server import ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +20,7 @@ from items_api.smoke.contract import CLAIMS
 from items_api.smoke.curl import Connection, Request
 from tests.servers import QuietHandler, self_signed, serving
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    Connect = Callable[..., Connection]
+Connect = Callable[..., Connection]
 
 
 class RecordingHandler(QuietHandler):

@@ -1,25 +1,18 @@
 """A run waits until a new endpoint is ready, shows every request as a curl command, and deletes its test items."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from items_api.errors import InvalidSetting
 from items_api.smoke import Check, smoke
-from items_api.smoke.curl import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from items_api.smoke.curl import Request
-    from tests.smoke.conftest import ItemsApi
+from items_api.smoke.curl import Request, Response
+from tests.smoke.conftest import ItemsApi
 
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 OTHER_ITEM_1 = '{"itemId":"1","name":"mine","n":1.50}'

@@ -1,7 +1,5 @@
 """Log events as lines: one line per request, and nothing that controls the terminal."""
 
-from __future__ import annotations
-
 from datetime import UTC, timedelta, timezone
 
 import pytest

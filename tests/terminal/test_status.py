@@ -1,10 +1,8 @@
 """The details of `status` as lines: readable sizes, and no lines for unknown values."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +10,6 @@ from items_api.observe.details import Details
 from items_api.observe.metrics import Metrics
 from items_api.terminal.status import details_lines, sparkline
 from tests.observe.test_metrics import START
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def shown(details: Details, encoding: str = "utf-8") -> list[str]:
