@@ -9,14 +9,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import pyte
 from click.testing import CliRunner
 from moto import mock_aws
 from rich.console import Console
@@ -29,14 +32,13 @@ from items_api.cli import cli  # noqa: E402
 from items_api.commands.options import file_options, long_name, variable_of  # noqa: E402
 from items_api.smoke import Check  # noqa: E402
 from items_api.terminal.result import Result, to_json  # noqa: E402
-from items_api.terminal.text import MARKS  # noqa: E402
 from tests.aws import MOTO, NO_DELAYS, Account, Process  # noqa: E402
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+from tests.screens import watch  # noqa: E402
 
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 PICTURE = ROOT / "docs" / "terminal.svg"
+COLUMNS, MOST_LINES = 100, 18  # of the picture
+WIDEST = 300  # of the terminal: nothing is wrapped, so that the picture can shorten lines
 _BLOCK = re.compile(r"(<!-- generated: (?P<key>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -111,7 +113,7 @@ def _fenced(language: str, text: str) -> str:
 
 
 def current(text: str) -> str:
-    """A Markdown file's text with its blocks generated anew."""
+    """A Markdown file's text with its blocks regenerated."""
 
     def block(match: re.Match[str]) -> str:
         key, *arguments = match["key"].split()
@@ -126,35 +128,38 @@ def markdown_files() -> Sequence[Path]:
 
 def picture() -> str:
     """What a terminal shows of up, smoke and down, as an SVG that rich exports."""
-    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as home:
-        environment = {"ITEMS_API_HOME": home, "PATH": os.defpath, "HOME": home}
         for line in ("up --local", "smoke --local", "down --local --yes"):
             console.print(Text.assemble(("$ ", "bold green"), (f"items-api {line}", "bold")))
-            done = subprocess.run(  # noqa: S603 - our own program
-                [sys.executable, "-m", "items_api", *line.split()],
-                env=environment,
-                cwd=home,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            for shown in _shortened(done.stdout.splitlines()):
-                console.print(Text(shown, style=_style(shown)), soft_wrap=False, overflow="ellipsis", no_wrap=True)
+            shown = [text for text in _run_in_terminal(line, home) if not text.plain.startswith("      curl")]
+            for text in shown if len(shown) <= MOST_LINES else [*shown[:8], Text("  …"), *shown[-3:]]:
+                console.print(text, overflow="ellipsis", no_wrap=True)
             console.print()
     return console.export_svg(title="items-api")
 
 
-def _shortened(lines: Sequence[str], most: int = 18) -> Sequence[str]:
-    lines = [line for line in lines if not line.startswith("      curl") and " waiting " not in line]
-    return lines if len(lines) <= most else [*lines[:8], "  …", *lines[-3:]]
+def _run_in_terminal(line: str, home: str) -> list[Text]:
+    """What a terminal shows in the end, line by line."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "items_api", *line.split()],
+        env={"ITEMS_API_HOME": home, "PATH": os.defpath, "HOME": home, "TERM": "xterm", "COLUMNS": str(WIDEST)},
+        cwd=home,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    screen = watch(ours, WIDEST)
+    assert process.wait() == 0  # noqa: S101
+    rows = [(screen.buffer[row], len(line.rstrip())) for row, line in enumerate(screen.display[: screen.cursor.y])]
+    return [Text.assemble(*((row[column].data, _style(row[column])) for column in range(width))) for row, width in rows]
 
 
-def _style(line: str) -> str:
-    marks = {mark: style for mark, style in MARKS.values() if mark in "+~-"}
-    if line.startswith("http"):
-        return "bold"
-    return marks.get(line.strip()[:1], "") if line.startswith("  ") else ""
+def _style(cell: pyte.screens.Char) -> str:
+    color = {"default": "", "brown": "yellow"}.get(cell.fg, cell.fg)
+    return f"{'bold ' if cell.bold else ''}{color}".strip()
 
 
 def main() -> None:

@@ -4,17 +4,16 @@ import io
 import os
 import pty
 import sys
-import threading
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pyte
 import pytest
 
 from items_api.cli import cli
 from tests.aws import Account, Process
+from tests.screens import ROWS, watch
 
-COLUMNS, ROWS = 300, 100  # wide enough for every command on one line
+COLUMNS = 300  # wide enough for every command on one line
 
 
 class Terminal:
@@ -26,11 +25,8 @@ class Terminal:
 
     def run(self, *arguments: str, typed: str = "") -> int:
         """Run `items-api` with these arguments; `typed` answers its question."""
-        self._screen = pyte.Screen(COLUMNS, ROWS)
-        stream = pyte.ByteStream(self._screen)
         ours, theirs = pty.openpty()
-        reader = threading.Thread(target=self._attend, args=(ours, stream, typed))
-        reader.start()
+        reader = ThreadPoolExecutor(1).submit(watch, ours, COLUMNS, typed)
         with (
             pytest.MonkeyPatch.context() as patch,
             self._account.running(self._process),
@@ -39,17 +35,8 @@ class Terminal:
             for name in ("stdin", "stdout", "stderr"):
                 patch.setattr(sys, name, tty)
             code: int = cli.main(arguments, prog_name="items-api", standalone_mode=False)
-        reader.join()
-        os.close(ours)
+        self._screen = reader.result()
         return code
-
-    @staticmethod
-    def _attend(terminal: int, stream: pyte.ByteStream, typed: str) -> None:
-        with suppress(OSError):  # the other end was closed
-            while output := os.read(terminal, 4096):
-                stream.feed(output)
-                if output.endswith(b"[y/N]: "):
-                    os.write(terminal, typed.encode())
 
     @property
     def lines(self) -> list[str]:
