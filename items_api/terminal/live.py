@@ -36,11 +36,12 @@ class Live:
         self._live = RichLive(get_renderable=self._table, console=self._console, refresh_per_second=12, transient=True)
 
     def __enter__(self) -> Self:
-        self._live.__enter__()
+        # Drawn before any worker prints: rich would take two lines printed at once for the first, and draw two tables.
+        self._live.start(refresh=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.__exit__(None, None, None)
+        self._live.stop()
         for row in self._rows.values():
             if isinstance(row.event, Outcome):
                 # The drift was shown before the steps started.

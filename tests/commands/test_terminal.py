@@ -1,6 +1,5 @@
 """What people see in a terminal: prompts, colors, the live table, `--watch`."""
 
-import io
 import os
 import pty
 import sys
@@ -30,10 +29,12 @@ class Terminal:
         with (
             pytest.MonkeyPatch.context() as patch,
             self._account.running(self._process),
-            io.TextIOWrapper(os.fdopen(theirs, "r+b", buffering=0), write_through=True) as tty,
+            os.fdopen(os.dup(theirs)) as keyboard,
+            os.fdopen(theirs, "w") as display,
         ):
-            for name in ("stdin", "stdout", "stderr"):
-                patch.setattr(sys, name, tty)
+            patch.setattr(sys, "stdin", keyboard)
+            patch.setattr(sys, "stdout", display)
+            patch.setattr(sys, "stderr", display)
             code: int = cli.main(arguments, prog_name="items-api", standalone_mode=False)
         self._screen = reader.result()
         return code
