@@ -1,7 +1,7 @@
 """Compares the handler with others: module load, CPU per warm GET, and peak memory.
 
 Every figure is the median of several processes. All use the same in-memory DynamoDB, which runs in another process.
-Exits with 1 if a budget is exceeded.
+Exits with 1 if a limit is exceeded.
 
     python benchmarks/handler.py [--rounds 9] [--requests 400]
 """
@@ -71,7 +71,7 @@ class Subject(NamedTuple):
 class Figures(NamedTuple):
     """Times in milliseconds, memory in MB.
 
-    `tls_load` is the module load with an HTTPS endpoint. It has no budget, because it is not comparable: the handler
+    `tls_load` is the module load with an HTTPS endpoint. It has no limit, because it is not comparable: the handler
     loads the trusted certificates at import, but botocore during the first request.
     """
 
@@ -90,7 +90,7 @@ SUBJECTS = (
     OURS,
 )
 #: The limits for items-api, as shares of boto3.resource.
-BUDGETS = {"module load": 0.20, "CPU per warm GET": 0.20, "peak memory": 0.50}
+LIMITS = {"module load": 0.20, "CPU per warm GET": 0.20, "peak memory": 0.50}
 
 
 class MemoryDynamoDB(BaseHTTPRequestHandler):
@@ -157,11 +157,11 @@ def table(figures: dict[Subject, Figures]) -> str:
 
 
 def results(figures: dict[Subject, Figures]) -> list[tuple[bool, str]]:
-    """For each budget, whether it is met, and a description."""
+    """For each limit, whether it is met, and a description."""
     rows = []
-    for title, budget, ours, baseline in zip(BUDGETS, BUDGETS.values(), figures[OURS], figures[BASELINE], strict=False):
+    for title, limit, ours, baseline in zip(LIMITS, LIMITS.values(), figures[OURS], figures[BASELINE], strict=False):
         share = ours / baseline
-        rows.append((share <= budget, f"{title}: {share:.3f} of {BASELINE.title}, budget {budget:.2f}"))
+        rows.append((share <= limit, f"{title}: {share:.3f} of {BASELINE.title}, limit {limit:.2f}"))
     return rows
 
 

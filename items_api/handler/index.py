@@ -198,7 +198,7 @@ def _read_cursor(table: str, cursor: object) -> str:
     except ValueError:
         item_id = ""
     if not item_id or _cursor(table, item_id) != cursor:
-        raise HTTPError(400, "next is not a cursor of this API: use the URL in the Link header")
+        raise HTTPError(400, "next is not a valid cursor: use the URL in the Link header")
     return item_id
 
 

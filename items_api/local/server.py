@@ -108,7 +108,7 @@ def main() -> int:
         return PORT_TAKEN
     port = listener.getsockname()[1]
     write_json(paths.settings, settings | {"port": port})
-    # The caller waits for this process, so there is no zombie. The forked process is the server.
+    # The caller waits for this process to end. The forked process is the server.
     if os.fork():
         return 0
     os.setsid()  # a new session, which does not receive Ctrl-C from the terminal

@@ -49,7 +49,7 @@ def serve(paths: Paths, listener: socket.socket) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), timeout=2)
                 return
-        # The folder was deleted: no command can find this server any more, and the state cannot be saved.
+        # The folder was deleted: no command can find this server, and the state cannot be saved.
         os.killpg(0, signal.SIGKILL)
 
     config = Config()

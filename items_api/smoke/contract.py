@@ -69,7 +69,7 @@ def tutorial_create(api: Api) -> str | None:
     if existing not in (None, json.loads(TUTORIAL)):
         body = compact({"itemId": api.new_id("tutorial"), "name": "Widget"})
         expect_status(api.send("POST", "/items", body), 201)
-        return "used another id, because there already is a different item 1"
+        return "used another id, because a different item 1 already exists"
     if existing is None:
         api.written_ids.add("1")
     expect_body(api.send("POST", "/items", TUTORIAL), 201, json.loads(TUTORIAL))

@@ -87,7 +87,7 @@ def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[flo
             _clean_up(api)  # the first Ctrl-C ends only the checks, even if it interrupted the cleanup
             raise
     if ready.ok or remaining:
-        yield _run_check(Claim("the test items are deleted", lambda api: _expect_deleted(api, remaining)), api)
+        yield _run_check(Claim("the test items were deleted", lambda api: _expect_deleted(api, remaining)), api)
 
 
 def _run_check(claim: Claim, api: Api) -> Check:

@@ -74,7 +74,7 @@ def test_an_invalid_limit_is_a_400(gateway: Gateway, limit: str) -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "AAAAAA", "AAAAAGE", "é", "/w==", "lwFCT2EvYg==", "\ud800"])
 def test_an_invalid_cursor_is_a_400(gateway: Gateway, cursor: str) -> None:
     reply = gateway("GET", "/items", query={"next": cursor})
-    assert reply.error == (400, "next is not a cursor of this API: use the URL in the Link header")
+    assert reply.error == (400, "next is not a valid cursor: use the URL in the Link header")
 
 
 def test_a_cursor_of_another_table_is_a_400(harness: Harness, new_harness: Any) -> None:

@@ -135,7 +135,7 @@ VIOLATIONS: dict[str, tuple[Change, str]] = {
 def test_an_api_that_implements_the_contract_passes_every_check(items_api: ItemsApi) -> None:
     done = checks(items_api)
     assert [check.name for check in done.values() if not check.ok] == []
-    assert list(done) == ["the API is ready", *NAMES, "the test items are deleted"]
+    assert list(done) == ["the API is ready", *NAMES, "the test items were deleted"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -147,7 +147,7 @@ def test_a_lost_endpoint_ends_the_run_and_the_remaining_items_are_reported(items
     assert all(check.ok for check in before)
     assert (last.name, last.status) == ("GET returns an item", None)
     assert last.detail == "The connection failed: Connection reset by peer. The remaining checks were skipped."
-    assert (end.name, end.ok) == ("the test items are deleted", False)
+    assert (end.name, end.ok) == ("the test items were deleted", False)
     assert end.detail.startswith("could not delete 1, new-")
 
 
@@ -208,7 +208,7 @@ def test_a_probe_that_cannot_be_deleted_is_reported_too(items_api: ItemsApi, tim
 @pytest.mark.parametrize(
     ("item", "detail"),
     [
-        (OTHER_ITEM_1, "used another id, because there already is a different item 1"),
+        (OTHER_ITEM_1, "used another id, because a different item 1 already exists"),
         ('{"itemId":"1","name":"Widget"}', ""),
     ],
     ids=["another item", "created with the tutorial"],
