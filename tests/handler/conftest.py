@@ -91,6 +91,9 @@ class Exchange(QuietHandler):
     def corrupts_reply(self) -> None:
         self.reply(*self.execute(), checksum=1)
 
+    def replies_without_json(self) -> None:
+        self.reply(502, b"<html>Bad Gateway</html>")
+
 
 class FakeDynamoDB(ThreadingHTTPServer):
     """moto's DynamoDB on 127.0.0.1. `faults` has one entry for each of the next requests."""
@@ -115,12 +118,6 @@ class FakeDynamoDB(ThreadingHTTPServer):
     def fail(self, *faults: str) -> None:
         """Handle the next requests with these methods of `Exchange`."""
         self.faults = [getattr(Exchange, fault) for fault in faults]
-
-
-def lambda_context(seconds: float) -> SimpleNamespace:
-    """The part of Lambda's context object that the handler uses."""
-    end = time.monotonic() + seconds
-    return SimpleNamespace(get_remaining_time_in_millis=lambda: max(0, int((end - time.monotonic()) * 1000)))
 
 
 class Reply:
@@ -152,11 +149,6 @@ class Reply:
         return {name: value for name, value in link.groupdict().items() if value is not None}
 
 
-def gateway_path(path: str) -> str:
-    """The path as an HTTP API passes it on: decoded except for `%25`."""
-    return "%25".join(unquote(part) for part in path.split("%25"))
-
-
 class Gateway:
     """Calls the API as an HTTP API does."""
 
@@ -175,7 +167,7 @@ class Gateway:
     ) -> Reply:
         event: dict[str, Any] = {
             "version": "2.0",
-            "rawPath": gateway_path(path),
+            "rawPath": "%25".join(unquote(part) for part in path.split("%25")),  # an HTTP API does not decode `%25`
             "headers": headers or {},
             "requestContext": {"http": {"method": method}, "requestId": "the-request-id"},
             "isBase64Encoded": isinstance(body, bytes),
@@ -184,7 +176,9 @@ class Gateway:
             event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
         if query:
             event["queryStringParameters"] = query
-        return Reply(self.api.handle(event, lambda_context(seconds)))
+        end = time.monotonic() + seconds
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: max(0, int((end - time.monotonic()) * 1000)))
+        return Reply(self.api.handle(event, context))
 
     def item(self, method: str, item_id: str, body: Any = None, **headers: str) -> Reply:
         """Send a request for one item; the body is text, bytes or a document."""
@@ -226,23 +220,15 @@ class Harness:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[FakeDynamoDB]:
-    server = FakeDynamoDB()
-    with serving(server):
-        yield server
-        server.test_ended.set()
-
-
-@pytest.fixture
-def dynamodb(server: FakeDynamoDB) -> FakeDynamoDB:
-    server.faults.clear()
-    server.connections = 0
-    server.test_ended.clear()
-    return server
+def dynamodb() -> Iterator[FakeDynamoDB]:
+    dynamodb = FakeDynamoDB()
+    with serving(dynamodb):
+        yield dynamodb
 
 
 @pytest.fixture
 def new_harness(dynamodb: FakeDynamoDB) -> Iterator[Callable[[], Harness]]:
+    dynamodb.test_ended.clear()
     harnesses: list[Harness] = []
 
     def new() -> Harness:

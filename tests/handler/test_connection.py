@@ -5,11 +5,10 @@ import os
 import select
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -29,47 +28,38 @@ def soon() -> float:
     return time.monotonic() + 5
 
 
-class ScriptedServer:
-    """Accepts connections. Sends each of them its replies, one per request, and closes it."""
+@contextlib.contextmanager
+def scripted_server(*connections: list[bytes], tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """Accepts connections. Sends each of them its replies, one per request, and closes it.
 
-    def __init__(self, *connections: list[bytes], tls: ssl.SSLContext | None = None) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(5)  # so that a failing test ends
-        self.port: int = self._listener.getsockname()[1]
-        self._connections = connections
-        self._tls = tls
-        self.requests: list[bytes] = []
-        self._thread = threading.Thread(target=self._serve)
+    Yields the server's port and the requests that it receives.
+    """
+    requests: list[bytes] = []
 
-    def _serve(self) -> None:
-        for replies in self._connections:
+    def serve() -> None:
+        for replies in connections:
             # A client that rejects the certificate disconnects during the handshake.
             with contextlib.suppress(OSError):
-                plain, _ = self._listener.accept()
+                plain, _ = listener.accept()
                 plain.settimeout(5)
-                with plain, self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as peer:
-                    self._reply(peer, replies)
+                with plain, tls.wrap_socket(plain, server_side=True) if tls else plain as peer:
+                    for reply in replies:
+                        requests.append(peer.recv(65_536))
+                        peer.sendall(reply)
 
-    def _reply(self, peer: socket.socket, replies: list[bytes]) -> None:
-        for reply in replies:
-            self.requests.append(peer.recv(65_536))
-            for start in range(0, len(reply), 40_000):
-                peer.sendall(reply[start : start + 40_000])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-        self._listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
+        listener.settimeout(5)  # so that a failing test ends
+        threads.submit(serve)
+        yield listener.getsockname()[1], requests
 
 
 @contextlib.contextmanager
 def connected(*connections: list[bytes]) -> Iterator[Connection]:
     """A connection to a scripted server."""
-    server = ScriptedServer(*connections)
-    with server, contextlib.closing(Connection(f"http://127.0.0.1:{server.port}")) as connection:
+    with (
+        scripted_server(*connections) as (port, _),
+        contextlib.closing(Connection(f"http://127.0.0.1:{port}")) as connection,
+    ):
         yield connection
 
 
@@ -173,9 +163,7 @@ def test_a_closed_connection_sends_nothing() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "authority"),
     [
-        ("https://dynamodb.eu-central-1.amazonaws.com", "dynamodb.eu-central-1.amazonaws.com"),
         ("https://dynamodb.eu-central-1.amazonaws.com:443/", "dynamodb.eu-central-1.amazonaws.com"),
-        ("http://localhost:4566", "localhost:4566"),
         ("http://localhost:80/", "localhost"),
         ("http://[::1]:8000", "[::1]:8000"),
         ("https://[::1]", "[::1]"),
@@ -195,8 +183,8 @@ def test_ipv6_addresses_are_supported() -> None:
 def test_a_trusted_certificate_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, context = self_signed(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
-    with ScriptedServer([OK_BODY, OK_BODY], tls=context) as server:
-        connection = Connection(f"https://127.0.0.1:{server.port}")
+    with scripted_server([OK_BODY, OK_BODY], tls=context) as (port, _):
+        connection = Connection(f"https://127.0.0.1:{port}")
         for reused in (False, True):
             assert connection.open(soon()) is reused
             assert connection.exchange(REQUEST, soon()).body == b"ok"
@@ -213,6 +201,9 @@ def test_an_untrusted_certificate_is_rejected_before_anything_is_sent(
     certificate, context = self_signed(tmp_path)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
-    with ScriptedServer([b""], tls=context) as server, pytest.raises(ssl.SSLCertVerificationError, match=why):
-        Connection(f"https://{host}:{server.port}").open(soon())
-    assert server.requests == []
+    with (
+        scripted_server([b""], tls=context) as (port, requests),
+        pytest.raises(ssl.SSLCertVerificationError, match=why),
+    ):
+        Connection(f"https://{host}:{port}").open(soon())
+    assert requests == []

