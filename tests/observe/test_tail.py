@@ -90,7 +90,7 @@ def test_follow_polls_with_a_pause_between_reads(group: LogGroup) -> None:
     assert clock.naps == [POLL_SECONDS, POLL_SECONDS]
 
 
-@pytest.mark.parametrize("error", [client_error("ThrottlingException", "Rate exceeded"), UNREACHABLE], ids=str)
+@pytest.mark.parametrize("error", [client_error("ThrottlingException", "Rate exceeded"), UNREACHABLE])
 def test_throttling_and_lost_responses_are_retried(group: LogGroup, error: Exception) -> None:
     """FilterLogEvents allows few calls per second, and following makes many."""
     group.errors = [error] * 3
