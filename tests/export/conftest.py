@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,10 +72,6 @@ def finish(stack: Stack, command: Callable[[Stack], Generator[Any]]) -> None:
         raise ExceptionGroup("some steps failed", errors)
 
 
-class _Answered:
-    status_code = 200
-
-
 @pytest.fixture(scope="package")
 def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
     """What the AWS CLI would send for a command line: (service, operation, parameters) as boto3 names them."""
@@ -89,7 +86,7 @@ def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
         sent.append((model.service_model.service_name, xform_name(model.name), params))
 
     driver.session.register("before-parameter-build", note)
-    driver.session.register("before-call", lambda **_: (_Answered(), {}))
+    driver.session.register("before-call", lambda **_: (SimpleNamespace(status_code=200), {}))
 
     def parse(line: str) -> tuple[str, str, dict[str, Any]]:
         program, *arguments = shlex.split(line)

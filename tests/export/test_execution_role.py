@@ -30,16 +30,6 @@ def stack(local_aws: LocalAws) -> Iterator[Stack]:
         yield stack
 
 
-def _statuses(stack: Stack) -> dict[str, int]:
-    """Action -> the status of the request that needs it."""
-    assert stack.endpoint
-    with closing(Connection(stack.endpoint)) as send:
-        return {
-            action: send(Request(method, f"{stack.endpoint}{path}", (), body)).status
-            for action, (method, path, body) in NEEDS.items()
-        }
-
-
 @pytest.mark.parametrize("removed", [*TABLE_ACTIONS, None])
 def test_without_an_action_only_the_request_that_needs_it_fails(stack: Stack, removed: str | None) -> None:
     """And with all of them, every request succeeds."""
@@ -49,7 +39,12 @@ def test_without_an_action_only_the_request_that_needs_it_fails(stack: Stack, re
     stack.aws.iam.put_role_policy(
         RoleName=SETTINGS.role_name, PolicyName=SETTINGS.policy_name, PolicyDocument=json.dumps(document)
     )
-    statuses = _statuses(stack)
+    assert stack.endpoint
+    with closing(Connection(stack.endpoint)) as send:
+        statuses = {
+            action: send(Request(method, f"{stack.endpoint}{path}", (), body)).status
+            for action, (method, path, body) in NEEDS.items()
+        }
     assert {action: status for action, status in statuses.items() if status >= 500} == (
         {removed: 500} if removed else {}
     )

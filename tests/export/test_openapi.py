@@ -13,14 +13,11 @@ from items_api.handler.index import MAX_LIMIT
 from items_api.handler.item import MAX_DIGITS, MAX_KEY_BYTES, ItemError, attributes, parse
 
 DOCUMENT = document("team-todo", "1.2.3", "https://abc123.execute-api.eu-central-1.amazonaws.com")
-METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-
-
 OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
     for path, item in DOCUMENT["paths"].items()
     for method, operation in item.items()
-    if method in METHODS
+    if method != "parameters"
 }
 
 

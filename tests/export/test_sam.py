@@ -1,6 +1,8 @@
 """The SAM template creates the stack that `up` creates: expanded by SAM's own translator, compared property by property."""
 
 import json
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import cfnlint.api
@@ -14,11 +16,6 @@ from items_api.handler import ROUTES
 from items_api.provision.bundle import sources
 from items_api.settings import Arns, Settings
 from tests.export.reference import BOTH, IDS, ORDINARY, parameters_of_up
-
-
-class _NoManagedPolicies:
-    def load(self) -> dict[str, str]:
-        return {}
 
 
 class Expanded:
@@ -46,7 +43,7 @@ class Expanded:
         template["Resources"]["Function"]["Properties"]["CodeUri"] = {"Bucket": "b", "Key": "k"}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_DEFAULT_REGION", settings.region)
-            resources = transform(template, {}, _NoManagedPolicies())["Resources"]
+            resources = transform(template, {}, SimpleNamespace(load=dict))["Resources"]
         self.resources: dict[str, dict[str, Any]] = {name: self._value(value) for name, value in resources.items()}
 
     def one(self, kind: str) -> dict[str, Any]:
@@ -61,19 +58,14 @@ class Expanded:
                 return self._known[".".join(parts)]
             case {"Fn::Sub": sub}:
                 text, names = sub if isinstance(sub, list) else (sub, {})
-                return self._sub(text, self._value(names))
+                known = {**self._known, **self._value(names)}
+                return re.sub(r"\$\{(.+?)\}", lambda name: known[name[1]], text)
             case dict():
                 return {key: self._value(inner) for key, inner in value.items()}
             case list():
                 return [self._value(inner) for inner in value]
             case _:
                 return value
-
-    def _sub(self, text: str, names: dict[str, str]) -> str:
-        for name, replacement in {**self._known, **names}.items():
-            text = text.replace(f"${{{name}}}", replacement)
-        assert "${" not in text
-        return text
 
 
 @pytest.fixture(scope="module", params=BOTH.values(), ids=[*BOTH])

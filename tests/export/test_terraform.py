@@ -10,6 +10,7 @@ from typing import Any
 import hcl2
 import pytest
 from botocore import xform_name
+from hcl2.utils import SerializationOptions
 
 from items_api.export import folders
 from items_api.export.output import write_folder
@@ -21,6 +22,11 @@ from tests.export.reference import BOTH, IDS, parameters_of_up
 from tests.export.test_shell import environment_of, run
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """Strings have no quotes, and expressions are written as `${expression}`."""
+    return hcl2.loads(text, serialization_options=SerializationOptions(strip_string_quotes=True))
+
+
 class Configuration:
     """A main.tf as Terraform reads it, with every reference resolved."""
 
@@ -28,7 +34,6 @@ class Configuration:
         arns = Arns(settings, IDS.account)
         self.settings = settings
         self.up = parameters_of_up(settings)
-        self._document = hcl2.loads(folders.terraform(settings)["main.tf"].decode())
         self._known: dict[str, Any] = {
             "aws_apigatewayv2_api.items.id": IDS.api,
             "aws_apigatewayv2_api.items.execution_arn": arns.invoke_source(IDS.api).removesuffix("/*"),
@@ -42,41 +47,29 @@ class Configuration:
             "aws_lambda_function.items.arn": arns.function,
             "aws_lambda_function.items.function_name": settings.function_name,
         }
-        (local_values,) = self._document["locals"]
-        self._known |= {f"local.{name}": value for name, value in self._value(local_values).items()}
-
-    @property
-    def kinds(self) -> list[str]:
-        return [json.loads(kind) for block in self._document["resource"] for kind in block]
-
-    @property
-    def provider(self) -> dict[str, Any]:
-        (block,) = self._document["provider"]
-        return dict(self._value(block)["aws"])
+        document = parsed(folders.terraform(settings)["main.tf"].decode())
+        self._known |= {f"local.{name}": value for name, value in self._value(document["locals"]).items()}
+        self.providers = [self._value(block) for block in document["provider"]]
+        self._resources = [self._value(block) for block in document["resource"]]
 
     def resource(self, kind: str) -> dict[str, Any]:
-        (block,) = [block for block in self._document["resource"] if f'"{kind}"' in block]
-        return dict(self._value(block)[kind]["items"])
+        (block,) = [block for block in self._resources if kind in block]
+        return dict(block[kind]["items"])
 
     def _value(self, value: Any) -> Any:
         match value:
             case [{"__is_block__": True}]:
                 return self._value(value[0])
             case dict():
-                pairs = [(key, inner) for key, inner in value.items() if not key.startswith("__")]
-                return {self._value(key) if key[0] == '"' else key: self._value(inner) for key, inner in pairs}
+                return {key: self._value(inner) for key, inner in value.items() if not key.startswith("__")}
             case list():
                 return [self._value(inner) for inner in value]
-            case str() if value[0] == '"':
-                return self._text(json.loads(value))
+            case str() if expression := re.fullmatch(r"\$\{(.+)\}", value):
+                return self._expression(expression[1])
             case str():
-                return self._expression(value.removeprefix("${").removesuffix("}"))
+                return re.sub(r"\$\{(.+?)\}", lambda name: self._known.get(name[1], name[0]), value)
             case _:
                 return value
-
-    def _text(self, text: str) -> str:
-        filled = re.sub(r"(?<!\$)\$\{([^}]+)\}", lambda reference: self._known.get(reference[1], reference[0]), text)
-        return filled.replace("$${", "${")
 
     def _expression(self, text: str) -> Any:
         if merged := re.fullmatch(r"merge\(([\w.]+), (.+)\)", text):
@@ -84,7 +77,7 @@ class Configuration:
         if applied := re.fullmatch(r"(?:jsonencode|toset)\((.+)\)", text):
             return self._expression(applied[1])
         if text[0] in "[{":
-            return self._value(hcl2.loads(f"x = {text}\n")["x"])
+            return self._value(parsed(f"x = {text}\n")["x"])
         return self._known.get(text, text)
 
 
@@ -169,13 +162,14 @@ def test_the_integration_and_its_routes(main: Configuration) -> None:
 
 
 def test_the_provider_uses_the_region_of_the_stack(main: Configuration) -> None:
-    assert main.provider == {"region": main.settings.region}
+    assert main.providers == [{"aws": {"region": main.settings.region}}]
 
 
 def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: LocalAws, tmp_path: Path) -> None:
     """On the local AWS, with the real AWS CLI and the IDs that the local AWS chose."""
     settings = Settings(name="terraform-test")
-    write_folder(tmp_path, folders.terraform(settings), force=False)
+    files = folders.terraform(settings)
+    write_folder(tmp_path, files, force=False)
     with existing_stack(local_aws, settings) as stack:
         printed = run(environment_of(local_aws), tmp_path / "imports.sh").stdout
         assert stack.api.found
@@ -195,7 +189,8 @@ def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: Local
         "aws_apigatewayv2_stage.items": f"{api}/$default",
         **{f'aws_apigatewayv2_route.items["{key}"]': f"{api}/{parts.routes[key]['RouteId']}" for key in ROUTES},
     }
-    assert {address.partition(".")[0] for address in blocks} == set(Configuration(settings).kinds)
+    kinds = re.findall(r'^resource "(\w+)" "items"', files["main.tf"].decode(), re.MULTILINE)
+    assert {address.partition(".")[0] for address in blocks} == {*kinds}
 
 
 def test_imports_sh_needs_an_existing_stack(local_aws: LocalAws, tmp_path: Path) -> None:

@@ -3,21 +3,15 @@
 from bisect import insort
 from dataclasses import dataclass, field
 from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any, cast
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from items_api.aws.client import Aws
 from tests.aws.clock import CountingClock
 
 GROUP = "/aws/lambda/items-api"
-
-
-def client_error(code: str, message: str, operation: str) -> ClientError:
-    status = {"ResponseMetadata": {"HTTPStatusCode": 400}}
-    return ClientError(cast("Any", {"Error": {"Code": code, "Message": message}, **status}), operation)
 
 
 @dataclass
@@ -47,7 +41,8 @@ class LogGroup:
             raise self.errors.pop(0)
         self.starts.append(start)
         found = [event for event in self._events if event["timestamp"] >= start]
-        first = int(request.get("nextToken", "0"))
+        # CloudWatch may find nothing on a page and still return a token: here, on the first page of every listing.
+        first = int(request.get("nextToken", -self.page_size if self.has_tokens else 0))
         after = first + self.page_size
         page: dict[str, Any] = {"events": found[first:after], "searchedLogStreams": []}
         # AWS returns a token even if the next page turns out to be empty.
@@ -61,7 +56,7 @@ class CloudWatch:
     """Responds to GetMetricData with these results, or with this error."""
 
     results: list[dict[str, Any]] = field(default_factory=list)
-    error: ClientError | None = None
+    error: Exception | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     def get_metric_data(self, **request: Any) -> dict[str, Any]:
@@ -71,18 +66,9 @@ class CloudWatch:
         return {"MetricDataResults": self.results}
 
 
-@dataclass
-class Session:
-    """Stands in for boto3's session: returns the clients it was given."""
-
-    clients: dict[str, Any]
-
-    def client(self, service: str, **_: Any) -> Any:
-        return self.clients[service]
-
-
 def aws_with(clock: CountingClock | None = None, **clients: Any) -> Aws:
-    return Aws(cast("boto3.Session", Session(clients)), clock=clock or CountingClock())
+    session = SimpleNamespace(client=lambda service, **_: clients[service])
+    return Aws(cast("Any", session), clock=clock or CountingClock())
 
 
 @pytest.fixture

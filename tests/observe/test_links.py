@@ -1,5 +1,7 @@
 """The exact links to the AWS console, in each partition."""
 
+import pytest
+
 from items_api.observe.details import console_links, log_group_fragment
 from items_api.settings import Settings
 
@@ -18,22 +20,16 @@ def test_links_of_the_default_stack() -> None:
     }
 
 
-def test_govcloud_has_its_own_console() -> None:
-    links = console_links(Settings(name="team-todo", region="us-gov-west-1"), None)
-    assert links["AWS::DynamoDB::Table"] == (
-        "https://us-gov-west-1.console.amazonaws-us-gov.com/dynamodbv2/home?region=us-gov-west-1#table?name=TeamTodo"
-    )
-    assert links["AWS::IAM::Role"] == (
-        "https://console.amazonaws-us-gov.com/iam/home#/roles/details/team-todo-api-role"
-    )
-
-
-def test_china_has_its_own_console() -> None:
-    links = console_links(Settings(name="team-todo", region="cn-north-1"), None)
-    assert links["AWS::Lambda::Function"] == (
-        "https://cn-north-1.console.amazonaws.cn/lambda/home?region=cn-north-1#/functions/team-todo-api"
-    )
-    assert links["AWS::IAM::Role"] == "https://console.amazonaws.cn/iam/home#/roles/details/team-todo-api-role"
+@pytest.mark.parametrize(
+    ("region", "console"),
+    [("us-gov-west-1", "console.amazonaws-us-gov.com"), ("cn-north-1", "console.amazonaws.cn")],
+)
+def test_govcloud_and_china_have_consoles_of_their_own(region: str, console: str) -> None:
+    links = console_links(Settings(name="team-todo", region=region), None)
+    regional = f"https://{region}.{console}"
+    assert links["AWS::DynamoDB::Table"] == f"{regional}/dynamodbv2/home?region={region}#table?name=TeamTodo"
+    assert links["AWS::Lambda::Function"] == f"{regional}/lambda/home?region={region}#/functions/team-todo-api"
+    assert links["AWS::IAM::Role"] == f"https://{console}/iam/home#/roles/details/team-todo-api-role"
 
 
 def test_an_api_that_does_not_exist_has_no_link() -> None:

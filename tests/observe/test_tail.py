@@ -1,67 +1,28 @@
 """Every event is returned once, wherever a page ends and however late the event arrives."""
 
 from itertools import islice
-from typing import Any
+from operator import itemgetter
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, Problem
 from items_api.observe.tail import FULL_PAGE, LATE_MS, POLL_SECONDS, Tail
 from tests.aws.clock import CountingClock
-from tests.observe.conftest import GROUP, LogGroup, aws_with, client_error
+from tests.aws.test_client import client_error
+from tests.observe.conftest import GROUP, LogGroup, aws_with
 
-TODO = "Run items-api up first."
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://logs.example")
 
 
 def tail(group: LogGroup, since: int = 0, clock: CountingClock | None = None) -> Tail:
-    return Tail(aws_with(clock, logs=group), GROUP, since, todo=TODO)
+    return Tail(aws_with(clock, logs=group), GROUP, since)
 
 
 def messages(reader: Tail) -> list[str]:
     return [event.message for event in reader.read()]
-
-
-def test_no_event_is_lost_or_repeated_at_a_page_boundary(group: LogGroup) -> None:
-    """Five lines with the same millisecond lie on both sides of a page boundary."""
-    for number in range(8):
-        group.put(1000 if 1 <= number <= 5 else number * 1000, f"line {number}")
-    assert sorted(messages(tail(group))) == [f"line {number}" for number in range(8)]
-
-
-def test_an_empty_page_is_not_the_last() -> None:
-    """CloudWatch may find nothing on a page and still return a token."""
-
-    class Searching(LogGroup):
-        def filter_log_events(self, **request: Any) -> dict[str, Any]:
-            if "nextToken" not in request:
-                return {"events": [], "nextToken": "0"}
-            return super().filter_log_events(**request)
-
-    group = Searching()
-    group.put(1, "after the empty page")
-    assert messages(tail(group)) == ["after the empty page"]
-
-
-def test_a_second_read_returns_only_new_events(group: LogGroup) -> None:
-    group.put(1000, "first")
-    reader = tail(group)
-    assert messages(reader) == ["first"]
-    group.put(1000, "same millisecond")
-    group.put(2000, "later")
-    assert messages(reader) == ["same millisecond", "later"]
-    assert messages(reader) == []
-
-
-def test_a_line_that_arrives_late_is_returned_late(group: LogGroup) -> None:
-    """A request may take 30 s, so its first line can arrive after those of many others."""
-    group.put(100_000, "newest")
-    reader = tail(group)
-    assert messages(reader) == ["newest"]
-    group.put(100_000 - LATE_MS, "as late as possible")
-    assert messages(reader) == ["as late as possible"]
 
 
 def test_nothing_before_since_is_returned(group: LogGroup) -> None:
@@ -77,18 +38,20 @@ def test_nothing_before_since_is_returned(group: LogGroup) -> None:
     has_ids=st.booleans(),
     reads=st.lists(st.lists(st.tuples(st.integers(0, LATE_MS), st.sampled_from("xyz")), max_size=6), max_size=5),
 )
-def test_every_event_is_returned_exactly_once(
+# More lines with the same millisecond than fit on a page.
+@example(page_size=3, has_ids=True, reads=[[(1, "x")], [(1, "x"), (1, "y"), (1, "z"), (1, "x"), (2, "x")]])
+# A request may take 30 s, so its first line can arrive after those of many others.
+@example(page_size=3, has_ids=True, reads=[[(LATE_MS, "newest")], [(0, "as late as possible")]])
+def test_each_read_returns_exactly_the_events_that_arrived_since_the_last_one_oldest_first(
     page_size: int, has_ids: bool, reads: list[list[tuple[int, str]]]
 ) -> None:
     """With and without ids, in any order within `LATE_MS`, identical lines included."""
     group = LogGroup(page_size, has_ids)
     reader = tail(group)
-    returned: list[tuple[int, str]] = []
-    for batch in reads:
-        for timestamp, message in batch:
+    for arrived in reads:
+        for timestamp, message in arrived:
             group.put(timestamp, message)
-        returned += [(event.timestamp, event.message) for event in reader.read()]
-    assert sorted(returned) == sorted(line for batch in reads for line in batch)
+        assert [(event.timestamp, event.message) for event in reader.read()] == sorted(arrived, key=itemgetter(0))
 
 
 def test_a_full_page_without_a_token_is_not_the_last() -> None:
@@ -127,44 +90,29 @@ def test_follow_polls_with_a_pause_between_reads(group: LogGroup) -> None:
     assert clock.naps == [POLL_SECONDS, POLL_SECONDS]
 
 
-def test_a_missing_log_group_says_what_to_do(group: LogGroup) -> None:
-    group.errors = [
-        client_error("ResourceNotFoundException", "The specified log group does not exist.", "FilterLogEvents")
-    ]
-    with pytest.raises(Problem) as caught:
-        messages(tail(group))
-    assert str(caught.value) == (
-        f"The log group {GROUP} does not exist. The stack does not exist or is incomplete. Run items-api up first."
-    )
-
-
-def test_a_missing_permission_is_named_and_does_not_mean_a_missing_group(group: LogGroup) -> None:
-    text = f"User: arn:aws:iam::123456789012:user/me is not authorized to perform: logs:FilterLogEvents on {GROUP}"
-    group.errors = [client_error("AccessDeniedException", text, "FilterLogEvents")]
-    with pytest.raises(AccessDenied, match="needs logs:FilterLogEvents"):
-        messages(tail(group))
-
-
-def test_throttling_is_retried(group: LogGroup) -> None:
+@pytest.mark.parametrize("error", [client_error("ThrottlingException", "Rate exceeded"), UNREACHABLE])
+def test_throttling_and_lost_responses_are_retried(group: LogGroup, error: Exception) -> None:
     """FilterLogEvents allows few calls per second, and following makes many."""
-    group.errors = [client_error("ThrottlingException", "Rate exceeded", "FilterLogEvents")] * 3
+    group.errors = [error] * 3
     group.put(1, "patience")
     assert messages(tail(group)) == ["patience"]
 
 
-def test_a_lost_response_is_retried(group: LogGroup) -> None:
-    group.errors = [EndpointConnectionError(endpoint_url="https://logs.example")] * 2
-    group.put(1, "after all")
-    assert messages(tail(group)) == ["after all"]
+DENIED = f"User: arn:aws:iam::123456789012:user/me is not authorized to perform: logs:FilterLogEvents on {GROUP}"
 
 
-def test_without_a_network_reading_ends_in_a_problem(group: LogGroup) -> None:
-    group.errors = [EndpointConnectionError(endpoint_url="https://logs.example")] * 9
-    with pytest.raises(AwsUnreachable, match="Could not read the log group"):
-        messages(tail(group))
-
-
-def test_any_other_error_says_what_failed(group: LogGroup) -> None:
-    group.errors = [client_error("InvalidParameterException", "no", "FilterLogEvents")]
-    with pytest.raises(AwsRefused, match=f"Could not read the log group {GROUP}: InvalidParameterException"):
+@pytest.mark.parametrize(
+    ("errors", "kind", "said"),
+    [
+        ([client_error("AccessDeniedException", DENIED)], AccessDenied, "needs logs:FilterLogEvents"),
+        ([client_error("InvalidParameterException", "no")], AwsRefused, "InvalidParameterException"),
+        ([UNREACHABLE] * 9, AwsUnreachable, "no response"),
+    ],
+)
+def test_any_other_error_says_what_failed(
+    group: LogGroup, errors: list[Exception], kind: type[Problem], said: str
+) -> None:
+    """A missing permission does not mean a missing log group."""
+    group.errors = [*errors]
+    with pytest.raises(kind, match=f"Could not read the log group {GROUP}: .*{said}"):
         messages(tail(group))
