@@ -5,13 +5,11 @@ as on the wire: their names begin with a lower-case letter. The rest is a layer.
 hashicorp/terraform-provider-aws (`internal/service/apigatewayv2`) and in what its users report.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from botocore import xform_name
@@ -19,12 +17,9 @@ from moto.apigatewayv2 import urls
 from moto.apigatewayv2.models import ApiGatewayV2Backend
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 
-from tests.aws.faults import ErrorResponse
+from tests.aws.delays import Timing
+from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import ACCOUNT, Document, Layer, backend
-
-if TYPE_CHECKING:
-    from tests.aws.account import Account
-    from tests.aws.journal import Call
 
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)  # the clock's zero
 # UpdateStage merges these: what is not given in them stays.
@@ -90,8 +85,8 @@ class ApiGateway(Layer):
         409,
     )
 
-    def __init__(self, account: Account) -> None:
-        super().__init__(account)
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(timing)
         self._deployments = itertools.count(1)
         self._listed_at: dict[str, float] = {}
         self._created: dict[str, datetime] = {}
