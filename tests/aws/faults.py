@@ -1,4 +1,4 @@
-"""Processes, and what a test makes happen at chosen calls of theirs: errors, lost responses, kills, and hooks.
+"""Processes, their calls, and what a test makes happen at chosen ones: errors, lost responses, kills, and hooks.
 
 moto never throttles, never fails and checks no permissions. Sources of codes, messages and HTTP statuses: the
 exceptions in botocore's service models; the "Common Errors" page of each service's API reference; and the messages that
