@@ -18,8 +18,8 @@ import botocore.session
 from botocore.config import Config
 
 PROCESS = "tests.aws.process"  # key of a request's context
-_READS = ("Get", "List", "Describe", "Scan", "Query", "Filter")
 USER = "arn:aws:iam::123456789012:user/dev"
+_READS = ("Get", "List", "Describe", "Scan", "Query", "Filter")
 
 _UNKNOWN = "The request processing has failed because of an unknown error, exception or failure."
 _THROTTLED = {
@@ -97,19 +97,19 @@ def denied(service: str, action: str, resource: str) -> ErrorResponse:
     )
 
 
-Event: TypeAlias = Fault | ErrorResponse | Callable[[], object]
+Accident: TypeAlias = Fault | ErrorResponse | Callable[[], object]
 
 
-class Faults(dict[tuple[str, int], Event]):
+class Faults(dict[tuple[str, int], Accident]):
     """What happens at calls of one process. A function is called before the request is sent, and may call AWS.
 
     session.faults.at("iam.CreateRole", 1, Fault.CUT_AFTER)
     session.faults.at("sts.GetCallerIdentity", 1, ErrorResponse("SignatureDoesNotMatch", "Signature expired: ...", 403))
     """
 
-    def at(self, operation: str, nth: int, event: Event, times: int = 1) -> None:
+    def at(self, operation: str, nth: int, accident: Accident, times: int = 1) -> None:
         """At the process's `nth` call of `operation`, counted from 1, or at `times` calls in a row from there on."""
-        self.update({(operation, number): event for number in range(nth, nth + times)})
+        self.update({(operation, number): accident for number in range(nth, nth + times)})
 
 
 @dataclass

@@ -123,15 +123,15 @@ class Pipeline:
             process.counts[call.operation] += 1
             call.nth = process.counts[call.operation]
             self._journal.append(call)
-        event = process.faults.get((call.operation, call.nth))
-        if callable(event):
-            event()
+        accident = process.faults.get((call.operation, call.nth))
+        if callable(accident):
+            accident()
         call.start = self._timing.clock.now()
         process.check_alive()
-        if isinstance(event, (Fault, ErrorResponse)):
-            call.result = _result_of(event, call)
-            if isinstance(event, ErrorResponse) or not event.takes_effect:
-                if event is Fault.KILLED_BEFORE:
+        if isinstance(accident, (Fault, ErrorResponse)):
+            call.result = _result_of(accident, call)
+            if isinstance(accident, ErrorResponse) or not accident.takes_effect:
+                if accident is Fault.KILLED_BEFORE:
                     process.killed.set()
                 self._travel(call, process)
                 raise call.result
