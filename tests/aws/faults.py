@@ -69,10 +69,6 @@ class Fault(Enum):
     KILLED_BEFORE = "process killed before the call"
     KILLED_AFTER = "process killed after the call"
 
-    @property
-    def takes_effect(self) -> bool:
-        return self in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
-
 
 def throttled(service: str) -> ErrorResponse:
     code, message = _THROTTLED[service]

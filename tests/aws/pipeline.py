@@ -11,7 +11,7 @@ It attaches to botocore's public events, for every client that this Python proce
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from botocore import handlers
@@ -36,13 +36,6 @@ _LISTS = (
     ("logs.Describe", ("LogGroups",), "logGroups", "nextToken"),
 )
 _PAGED = {verb + noun: (items, token) for verb, nouns, items, token in _LISTS for noun in nouns}
-
-
-@dataclass
-class Http:
-    """All that botocore reads of a response that is already parsed."""
-
-    status_code: int
 
 
 class Pipeline:
@@ -75,7 +68,7 @@ class Pipeline:
         region, method = context["client_region"], model.http["method"]
         return Call(owner, service, action, region, method, dict(parameters), page_start=page_start)
 
-    def request(self, call: Call, params: dict[str, Any], **_: Any) -> tuple[Http, dict[str, Any]] | None:
+    def request(self, call: Call, params: dict[str, Any], **_: Any) -> tuple[SimpleNamespace, dict[str, Any]] | None:
         call.path, call.url = params["url_path"], params["url"]
         layer = self._layer(call)
         try:
@@ -87,11 +80,14 @@ class Pipeline:
             self.catch_up()
             response = layer.before(call)
         except ErrorResponse as error:
-            return Http(error.status), error.parsed()
+            return SimpleNamespace(status_code=error.status), error.parsed()
         except BaseException as end:
             self.error(call, end)
             raise
-        return None if response is None else (Http(200), {**response, "ResponseMetadata": {"HTTPStatusCode": 200}})
+        if response is None:
+            return None
+        # The status is all that botocore reads of a response that is already parsed.
+        return SimpleNamespace(status_code=200), {**response, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
     def response(self, call: Call, http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
         with call.work:
@@ -130,7 +126,8 @@ class Pipeline:
         process.check_alive()
         if isinstance(accident, (Fault, ErrorResponse)):
             call.result = _result_of(accident, call)
-            if isinstance(accident, ErrorResponse) or not accident.takes_effect:
+            takes_effect = accident in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
+            if not takes_effect:
                 if accident is Fault.KILLED_BEFORE:
                     process.killed.set()
                 self._travel(call, process)
