@@ -74,7 +74,7 @@ def main() -> int:
     with mock_aws(config=MOTO), Account(delays=DELAYS, clock=VirtualClock(pauses=60)) as account:
         assert errors(up(account)) == []
         journal = account.journal
-        first = journal.seconds()
+        first = account.clock.now()
         chain, sequence = longest_chain(DELAYS), in_sequence(account)
         create = journal.of("lambda.CreateFunction")[-1]
         assumable = journal.of("iam.CreateRole")[0].end + DELAYS.role_assumable

@@ -1,6 +1,5 @@
 """For the whole suite: no test reaches AWS, and no test sends a request that AWS would reject as malformed."""
 
-import ipaddress
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +10,7 @@ from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 
 from tests.aws import MOTO, Account
-from tests.aws.conformity import Conformity
+from tests.aws.conformity import violations
 
 # Subprocesses inherit these variables, so they are set permanently and not by a fixture.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -25,9 +24,6 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 
-_CONFORMITY = Conformity()
-_CONFORMITY.install()
-
 
 @pytest.fixture
 def account() -> Iterator[Account]:
@@ -36,18 +32,12 @@ def account() -> Iterator[Account]:
         yield account
 
 
-@pytest.fixture
-def conformity() -> Conformity:
-    """For a test that sends a malformed request on purpose: `take` the violations that were found."""
-    return _CONFORMITY
-
-
 @pytest.fixture(autouse=True)
-def _every_request_is_well_formed(conformity: Conformity) -> Iterator[None]:
+def _every_request_is_well_formed() -> Iterator[None]:
     """Fail the test even if the code under test swallows the error."""
-    conformity.take()
+    violations.clear()
     yield
-    if violations := conformity.take():
+    if violations:
         pytest.fail("\n".join(violations), pytrace=False)
 
 
@@ -57,22 +47,13 @@ def _no_request_leaves_this_computer() -> Iterator[None]:
 
     def send_if_local(self: URLLib3Session, request: Any) -> Any:
         host = urlsplit(request.url).hostname or ""
-        if not _is_loopback(host):
+        if host not in ("localhost", "127.0.0.1", "::1") and not host.endswith(".localhost"):
             raise AssertionError(f"a test tried to reach {request.url}")
         return send(self, request)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(URLLib3Session, "send", send_if_local)
         yield
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -8,40 +8,20 @@ from items_api.errors import InvalidSetting
 from items_api.settings import Arns, Settings, parse_tags
 
 
-def names(settings: Settings) -> tuple[str, ...]:
-    return (
-        settings.table_name,
-        settings.function_name,
-        settings.role_name,
-        settings.policy_name,
-        settings.log_group_name,
-        settings.api_name,
-        settings.statement_id,
-    )
-
-
-def test_the_default_names_are_the_tutorials() -> None:
-    assert names(Settings()) == (
-        "Items",
-        "items-api",
-        "items-api-role",
-        "items-table-access",
-        "/aws/lambda/items-api",
-        "items-http-api",
-        "apigw",
-    )
-
-
-def test_other_names_follow_the_same_pattern() -> None:
-    assert names(Settings(name="team-todo")) == (
-        "TeamTodo",
-        "team-todo-api",
-        "team-todo-api-role",
-        "team-todo-table-access",
-        "/aws/lambda/team-todo-api",
-        "team-todo-http-api",
-        "apigw",
-    )
+@pytest.mark.parametrize(
+    ("settings", "name", "table"),
+    [(Settings(), "items", "Items"), (Settings(name="team-todo"), "team-todo", "TeamTodo")],
+)
+def test_the_default_names_are_the_tutorials_and_others_follow_the_same_pattern(
+    settings: Settings, name: str, table: str
+) -> None:
+    assert settings.table_name == table
+    assert settings.function_name == f"{name}-api"
+    assert settings.role_name == f"{name}-api-role"
+    assert settings.policy_name == f"{name}-table-access"
+    assert settings.log_group_name == f"/aws/lambda/{name}-api"
+    assert settings.api_name == f"{name}-http-api"
+    assert settings.statement_id == "apigw"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@
 | pipeline.py, layer.py | how the layers attach to boto3, and the path of a request through them; pages |
 | iam.py, dynamodb.py, lambda_.py, logs.py, gateway.py | how one service differs from moto, above all eventual consistency |
 | clock.py, delays.py | virtual time; delays and rate limits |
-| faults.py | processes, and what goes wrong with their calls |
+| faults.py | processes, their calls, and what goes wrong with them |
 | journal.py, permissions.py | the calls that were made, the IAM actions they need, whether a policy allows them |
 | snapshot.py | everything that exists |
 | conformity.py | checks every request of the suite against botocore's service model |

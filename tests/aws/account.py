@@ -21,9 +21,9 @@ from typing import Any, Self
 from moto.core.config import DefaultConfig
 
 from tests.aws.clock import VirtualClock
-from tests.aws.delays import Delays, Rates
+from tests.aws.delays import Delays, Rates, Timing
 from tests.aws.dynamodb import DynamoDb
-from tests.aws.faults import Process, ProcessSession, Schedule, session_of
+from tests.aws.faults import Process, ProcessSession, session_of
 from tests.aws.gateway import ApiGateway
 from tests.aws.iam import Iam
 from tests.aws.journal import Journal
@@ -36,9 +36,7 @@ from tests.aws.snapshot import snapshot
 MOTO: DefaultConfig = {"lambda": {"use_docker": False}, "core": {"reset_boto3_session": False}}
 
 
-class Account:
-    """`delays` can be changed at any time; the new ones apply to what happens from then on."""
-
+class Account(Timing):
     def __init__(
         self,
         *,
@@ -47,22 +45,21 @@ class Account:
         page_size: int = 25,
         clock: VirtualClock | None = None,
     ) -> None:
-        self.clock = clock or VirtualClock()
-        self.delays = delays or Delays()
+        super().__init__(clock or VirtualClock(), delays or Delays())
         self.journal = Journal()
-        self.schedule = Schedule()
         iam, logs = Iam(self), Logs(self)
         self._tables, self._functions = DynamoDb(self), Lambda(self, iam, logs)
         layers = (iam, logs, self._tables, self._functions, ApiGateway(self))
-        self._pipeline = Pipeline(self, layers, Rates(rates or {}), page_size)
+        self._pipeline = Pipeline(self, self.journal, layers, Rates(rates or {}), page_size)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
-        self._pipeline.activate()
+        assert Pipeline.active is None, "another account is active"
+        Pipeline.active = self._pipeline
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pipeline.deactivate()
+        Pipeline.active = None
 
     def session(
         self, name: str | None = None, *, region: str = "us-east-1", policy: Mapping[str, Any] | None = None

@@ -16,6 +16,8 @@ from botocore.model import OperationModel
 # How Java writes the characters beyond the first 65,536: as surrogate pairs.
 _SURROGATES = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
 
+violations: list[str] = []  # what the current test has sent
+
 
 class InvalidRequest(AssertionError):  # noqa: N818 - about the request
     """AWS would reject this request. Not a botocore error, so no product code handles it."""
@@ -56,23 +58,11 @@ def compiled(pattern: str) -> Any:
         return regex.compile(pattern.replace(*_SURROGATES))
 
 
-class Conformity:
-    """The check of one test run."""
+def _check(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+    if found := list(_in_shape(params, model.input_shape, "")) if model.input_shape else []:
+        text = f"AWS would reject this {model.service_model.service_name}.{model.name}: {'; '.join(found)}"
+        violations.append(text)
+        raise InvalidRequest(text)
 
-    def __init__(self) -> None:
-        self._found: list[str] = []
 
-    def install(self) -> None:
-        """Check the requests of every botocore session that is created from now on."""
-        handlers.BUILTIN_HANDLERS.append(("before-parameter-build", self._check))
-
-    def take(self) -> list[str]:
-        """What was found since the last time."""
-        found, self._found = self._found, []
-        return found
-
-    def _check(self, params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
-        if found := list(_in_shape(params, model.input_shape, "")) if model.input_shape else []:
-            text = f"AWS would reject this {model.service_model.service_name}.{model.name}: {'; '.join(found)}"
-            self._found.append(text)
-            raise InvalidRequest(text)
+handlers.BUILTIN_HANDLERS.append(("before-parameter-build", _check))

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from tests.aws.clock import VirtualClock
+
 
 @dataclass(frozen=True)
 class Delays:
@@ -37,6 +39,14 @@ class Delays:
 
 def _all(seconds: float) -> dict[str, Any]:
     return {f.name: seconds for f in fields(Delays) if f.name != "latencies"}
+
+
+@dataclass
+class Timing:
+    """`delays` can be changed at any time; the new ones apply to what happens from then on."""
+
+    clock: VirtualClock
+    delays: Delays
 
 
 # No waits: for tests that are about something else.

@@ -3,19 +3,14 @@
 moto's tables are ACTIVE at once and gone at once.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tests.aws.faults import ErrorResponse
+from tests.aws.delays import Timing
+from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import Document, Layer, backend
-
-if TYPE_CHECKING:
-    from tests.aws.account import Account
-    from tests.aws.journal import Call
 
 
 @dataclass
@@ -33,8 +28,8 @@ class _Table:
 class DynamoDb(Layer):
     service = "dynamodb"
 
-    def __init__(self, account: Account) -> None:
-        super().__init__(account)
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(timing)
         self._tables: dict[tuple[str, str], _Table] = defaultdict(_Table)
 
     def status(self, region: str, name: str) -> str:

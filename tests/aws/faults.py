@@ -1,31 +1,25 @@
-"""Processes, and what a test makes happen at chosen calls of theirs: errors, lost responses, kills, and hooks.
+"""Processes, their calls, and what a test makes happen at chosen ones: errors, lost responses, kills, and hooks.
 
 moto never throttles, never fails and checks no permissions. Sources of codes, messages and HTTP statuses: the
 exceptions in botocore's service models; the "Common Errors" page of each service's API reference; and the messages that
 hashicorp/terraform-provider-aws (`internal/service/*`) matches on.
 """
 
-from __future__ import annotations
-
 import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
-
-from tests.aws.permissions import actions_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tests.aws.journal import Call
 
 PROCESS = "tests.aws.process"  # key of a request's context
 USER = "arn:aws:iam::123456789012:user/dev"
+_READS = ("Get", "List", "Describe", "Scan", "Query", "Filter")
 
 _UNKNOWN = "The request processing has failed because of an unknown error, exception or failure."
 _THROTTLED = {
@@ -66,7 +60,6 @@ class ProcessKilled(BaseException):
 
 class Fault(Enum):
     THROTTLED = "throttled"
-    THROTTLED_FIVE_TIMES = "throttled five times"
     FAILED_BEFORE = "500 before it took effect"
     FAILED_AFTER = "500 after it took effect"
     CUT_BEFORE = "connection closed before it took effect"
@@ -76,14 +69,14 @@ class Fault(Enum):
     KILLED_BEFORE = "process killed before the call"
     KILLED_AFTER = "process killed after the call"
 
-    @property
-    def takes_effect(self) -> bool:
-        return self in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
-
 
 def throttled(service: str) -> ErrorResponse:
     code, message = _THROTTLED[service]
     return ErrorResponse(code, message, 429 if code == "TooManyRequestsException" else 400)
+
+
+def failed(service: str) -> ErrorResponse:
+    return ErrorResponse(*_SERVER_ERROR[service], 500)
 
 
 def denied(service: str, action: str, resource: str) -> ErrorResponse:
@@ -100,68 +93,19 @@ def denied(service: str, action: str, resource: str) -> ErrorResponse:
     )
 
 
-def result_of(fault: Fault | ErrorResponse, call: Call) -> BaseException:
-    """What the caller gets instead of a response."""
-    match fault:
-        case ErrorResponse():
-            result: BaseException = fault
-        case Fault.THROTTLED | Fault.THROTTLED_FIVE_TIMES:
-            result = throttled(call.service)
-        case Fault.FAILED_BEFORE | Fault.FAILED_AFTER:
-            result = ErrorResponse(*_SERVER_ERROR[call.service], 500)
-        case Fault.CUT_BEFORE | Fault.CUT_AFTER:
-            result = ConnectionClosedError(endpoint_url=call.url)
-        case Fault.TIMED_OUT:
-            result = ReadTimeoutError(endpoint_url=call.url)
-        case Fault.DENIED:
-            result = denied(call.service, *actions_of(call)[0])
-        case Fault.KILLED_BEFORE | Fault.KILLED_AFTER:
-            result = ProcessKilled(call.process)
-    return result
+Accident: TypeAlias = Fault | ErrorResponse | Callable[[], object]
 
 
-class Faults:
-    """The faults of one process.
+class Faults(dict[tuple[str, int], Accident]):
+    """What happens at calls of one process. A function is called before the request is sent, and may call AWS.
 
     session.faults.at("iam.CreateRole", 1, Fault.CUT_AFTER)
     session.faults.at("sts.GetCallerIdentity", 1, ErrorResponse("SignatureDoesNotMatch", "Signature expired: ...", 403))
     """
 
-    def __init__(self) -> None:
-        self._entries: list[tuple[str, range, Fault | ErrorResponse]] = []
-        self.struck: list[Call] = []
-
-    def at(self, operation: str, nth: int, fault: Fault | ErrorResponse, times: int = 1) -> None:
-        """Fail the process's `nth` call of `operation`, counted from 1."""
-        times = 5 if fault is Fault.THROTTLED_FIVE_TIMES else times
-        self._entries.append((operation, range(nth, nth + times), fault))
-
-    def take(self, call: Call) -> Fault | ErrorResponse | None:
-        for operation, numbers, fault in self._entries:
-            if operation == call.operation and call.nth in numbers:
-                self.struck.append(call)
-                return fault
-        return None
-
-
-class Schedule:
-    """Runs hooks in the caller's thread, before a request is sent or after its response arrives. They may call AWS."""
-
-    def __init__(self) -> None:
-        self._hooks: list[tuple[str, str, str, bool, Callable[[Call], object]]] = []
-
-    def before(self, operation: str, act: Callable[[Call], object], *, process: str) -> None:
-        """Before the process's first call of the operation."""
-        self._hooks.append(("before", operation, process, True, act))
-
-    def after(self, operation: str, act: Callable[[Call], object], *, process: str) -> None:
-        """After each of the process's calls of the operation."""
-        self._hooks.append(("after", operation, process, False, act))
-
-    def run(self, when: str, call: Call) -> None:
-        for moment, operation, process, once, act in tuple(self._hooks):
-            if (moment, operation, process) == (when, call.operation, call.process) and not (once and call.nth > 1):
-                act(call)
+    def at(self, operation: str, nth: int, accident: Accident, times: int = 1) -> None:
+        """At the process's `nth` call of `operation`, counted from 1, or at `times` calls in a row from there on."""
+        self.update({(operation, number): accident for number in range(nth, nth + times)})
 
 
 @dataclass
@@ -172,10 +116,52 @@ class Process:
     policy: Mapping[str, Any] | None = None
     faults: Faults = field(default_factory=Faults)
     killed: threading.Event = field(default_factory=threading.Event)
+    counts: Counter[str] = field(default_factory=Counter)  # of the calls of each operation
 
     def check_alive(self) -> None:
         if self.killed.is_set():
             raise ProcessKilled(self.name)
+
+
+@dataclass
+class Call:
+    """One request. `nth` counts this process's calls of this operation from 1; times are the clock's.
+
+    `outcome` is "ok", an AWS error code or the name of an exception; it is empty while the call is in flight.
+    """
+
+    owner: Process | None = field(repr=False)  # None for a call that the test makes itself
+    service: str
+    action_name: str
+    region: str
+    http_method: str
+    parameters: Mapping[str, Any] = field(repr=False)
+    path: str = ""
+    url: str = ""
+    nth: int = 0
+    start: float = 0.0
+    end: float = 0.0
+    outcome: str = ""
+
+    # What the pipeline and the layers remember while the call is in flight:
+    page_start: int = field(default=0, repr=False)
+    seen: Any = field(default=None, repr=False)
+    overlaps: bool = field(default=False, repr=False)  # with another write to the same resource
+    result: BaseException | None = field(default=None, repr=False)  # of a fault, instead of the response
+    work: ExitStack = field(default_factory=ExitStack, repr=False)  # open while moto handles the request
+
+    @property
+    def process(self) -> str:
+        return self.owner.name if self.owner else ""
+
+    @property
+    def operation(self) -> str:
+        """`iam.CreateRole`."""
+        return f"{self.service}.{self.action_name}"
+
+    @property
+    def is_write(self) -> bool:
+        return not self.action_name.startswith(_READS)
 
 
 class ProcessSession(boto3.Session):

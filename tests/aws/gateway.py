@@ -5,13 +5,10 @@ as on the wire: their names begin with a lower-case letter. The rest is a layer.
 hashicorp/terraform-provider-aws (`internal/service/apigatewayv2`) and in what its users report.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
-import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from botocore import xform_name
@@ -19,12 +16,9 @@ from moto.apigatewayv2 import urls
 from moto.apigatewayv2.models import ApiGatewayV2Backend
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 
-from tests.aws.faults import ErrorResponse
+from tests.aws.delays import Timing
+from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import ACCOUNT, Document, Layer, backend
-
-if TYPE_CHECKING:
-    from tests.aws.account import Account
-    from tests.aws.journal import Call
 
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)  # the clock's zero
 # UpdateStage merges these: what is not given in them stays.
@@ -90,8 +84,8 @@ class ApiGateway(Layer):
         409,
     )
 
-    def __init__(self, account: Account) -> None:
-        super().__init__(account)
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(timing)
         self._deployments = itertools.count(1)
         self._listed_at: dict[str, float] = {}
         self._created: dict[str, datetime] = {}
@@ -110,8 +104,7 @@ class ApiGateway(Layer):
                 ("AuthorizerId", "Authorizer", api.authorizers),
             ):
                 if key in p and p[key] not in parts:
-                    is_reference = key != re.sub("^(Get|Update|Delete)", "", call.action_name) + "Id"
-                    raise _invalid(kind, p[key], is_reference=is_reference)
+                    raise _invalid(kind, p[key])
         return super().before(call)
 
     def after_create_api(self, call: Call, response: Document) -> None:
@@ -143,12 +136,9 @@ class ApiGateway(Layer):
         api, key = _api(call), call.parameters.get("RouteKey")
         kind, _, target = call.parameters.get("Target", "").partition("/")
         if kind == "integrations" and target not in api.integrations:
-            raise _invalid("Integration", target, is_reference=True)
-        for other in (r.route_key for r in api.routes.values() if r.route_id != call.parameters.get("RouteId")):
-            if other == key:
-                raise _conflict(f"Route with key {key} already exists for this API")
-            if key and _shape(other) == _shape(key):
-                raise _conflict(f"Route with key {key} has a conflicting variable on the same hierarchical level")
+            raise ErrorResponse("BadRequestException", f"Invalid Integration identifier specified {target}")
+        if any(route.route_key == key for route in api.routes.values()):
+            raise _conflict(f"Route with key {key} already exists for this API")
 
     before_update_route = before_create_route
 
@@ -169,24 +159,14 @@ class ApiGateway(Layer):
             raise _conflict("Cannot delete Authorizer because it is referenced by a Route")
 
     def before_create_stage(self, call: Call) -> None:
-        p = call.parameters
-        if call.action_name == "CreateStage" and p["StageName"] in _api(call).stages:
+        if call.parameters["StageName"] in _api(call).stages:
             raise _conflict("Stage already exists")
-        if p.get("AutoDeploy") and p.get("DeploymentId"):
-            why = "Deployment ID cannot be set on a stage with AutoDeploy turned on"
-            raise ErrorResponse("BadRequestException", why)
-        for key in p.get("RouteSettings", {}):
-            if key not in [route.route_key for route in _api(call).routes.values()]:
-                why = f"Unable to find Route by key {key} within the provided RouteSettings"
-                raise ErrorResponse("NotFoundException", why, 404)
-
-    def before_update_stage(self, call: Call) -> None:
-        self.before_delete_stage(call)
-        self.before_create_stage(call)
 
     def before_delete_stage(self, call: Call) -> None:
         if call.parameters["StageName"] not in _api(call).stages:
             raise _invalid("Stage", call.parameters["StageName"])
+
+    before_update_stage = before_delete_stage
 
     def before_delete_route_settings(self, call: Call) -> None:
         self.before_delete_stage(call)
@@ -202,11 +182,6 @@ class ApiGateway(Layer):
     def before_tag_resource(self, call: Call) -> Document | None:
         if stage := _tagged_stage(call):
             stage.tags = {**stage.tags, **call.parameters["Tags"]}
-        return {} if stage else None
-
-    def before_untag_resource(self, call: Call) -> Document | None:
-        if stage := _tagged_stage(call):
-            stage.tags = {key: value for key, value in stage.tags.items() if key not in call.parameters["TagKeys"]}
         return {} if stage else None
 
 
@@ -237,12 +212,5 @@ def _conflict(why: str) -> ErrorResponse:
     return ErrorResponse("ConflictException", why, 409)
 
 
-def _invalid(kind: str, identifier: str, *, is_reference: bool = False) -> ErrorResponse:
-    """The resource itself is not found; a reference to it is a bad request."""
-    code, status = ("BadRequestException", 400) if is_reference else ("NotFoundException", 404)
-    return ErrorResponse(code, f"Invalid {kind} identifier specified {identifier}", status)
-
-
-def _shape(route_key: str) -> str:
-    """The key without the names of its variables: `GET /items/{}`."""
-    return re.sub(r"\{[^}+]*(\+?)\}", r"{\1}", route_key)
+def _invalid(kind: str, identifier: str) -> ErrorResponse:
+    return ErrorResponse("NotFoundException", f"Invalid {kind} identifier specified {identifier}", 404)

@@ -3,23 +3,18 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 """
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy
 
-from tests.aws.faults import ErrorResponse
+from tests.aws.delays import Timing
+from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import ACCOUNT, Document, Layer, backend
 from tests.aws.permissions import trusts_lambda
-
-if TYPE_CHECKING:
-    from tests.aws.account import Account
-    from tests.aws.journal import Call
 
 _AWS_MANAGED = "arn:aws:iam::aws:policy/"
 
@@ -27,26 +22,26 @@ _AWS_MANAGED = "arn:aws:iam::aws:policy/"
 class Iam(Layer):
     service = "iam"
 
-    def __init__(self, account: Account) -> None:
-        super().__init__(account)
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(timing)
         self._readable_at: dict[str, float] = defaultdict(float)
         self._assumable_at: dict[str, float] = defaultdict(float)
         self._policies_gone_at: dict[str, float] = defaultdict(float)
 
-    def role(self, arn: str, region: str) -> Any:
+    def role(self, arn: str) -> Any:
         """Moto's role, or None."""
-        return next((role for role in backend("iam", region).get_roles() if role.arn == arn), None)
+        return next((role for role in backend("iam", "aws").get_roles() if role.arn == arn), None)
 
-    def assumable_role(self, arn: str, region: str) -> Any:
+    def assumable_role(self, arn: str) -> Any:
         """The role if Lambda can assume it by now, else None."""
-        role = self.role(arn, region)
+        role = self.role(arn)
         if role is None or not trusts_lambda(json.loads(role.assume_role_policy_document)):
             return None
         return role if self.now >= self._assumable_at[role.name] else None
 
-    def documents(self, arn: str, region: str) -> list[Document]:
+    def documents(self, arn: str) -> list[Document]:
         """Every policy of a role."""
-        role = self.role(arn, region)
+        role = self.role(arn)
         if role is None:
             return []
         attached = [policy.versions[0].document for policy in role.managed_policies.values()]
@@ -68,7 +63,7 @@ class Iam(Layer):
 
     def before_attach_role_policy(self, call: Call) -> None:
         """Moto would load AWS's 1,300 managed policies for each test; this loads the one that is attached."""
-        arn, policies = call.parameters["PolicyArn"], backend("iam", call.region).managed_policies
+        arn, policies = call.parameters["PolicyArn"], backend("iam", "aws").managed_policies
         if arn.startswith(_AWS_MANAGED) and arn not in policies:
             name = arn.rpartition("/")[2]
             policies[arn] = AWSManagedPolicy.from_data(name, ACCOUNT, "us-east-1", _managed_policies()[name])

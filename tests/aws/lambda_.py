@@ -4,21 +4,16 @@ moto's functions are always Active. It keeps no LoggingConfig, so this layer doe
 https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tests.aws.faults import ErrorResponse
+from tests.aws.delays import Timing
+from tests.aws.faults import Call, ErrorResponse
+from tests.aws.iam import Iam
 from tests.aws.layer import Document, Layer, arn_of, backend
+from tests.aws.logs import Logs
 from tests.aws.permissions import allows
-
-if TYPE_CHECKING:
-    from tests.aws.account import Account
-    from tests.aws.iam import Iam
-    from tests.aws.journal import Call
-    from tests.aws.logs import Logs
 
 _CANNOT = "The operation cannot be performed at this time."
 
@@ -37,8 +32,8 @@ class _Function:
 class Lambda(Layer):
     service = "lambda"
 
-    def __init__(self, account: Account, iam: Iam, logs: Logs) -> None:
-        super().__init__(account)
+    def __init__(self, timing: Timing, iam: Iam, logs: Logs) -> None:
+        super().__init__(timing)
         self._iam = iam
         self._logs = logs
         self._functions: dict[tuple[str, str], _Function] = {}
@@ -124,7 +119,7 @@ class Lambda(Layer):
         # Policies name log groups with `:*`:
         # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
         arn = arn_of("logs", call.region, f"log-group:{group}:*")
-        if allows(self._iam.documents(_moto_function(call).role, call.region), "logs:CreateLogGroup", arn):
+        if allows(self._iam.documents(_moto_function(call).role), "logs:CreateLogGroup", arn):
             self._logs.expect_line(call.region, group)
         self.catch_up()
         return {}
@@ -144,7 +139,7 @@ class Lambda(Layer):
         return self._functions.get((call.region, _name(call)))
 
     def _role_id(self, call: Call) -> str:
-        role = self._iam.assumable_role(call.parameters["Role"], call.region)
+        role = self._iam.assumable_role(call.parameters["Role"])
         if role is None:
             why = "The role defined for the function cannot be assumed by Lambda."
             raise ErrorResponse("InvalidParameterValueException", why)

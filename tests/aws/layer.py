@@ -1,8 +1,6 @@
 """What a layer is: methods named after AWS operations, called before and after moto handles a request."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from botocore import xform_name
 from moto.apigatewayv2.models import apigatewayv2_backends
@@ -10,12 +8,9 @@ from moto.awslambda_simple.models import lambda_simple_backends  # what `use_doc
 from moto.dynamodb.models import dynamodb_backends
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
-from moto.utilities.utils import get_partition
 
-if TYPE_CHECKING:
-    from tests.aws.account import Account
-    from tests.aws.delays import Delays
-    from tests.aws.journal import Call
+from tests.aws.delays import Delays, Timing
+from tests.aws.faults import Call
 
 ACCOUNT = "123456789012"
 _BACKENDS: dict[str, Any] = {
@@ -30,17 +25,17 @@ Document = dict[str, Any]
 
 
 def backend(service: str, region: str) -> Any:
-    """Moto's state. Only the layers use it; tests use boto3."""
-    return _BACKENDS[service][ACCOUNT][get_partition(region) if service == "iam" else region]
+    """Moto's state. Only the layers use it; tests use boto3. IAM's region is its partition, "aws"."""
+    return _BACKENDS[service][ACCOUNT][region]
 
 
 def backends(service: str) -> list[tuple[str, Any]]:
-    """Each region where the service was used, with moto's state. IAM has one per partition."""
+    """Each region where the service was used, with moto's state."""
     return sorted(_BACKENDS[service][ACCOUNT].items())
 
 
 def arn_of(service: str, region: str, resource: str) -> str:
-    return f"arn:{get_partition(region)}:{service}:{'' if service == 'iam' else region}:{ACCOUNT}:{resource}"
+    return f"arn:aws:{service}:{'' if service == 'iam' else region}:{ACCOUNT}:{resource}"
 
 
 class Layer:
@@ -55,16 +50,16 @@ class Layer:
     # The error of the second of two overlapping writes: code, message, HTTP status.
     conflict: ClassVar[tuple[str, str, int]]
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
 
     @property
     def now(self) -> float:
-        return self.account.clock.now()
+        return self._timing.clock.now()
 
     @property
     def delays(self) -> Delays:
-        return self.account.delays
+        return self._timing.delays
 
     def arrive(self, call: Call) -> None:
         """Called when the request reaches AWS, before its latency: `call.seen` keeps what is needed at the effect."""

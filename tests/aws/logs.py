@@ -3,16 +3,9 @@
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from tests.aws.faults import ErrorResponse
+from tests.aws.delays import Timing
+from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import Layer, arn_of, backend
-
-if TYPE_CHECKING:
-    from tests.aws.account import Account
-    from tests.aws.journal import Call
 
 
 class Logs(Layer):
@@ -23,8 +16,8 @@ class Logs(Layer):
         400,
     )
 
-    def __init__(self, account: Account) -> None:
-        super().__init__(account)
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(timing)
         self._late_lines: list[tuple[float, str, str]] = []
 
     def expect_line(self, region: str, group: str) -> None:

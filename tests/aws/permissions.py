@@ -5,19 +5,12 @@ permissions for. Source: the Service Authorization Reference, one page per servi
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from moto.utilities.utils import get_partition
-
+from tests.aws.faults import Call
 from tests.aws.layer import Document, arn_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tests.aws.journal import Call
 
 # What tags in a create request need besides the create itself.
 _TAGGING = {
@@ -47,7 +40,7 @@ def actions_of(call: Call) -> list[tuple[str, str]]:
 def _resource(call: Call) -> str:
     parameters, region = call.parameters, call.region
     if call.service == "apigatewayv2":
-        return f"arn:{get_partition(region)}:apigateway:{region}::{call.path.removeprefix('/v2')}"
+        return f"arn:aws:apigateway:{region}::{call.path.removeprefix('/v2')}"
     if given := parameters.get("ResourceArn") or parameters.get("Resource") or parameters.get("resourceArn"):
         return str(given)
     resources = {

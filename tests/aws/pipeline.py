@@ -9,30 +9,22 @@ It attaches to botocore's public events, for every client that this Python proce
     after-call-error         moto raised
 """
 
-from __future__ import annotations
-
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 from botocore import handlers
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.model import OperationModel
 
-from tests.aws.faults import PROCESS, ErrorResponse, Fault, ProcessKilled, denied, result_of, throttled
-from tests.aws.journal import Call
+from tests.aws.delays import Rates, Timing
+from tests.aws.faults import PROCESS, Call, ErrorResponse, Fault, Process, ProcessKilled, denied, failed, throttled
+from tests.aws.journal import Journal
 from tests.aws.layer import Layer
 from tests.aws.permissions import actions_of, allows
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from botocore.model import OperationModel
-
-    from tests.aws.account import Account
-    from tests.aws.delays import Rates
-    from tests.aws.faults import Process
-
 _KEY = "tests.aws.call"  # of a request's context
-_active: list[Pipeline] = []
 
 # moto ignores the size and the token of most lists. AWS's page sizes differ by service and are mostly undocumented, so
 # one small size serves for all. (operations, key of the list, token)
@@ -46,29 +38,18 @@ _LISTS = (
 _PAGED = {verb + noun: (items, token) for verb, nouns, items, token in _LISTS for noun in nouns}
 
 
-@dataclass
-class Http:
-    """All that botocore reads of a response that is already parsed."""
-
-    status_code: int
-
-
 class Pipeline:
-    def __init__(self, account: Account, layers: Sequence[Layer], rates: Rates, page_size: int) -> None:
+    active: "Pipeline | None" = None
+
+    def __init__(self, timing: Timing, journal: Journal, layers: Sequence[Layer], rates: Rates, page_size: int) -> None:
         self.current: Process | None = None  # the owner of calls of sessions other than `ProcessSession`
-        self._account = account
+        self._timing = timing
+        self._journal = journal
         self._layers = {layer.service: layer for layer in layers}
         self._rates = rates
         self._page_size = page_size
         self._written: set[tuple[str, ...]] = set()  # what writes in flight change
         self._lock = threading.RLock()
-
-    def activate(self) -> None:
-        assert not _active, "another account is active"
-        _active.append(self)
-
-    def deactivate(self) -> None:
-        _active.remove(self)
 
     def catch_up(self) -> None:
         with self._lock:
@@ -87,7 +68,7 @@ class Pipeline:
         region, method = context["client_region"], model.http["method"]
         return Call(owner, service, action, region, method, dict(parameters), page_start=page_start)
 
-    def request(self, call: Call, params: dict[str, Any], **_: Any) -> tuple[Http, dict[str, Any]] | None:
+    def request(self, call: Call, params: dict[str, Any], **_: Any) -> tuple[SimpleNamespace, dict[str, Any]] | None:
         call.path, call.url = params["url_path"], params["url"]
         layer = self._layer(call)
         try:
@@ -99,11 +80,14 @@ class Pipeline:
             self.catch_up()
             response = layer.before(call)
         except ErrorResponse as error:
-            return Http(error.status), error.parsed()
+            return SimpleNamespace(status_code=error.status), error.parsed()
         except BaseException as end:
             self.error(call, end)
             raise
-        return None if response is None else (Http(200), {**response, "ResponseMetadata": {"HTTPStatusCode": 200}})
+        if response is None:
+            return None
+        # The status is all that botocore reads of a response that is already parsed.
+        return SimpleNamespace(status_code=200), {**response, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
     def response(self, call: Call, http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
         with call.work:
@@ -126,23 +110,28 @@ class Pipeline:
         self._end(call, type(exception).__name__)
 
     def _layer(self, call: Call) -> Layer:
-        return self._layers.get(call.service) or Layer(self._account)
+        return self._layers.get(call.service) or Layer(self._timing)
 
     def _travel_with_faults(self, call: Call, process: Process) -> None:
         """A request takes effect at the end of its latency. Whether it may is decided when it arrives."""
         process.check_alive()
-        self._account.journal.add(call)
-        self._account.schedule.run("before", call)
-        call.start = self._account.clock.now()
+        with self._lock:
+            process.counts[call.operation] += 1
+            call.nth = process.counts[call.operation]
+            self._journal.append(call)
+        accident = process.faults.get((call.operation, call.nth))
+        if callable(accident):
+            accident()
+        call.start = self._timing.clock.now()
         process.check_alive()
-        fault = process.faults.take(call)
-        if isinstance(fault, Fault) and fault.takes_effect:
-            call.result = result_of(fault, call)
-        elif fault:
-            if fault is Fault.KILLED_BEFORE:
-                process.killed.set()
-            self._travel(call, process)
-            raise result_of(fault, call)
+        if isinstance(accident, (Fault, ErrorResponse)):
+            call.result = _result_of(accident, call)
+            takes_effect = accident in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
+            if not takes_effect:
+                if accident is Fault.KILLED_BEFORE:
+                    process.killed.set()
+                self._travel(call, process)
+                raise call.result
         self._check_limits(call, process)
         self._arrive(call)
         self._travel(call, process)
@@ -153,7 +142,7 @@ class Pipeline:
 
     def _check_limits(self, call: Call, process: Process) -> None:
         with self._lock:
-            if not self._rates.allow(call.service, call.operation, self._account.clock.now()):
+            if not self._rates.allow(call.service, call.operation, self._timing.clock.now()):
                 raise throttled(call.service)
         if process.policy is not None and call.service != "sts":
             for action, resource in actions_of(call):
@@ -165,30 +154,45 @@ class Pipeline:
         with self._lock:
             layer.arrive(call)
             resource = layer.busy_with(call) if call.is_write else None
-            if resource:
-                key = (call.service, call.region, resource)
-                call.overlaps = key in self._written
-                if not call.overlaps:
-                    self._written.add(key)
-                    call.writes_to = key
+            key = (call.service, call.region, resource or "")
+            call.overlaps = key in self._written
+            if resource and not call.overlaps:
+                self._written.add(key)
+                call.work.callback(self._written.remove, key)
 
     def _travel(self, call: Call, process: Process) -> None:
-        self._account.clock.stir()
-        self._account.clock.sleep(self._account.delays.of(call.operation), process.killed)
+        self._timing.clock.stir()
+        self._timing.clock.sleep(self._timing.delays.of(call.operation), process.killed)
         process.check_alive()
 
     def _start_work(self, call: Call) -> None:
-        call.work.enter_context(self._account.clock.stopped())
+        call.work.enter_context(self._timing.clock.stopped())
         call.work.enter_context(self._lock)
 
     def _end(self, call: Call, outcome: str) -> None:
-        with self._lock:
-            self._written.discard(call.writes_to)
         if call.owner:
-            call.outcome, call.end = outcome, self._account.clock.now()
-            self._account.clock.stir()
-            if not call.owner.killed.is_set():
-                self._account.schedule.run("after", call)
+            call.outcome, call.end = outcome, self._timing.clock.now()
+            self._timing.clock.stir()
+
+
+def _result_of(fault: Fault | ErrorResponse, call: Call) -> BaseException:
+    """What the caller gets instead of a response."""
+    match fault:
+        case ErrorResponse():
+            result: BaseException = fault
+        case Fault.THROTTLED:
+            result = throttled(call.service)
+        case Fault.FAILED_BEFORE | Fault.FAILED_AFTER:
+            result = failed(call.service)
+        case Fault.CUT_BEFORE | Fault.CUT_AFTER:
+            result = ConnectionClosedError(endpoint_url=call.url)
+        case Fault.TIMED_OUT:
+            result = ReadTimeoutError(endpoint_url=call.url)
+        case Fault.DENIED:
+            result = denied(call.service, *actions_of(call)[0])
+        case Fault.KILLED_BEFORE | Fault.KILLED_AFTER:
+            result = ProcessKilled(call.process)
+    return result
 
 
 def _cut_page(call: Call, response: dict[str, Any], size: int) -> None:
@@ -205,7 +209,7 @@ def _cut_page(call: Call, response: dict[str, Any], size: int) -> None:
 
 
 def _new_call(**event: Any) -> None:
-    for pipeline in _active:
+    if pipeline := Pipeline.active:
         call = pipeline.new_call(event["params"], event["model"], event["context"])
         event["context"][_KEY] = (pipeline, call)
 

@@ -89,7 +89,13 @@ def test_an_unexpected_exception_is_a_bug_with_traceback_on_request(run: Run, mo
         (("status", "--watch", "--json"), "--watch needs a terminal"),
         (("status", "--watch"), "--watch needs a terminal"),
         (("frobnicate",), "No such command"),
-        (("logs", "--since", "yesterday-ish"), "is not a time"),
+        (
+            ("logs", "--since", "yesterday-ish"),
+            (
+                "Invalid value for '--since': 'yesterday-ish' is not a time. Use an age like 30s, 15m, 2h or 1d, or an "
+                "ISO 8601 time like 2026-11-23T10:00 or 2026-11-23T09:00Z."
+            ),
+        ),
     ],
 )
 def test_a_usage_error_is_exit_2_before_any_call(

@@ -62,11 +62,6 @@ def groups(running: LocalAws) -> list[str]:
     return [group["logGroupName"] for group in client(running, "logs").describe_log_groups()["logGroups"]]
 
 
-def is_saved(home: Path, name: str) -> bool:
-    state = home / "local-aws" / "state" / "cloudwatch_logs.json"
-    return state.exists() and name in state.read_text()
-
-
 def test_the_first_call_starts_it_and_the_next_ones_find_it(home: Path) -> None:
     messages: list[str] = []
     first = local.ensure_running(home, messages.append)
@@ -111,7 +106,8 @@ def test_a_restart_restores_everything_on_the_same_port(home: Path) -> None:
 def test_after_a_crash_it_restarts_from_the_last_save_and_reports_the_data_loss(home: Path) -> None:
     before = local.ensure_running(home)
     create_group(before, "saved")
-    eventually(lambda: is_saved(home, "saved"))
+    state = home / "local-aws" / "state" / "cloudwatch_logs.json"
+    eventually(lambda: state.exists() and "saved" in state.read_text())
     create_group(before, "unsaved")
     kill(home)
     after = resumed(home)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from items_api.errors import Problem
 from items_api.provision.step import Progress
 from tests.aws import Account, Delays, Fault, ProcessSession
-from tests.aws.journal import Call
 from tests.provision.drive import changes, down, errors, new_process, states, up
 
 
@@ -79,7 +79,7 @@ def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
 def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(account: Account, operation: str) -> None:
     """The first up stops before a create call while the second one runs from beginning to end."""
     first = account.session("first")
-    account.schedule.before(operation, lambda _: errors(up(account, account.session("second"))), process="first")
+    first.faults.at(operation, 1, lambda: errors(up(account, account.session("second"))))
     assert errors(up(account, first)) == []
     account.rest()
     assert len(apis()) == 1
@@ -95,7 +95,7 @@ def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(account
 )
 def test_after_an_up_and_a_down_collide_the_next_command_finishes_the_job(account: Account, operation: str) -> None:
     first = account.session("first")
-    account.schedule.before(operation, lambda _: down(account, account.session("second")), process="first")
+    first.faults.at(operation, 1, lambda: down(account, account.session("second")))
     said: list[str] = []
     try:
         said = errors(up(account, first))
@@ -160,12 +160,12 @@ def test_up_recognizes_its_table_after_a_lost_create_response(account: Account) 
 
 
 def test_up_reports_a_function_that_is_deleted_while_it_waits(account: Account) -> None:
-    def delete(call: Call) -> None:
-        if call.outcome == "ok":
+    def delete() -> None:
+        with suppress(ClientError):  # it does not exist
             boto3.client("lambda").delete_function(FunctionName="items-api")
 
-    session = account.session("first")
-    account.schedule.after("lambda.CreateFunction", delete, process="first")
+    session = account.session()
+    session.faults.at("lambda.GetFunction", 2, delete, times=99)  # the first one is before CreateFunction
     before = account.clock.now()
     said = errors(up(account, session))
     assert any("was deleted before it became Active" in text for text in said)
