@@ -93,19 +93,19 @@ def denied(service: str, action: str, resource: str) -> ErrorResponse:
     )
 
 
-Accident: TypeAlias = Fault | ErrorResponse | Callable[[], object]
+Injection: TypeAlias = Fault | ErrorResponse | Callable[[], object]
 
 
-class Faults(dict[tuple[str, int], Accident]):
+class Faults(dict[tuple[str, int], Injection]):
     """What happens at calls of one process. A function is called before the request is sent, and may call AWS.
 
     session.faults.at("iam.CreateRole", 1, Fault.CUT_AFTER)
     session.faults.at("sts.GetCallerIdentity", 1, ErrorResponse("SignatureDoesNotMatch", "Signature expired: ...", 403))
     """
 
-    def at(self, operation: str, nth: int, accident: Accident, times: int = 1) -> None:
+    def at(self, operation: str, nth: int, injected: Injection, times: int = 1) -> None:
         """At the process's `nth` call of `operation`, counted from 1, or at `times` calls in a row from there on."""
-        self.update({(operation, number): accident for number in range(nth, nth + times)})
+        self.update({(operation, number): injected for number in range(nth, nth + times)})
 
 
 @dataclass

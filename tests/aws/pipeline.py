@@ -119,16 +119,16 @@ class Pipeline:
             process.counts[call.operation] += 1
             call.nth = process.counts[call.operation]
             self._journal.append(call)
-        accident = process.faults.get((call.operation, call.nth))
-        if callable(accident):
-            accident()
+        injected = process.faults.get((call.operation, call.nth))
+        if callable(injected):
+            injected()
         call.start = self._timing.clock.now()
         process.check_alive()
-        if isinstance(accident, (Fault, ErrorResponse)):
-            call.result = _result_of(accident, call)
-            takes_effect = accident in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
+        if isinstance(injected, (Fault, ErrorResponse)):
+            call.result = _result_of(injected, call)
+            takes_effect = injected in (Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.TIMED_OUT, Fault.KILLED_AFTER)
             if not takes_effect:
-                if accident is Fault.KILLED_BEFORE:
+                if injected is Fault.KILLED_BEFORE:
                     process.killed.set()
                 self._travel(call, process)
                 raise call.result

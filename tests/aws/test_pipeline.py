@@ -1,4 +1,4 @@
-"""Faults, order, time, pages, rates and the journal: they make an accident happen on purpose and show that it did."""
+"""Faults, order, time, pages, rates and the journal: each is provoked on purpose, and the test shows its effect."""
 
 from concurrent.futures import ThreadPoolExecutor
 
