@@ -156,11 +156,11 @@ def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str,
     except (OSError, ValueError) as error:
         raise InvalidSetting(f"{path} cannot be read.", f"{error}.", "Write settings like this: memory = 512") from None
     allowed = file_options()
-    if refused := [key for key in content if key not in allowed]:
-        real = [f"--{key}" for key in refused if f"--{key}" in _all_options(ctx.find_root().command, ctx)]
+    if rejected := [key for key in content if key not in allowed]:
+        real = [f"--{key}" for key in rejected if f"--{key}" in _all_options(ctx.find_root().command, ctx)]
         todo = f"Use {', '.join(real)} on the command line. " if real else ""
         todo += f"Valid keys: {', '.join(sorted(allowed))}."
-        raise InvalidSetting(f"{path} cannot set {', '.join(refused)}.", todo=todo)
+        raise InvalidSetting(f"{path} cannot set {', '.join(rejected)}.", todo=todo)
     return {str(allowed[key].name): _checked(path, key, value, allowed[key]) for key, value in content.items()}
 
 

@@ -77,7 +77,7 @@ class Account(Timing):
             self._pipeline.current = None
 
     def rest(self, seconds: float = 60.0) -> None:
-        """Wait until everything that is under way has ended."""
+        """Wait until no request is in flight any more."""
         self.clock.advance(seconds)
         self._pipeline.catch_up()
 

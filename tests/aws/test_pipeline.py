@@ -42,7 +42,7 @@ def test_no_thread_of_a_killed_process_has_any_effect(account: Account) -> None:
     session = account.session()
     session.faults.at("iam.CreateRole", 1, Fault.KILLED_BEFORE)
     iam, dynamodb = session.client("iam"), session.client("dynamodb")
-    account.clock.gather(2)  # more sleepers than there are, so the table's request stays under way
+    account.clock.gather(2)  # more sleepers than there are, so the request to create the table stays in flight
     with ThreadPoolExecutor(2) as pool:
         sent = pool.submit(outcome, dynamodb.create_table, **TABLE)
         killed = pool.submit(outcome, iam.create_role, **ROLE)

@@ -95,7 +95,7 @@ def parsed(request: tuple[str, str, dict[str, Any]]) -> tuple[str, str, dict[str
 def test_a_script_stops_at_the_first_error_and_points_to_down_sh_only_if_it_created_something(
     script: str, fail: str, *, advised: bool, folder: Path
 ) -> None:
-    """If the table exists already, its items may be someone else's. In down.sh, only "not found" counts as absence."""
+    """If the table already exists, its items may be someone else's. In down.sh, only "not found" counts as absence."""
     done = run_faked(folder, script, ORDINARY, fail=fail, code=1)
     assert done.stdout == ""
     assert "AccessDenied" in done.stderr
