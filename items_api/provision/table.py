@@ -61,7 +61,8 @@ class Table(Step[FoundTable]):
 
     def read(self) -> FoundTable | None:
         with tolerate(_ABSENT):
-            description, tags = self.aws.together(self._describe, self._tags)
+            description = self._describe()
+            tags = self._tags()
             # The description of a table that is being deleted lacks its attributes and key.
             types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
             return FoundTable(

@@ -27,9 +27,8 @@ def apis(cli: Cli) -> int:
 def test_two_ups_at_the_same_time_create_one_stack(cli: Cli) -> None:
     cli.ok("up", "--name", "other")  # so that both commands find a running local AWS
     both = [cli.start("up") for _ in range(2)]
-    for process in both:
-        output, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, output + errors
+    outputs = [process.communicate(timeout=60) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
     assert apis(cli) == 1 + 1
     assert {resource["state"] for resource in cli.json("status")["resources"]} == {"ok"}
 
