@@ -36,6 +36,9 @@ _TRANSIENT = (
     ("OperationAbortedException", "conflicting operation is currently in progress"),  # CloudWatch Logs
     ("ConcurrentModification", ""),  # IAM
     ("LimitExceededException", "simultaneously"),  # DynamoDB: too many tables are being created at once
+    # DynamoDB locks the tags of a table for seconds after each change (DDB-TABLE-406):
+    # https://github.com/aws-controllers-k8s/dynamodb-controller/blob/main/docs/api-quirks/table.md
+    ("LimitExceededException", "Table tags are being updated"),
 )
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403")
 _BAD_SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed")

@@ -305,9 +305,14 @@ class Api(Step[FoundApi]):
         )
 
     def delete(self, found: FoundApi) -> None:
-        for api_id in (found.api_id, *found.fields["duplicates"]):
-            self._delete_api(api_id)
-        self.settle(self._apis, until=lambda apis: not apis[0], waiting="for the HTTP API to be deleted")
+        def delete() -> None:
+            for api_id in (found.api_id, *found.fields["duplicates"]):
+                self._delete_api(api_id)
+
+        self.delete_until_gone(found, delete, absent=_ABSENT)
+
+    def is_gone(self) -> bool:
+        return not self._apis()[0]
 
     def _delete_api(self, api_id: str) -> None:
         with tolerate(_ABSENT):

@@ -230,10 +230,9 @@ class Function(Step[FoundFunction]):
         return found
 
     def delete(self, found: FoundFunction) -> None:
-        del found
-        with tolerate(_ABSENT):
-            self.aws.send(self.aws.lambda_.delete_function, FunctionName=self.name)
-        self.wait_until_gone()
+        self.delete_until_gone(
+            found, lambda: self.aws.send(self.aws.lambda_.delete_function, FunctionName=self.name), absent=_ABSENT
+        )
 
 
 def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict[str, Any]:

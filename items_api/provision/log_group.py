@@ -82,7 +82,6 @@ class LogGroup(Step[Found]):
             self.aws.send(self.aws.logs.put_retention_policy, **retention_request(self.settings))
 
     def delete(self, found: Found) -> None:
-        del found
-        with tolerate(_ABSENT):
-            self.aws.send(self.aws.logs.delete_log_group, logGroupName=self.name)
-        self.wait_until_gone()
+        self.delete_until_gone(
+            found, lambda: self.aws.send(self.aws.logs.delete_log_group, logGroupName=self.name), absent=_ABSENT
+        )

@@ -106,12 +106,10 @@ class Permission(Step[Found]):
         self.create()
 
     def delete(self, found: Found) -> None:
-        del found
-        with tolerate(_ABSENT):
-            self.aws.send(
-                self.aws.lambda_.remove_permission, FunctionName=self.settings.function_name, StatementId=self.name
-            )
-        self.wait_until_gone()
+        request = {"FunctionName": self.settings.function_name, "StatementId": self.name}
+        self.delete_until_gone(
+            found, lambda: self.aws.send(self.aws.lambda_.remove_permission, **request), absent=_ABSENT
+        )
 
 
 def _fields(statement: Mapping[str, Any]) -> dict[str, Any]:

@@ -144,13 +144,10 @@ class Role(Step[FoundRole]):
 
     def delete(self, found: FoundRole) -> None:
         ours = [self.settings.policy_name] if found.fields[self._policy_field] else []
-        self._remove_policies([*ours, *found.fields["other policies"]], found.fields["attached policies"])
-        with tolerate(_ABSENT):
-            self.settle(
-                lambda: self.aws.send(self.aws.iam.delete_role, RoleName=self.name),
-                # IAM may still see the policies that were just removed.
-                transient=says("DeleteConflict"),
-                waiting="for IAM to accept the deletion of the role",
-                seconds=60,
-            )
-        self.wait_until_gone()
+
+        def delete() -> None:
+            self._remove_policies([*ours, *found.fields["other policies"]], found.fields["attached policies"])
+            self.aws.send(self.aws.iam.delete_role, RoleName=self.name)
+
+        # IAM may still see the policies that were just removed.
+        self.delete_until_gone(found, delete, absent=_ABSENT, transient=says("DeleteConflict"))

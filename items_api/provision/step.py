@@ -8,15 +8,18 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from items_api.aws.errors import tolerate
 from items_api.errors import CannotChange, DeletedMeanwhile, ForeignResource, Problem, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
 
     from items_api.aws.client import Aws
+    from items_api.aws.errors import ServiceError
     from items_api.settings import Arns, Settings
 
 T = TypeVar("T")
+_DELETE_AGAIN_SECONDS = 10.0
 
 
 class Change(StrEnum):
@@ -58,7 +61,7 @@ class Found:
     """What `read` found of one resource. Each resource adds the values that AWS chose and others need.
 
     `Step.compare` compares `fields` with `Step.want`. `tags` is None for a resource that takes no tags.
-    `deleting` means that AWS is deleting it. `notes` are for the user.
+    `deleting` means that AWS is deleting it; its tags may be gone (None). `notes` are for the user.
     """
 
     arn: str
@@ -259,8 +262,42 @@ class Step(ABC, Generic[F]):
         assert found is not None  # noqa: S101 - `until` guarantees it
         return found
 
-    def wait_until_gone(self) -> None:
-        self.settle(self.read, until=lambda seen: seen is None, waiting=f"for the {self.title} to be deleted")
+    def is_gone(self) -> bool:
+        """Whether AWS says that the resource does not exist."""
+        return self.read() is None
+
+    def delete_until_gone(
+        self,
+        found: F,
+        delete: Callable[[], object],
+        *,
+        absent: str,
+        transient: Callable[[ServiceError], bool] = lambda _: False,
+    ) -> None:
+        """Delete the resource and wait until it is gone.
+
+        The request is repeated every ten seconds: what accepted it may have been a proxy that did not pass it on.
+
+        Args:
+            found: what `read` found.
+            delete: sends the request.
+            absent: the error code that says that the resource does not exist.
+            transient: errors after which the request is sent again immediately.
+        """
+        sent = found.deleting
+        due = self.aws.now() + (_DELETE_AGAIN_SECONDS if sent else 0)
+
+        def attempt() -> bool:
+            nonlocal sent, due
+            if self.aws.now() >= due:
+                if sent and not ((now := self.read()) and self.is_ours(now)):
+                    return True  # it is gone; if there is one, someone else has created it since
+                with tolerate(absent):
+                    delete()
+                sent, due = True, self.aws.now() + _DELETE_AGAIN_SECONDS
+            return self.is_gone()
+
+        self.settle(attempt, until=bool, transient=transient, waiting=f"for the {self.title} to be deleted")
 
     def require_changeable(self, drift: tuple[Drift, ...]) -> None:
         fixed = [d for d in drift if d.part in self.fixed]

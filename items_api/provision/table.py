@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import says, tolerate
+from items_api.errors import TimedOut
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 
 PARTITION_KEY = {"itemId (S)": "HASH"}
 _ABSENT = "ResourceNotFoundException"
+_IN_USE = "ResourceInUseException"
+# Longer than its tags take to appear, plus the 5 minutes by which this computer's clock may be wrong.
+_NEW = timedelta(minutes=10)
+_TAGS_SECONDS = 10.0
 
 
 def create_request(settings: Settings) -> dict[str, Any]:
@@ -31,8 +38,12 @@ def create_request(settings: Settings) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundTable(Found):
-    """`items` and `size` (bytes) are DynamoDB's own count, which is up to six hours old."""
+    """`items` and `size` (bytes) are DynamoDB's own count, which is up to six hours old.
 
+    `is_new` means that its tags may not be visible yet.
+    """
+
+    is_new: bool = False
     items: int = 0
     size: int = 0
 
@@ -60,9 +71,28 @@ class Table(Step[FoundTable]):
         return {"key": PARTITION_KEY, "billing": "PAY_PER_REQUEST", "status": "ACTIVE"}
 
     def read(self) -> FoundTable | None:
+        """Only DescribeTable says whether the table exists. The tags of a new table appear seconds later.
+
+        While a table is being created, ListTagsOfResource does not find it for 5 to 6 s and then returns an empty list
+        for up to 1 s. While it is being deleted, its tags disappear first. Measured by
+        https://github.com/aws-controllers-k8s/dynamodb-controller/blob/main/docs/api-quirks/table.md.
+        """
+        found = self._seen()
+        if found and not found.tags and found.is_new:
+            with suppress(TimedOut):
+                self.settle(
+                    self._seen,
+                    until=lambda seen: seen is None or bool(seen.tags) or not seen.is_new,
+                    waiting="for the table's tags to appear",
+                    seconds=_TAGS_SECONDS,
+                )
+            found = self._seen()
+        return found
+
+    def _seen(self) -> FoundTable | None:
         with tolerate(_ABSENT):
             description = self._describe()
-            tags = self._tags()
+            deleting = description["TableStatus"] == "DELETING"
             # The description of a table that is being deleted lacks its attributes and key.
             types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
             return FoundTable(
@@ -76,8 +106,9 @@ class Table(Step[FoundTable]):
                     "billing": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
                     "status": description["TableStatus"],
                 },
-                tags=tags,
-                deleting=description["TableStatus"] == "DELETING",
+                tags=None if deleting else self._tags(),
+                deleting=deleting,
+                is_new=not deleting and datetime.now(UTC) - description["CreationDateTime"] < _NEW,
                 items=description.get("ItemCount", 0),
                 size=description.get("TableSizeBytes", 0),
             )
@@ -87,8 +118,10 @@ class Table(Step[FoundTable]):
         return self.aws.send(self.aws.dynamodb.describe_table, TableName=self.name)["Table"]
 
     def _tags(self) -> dict[str, str]:
-        tags = self.aws.every(self.aws.dynamodb.list_tags_of_resource, "Tags", ResourceArn=self.arns.table)
-        return {tag["Key"]: tag["Value"] for tag in tags}
+        with tolerate(_ABSENT):
+            tags = self.aws.every(self.aws.dynamodb.list_tags_of_resource, "Tags", ResourceArn=self.arns.table)
+            return {tag["Key"]: tag["Value"] for tag in tags}
+        return {}
 
     def count_items(self) -> tuple[int, bool] | None:
         """Items in the first megabyte of the table, counted now, and whether there are more; None if it does not exist.
@@ -101,15 +134,26 @@ class Table(Step[FoundTable]):
         return None
 
     def create(self) -> FoundTable:
-        with tolerate("ResourceInUseException"):
-            self.settle(
-                lambda: self.aws.send(self.aws.dynamodb.create_table, **create_request(self.settings)),
-                transient=says("ResourceInUseException", text="is being deleted"),
-                waiting="for the old table to be deleted",
-            )
+        found = self.settle(
+            self._created, until=lambda created: created is not None, waiting="for the old table to be deleted"
+        )
+        assert found is not None  # noqa: S101 - `until` guarantees it
+        return found
+
+    def _created(self) -> FoundTable | None:
+        """The new table, or the existing one; None if an old one was being deleted and is gone now.
+
+        CreateTable rejects every existing table in the same words, even one that is being deleted.
+        """
+        with tolerate(_IN_USE):
+            self.aws.send(self.aws.dynamodb.create_table, **create_request(self.settings))
             fields = {**self.want(), "status": "CREATING"}
             return FoundTable(arn=self.arns.table, fields=fields, tags=self.settings.all_tags)
-        return self.existing()
+        with tolerate(_ABSENT):
+            if self._describe()["TableStatus"] != "DELETING":
+                return self.existing()
+            self.settle(self.is_gone, until=bool, waiting="for the old table to be deleted")
+        return None
 
     def update(self, found: FoundTable, parts: Set[str]) -> None:
         if found.fields["status"] != "ACTIVE":
@@ -121,7 +165,13 @@ class Table(Step[FoundTable]):
             want = self.want_tags().items()
             self.settle(self._tags, until=lambda tags: want <= tags.items(), waiting="for the table's tags to appear")
         if "billing" in parts:
-            self.aws.send(self.aws.dynamodb.update_table, TableName=self.name, BillingMode="PAY_PER_REQUEST")
+            self.settle(
+                lambda: self.aws.send(
+                    self.aws.dynamodb.update_table, TableName=self.name, BillingMode="PAY_PER_REQUEST"
+                ),
+                transient=says(_IN_USE),
+                waiting="for DynamoDB to accept the change of the table",
+            )
             self._wait_until_active()
 
     def _wait_until_active(self) -> None:
@@ -141,16 +191,15 @@ class Table(Step[FoundTable]):
         )
 
     def delete(self, found: FoundTable) -> None:
-        if not found.deleting:
-            with tolerate(_ABSENT):
-                self.settle(
-                    lambda: self.aws.send(self.aws.dynamodb.delete_table, TableName=self.name),
-                    transient=says("ResourceInUseException"),
-                    waiting="for DynamoDB to accept the deletion of the table",
-                )
-        self.settle(self._is_gone, until=bool, waiting="for the table to be deleted")
+        # DynamoDB rejects the deletion of a table that is being created, changed, tagged or, in practice, deleted.
+        self.delete_until_gone(
+            found,
+            lambda: self.aws.send(self.aws.dynamodb.delete_table, TableName=self.name),
+            absent=_ABSENT,
+            transient=says(_IN_USE),
+        )
 
-    def _is_gone(self) -> bool:
+    def is_gone(self) -> bool:
         with tolerate(_ABSENT):
             self._describe()
             return False

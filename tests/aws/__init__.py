@@ -15,9 +15,9 @@
 from tests.aws.account import MOTO, Account
 from tests.aws.clock import VirtualClock
 from tests.aws.delays import AWS_RATES, NO_DELAYS, SHORT, Delays
-from tests.aws.faults import ErrorResponse, Fault, Process, ProcessKilled, ProcessSession
+from tests.aws.faults import SWALLOWED, ErrorResponse, Fault, Process, ProcessKilled, ProcessSession
 
 __all__ = [
-    "AWS_RATES", "MOTO", "NO_DELAYS", "SHORT", "Account", "Delays", "ErrorResponse", "Fault", "Process",
-    "ProcessKilled", "ProcessSession", "VirtualClock",
+    "AWS_RATES", "MOTO", "NO_DELAYS", "SHORT", "SWALLOWED", "Account", "Delays", "ErrorResponse", "Fault",
+    "Process", "ProcessKilled", "ProcessSession", "VirtualClock",
 ]  # fmt: skip

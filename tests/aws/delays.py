@@ -26,7 +26,10 @@ class Delays:
     table_creating: float = 6.0
     table_updating: float = 3.0
     table_deleting: float = 6.0
+    table_tags_empty: float = 1.0  # how long around ACTIVE a new table's tags are an empty list; not found before
     table_tags: float = 2.0  # until ListTagsOfResource shows what TagResource did
+    table_tags_locked: float = 3.4  # after TagResource, until the table's tags can be changed again
+    table_tags_lingering: float = 1.6  # after DeleteTable, until ListTagsOfResource does not find the table
     function_pending: float = 3.0
     function_updating: float = 2.0
     function_lingering: float = 1.0  # how long GetFunction still works after DeleteFunction

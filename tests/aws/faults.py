@@ -54,6 +54,10 @@ class ErrorResponse(Exception):  # noqa: N818 - botocore turns it into a ClientE
         return {"Error": {"Code": self.code, "Message": self.message}, "ResponseMetadata": metadata}
 
 
+# A proxy on the way responded with a 200, and AWS never saw the request.
+SWALLOWED = ErrorResponse("", "", 200)
+
+
 class ProcessKilled(BaseException):
     """The process is gone. No `except Exception` of the product sees it, and none of its later calls takes effect."""
 

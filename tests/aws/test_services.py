@@ -65,31 +65,63 @@ def test_a_role_can_be_deleted_a_moment_after_its_last_policy(account: Account) 
 def test_a_table_takes_seconds_to_appear_to_become_active_and_to_disappear(account: Account) -> None:
     dynamodb, table = boto3.client("dynamodb"), {"TableName": "Items"}
     absent = ("ResourceNotFoundException", "Requested resource not found: Table: Items not found")
+    in_use = "Attempt to change a resource which is still in use: Table is being"
     assert dynamodb.create_table(**TABLE)["TableDescription"]["TableStatus"] == "CREATING"
     assert error_of(dynamodb.describe_table, **table) == absent
     account.clock.advance(0.5)
     assert dynamodb.describe_table(**table)["Table"]["TableStatus"] == "CREATING"
-    assert error_of(dynamodb.delete_table, **table)[1].endswith("Table is being created: Items")
+    for change in (dynamodb.delete_table, partial(dynamodb.create_table, **TABLE)):
+        assert error_of(change, **table) == ("ResourceInUseException", f"{in_use} created: Items")
     account.clock.advance(5.5)
     assert dynamodb.describe_table(**table)["Table"]["TableStatus"] == "ACTIVE"
     dynamodb.delete_table(**table)
-    assert dynamodb.delete_table(**table)["TableDescription"]["TableStatus"] == "DELETING"
-    assert error_of(dynamodb.create_table, **TABLE) == ("ResourceInUseException", "Table is being deleted: Items")
+    assert error_of(dynamodb.delete_table, **table) == ("ResourceInUseException", f"{in_use} deleted: Items")
+    assert error_of(dynamodb.create_table, **TABLE) == ("ResourceInUseException", "Table already exists: Items")
     account.clock.advance(6)
     assert error_of(dynamodb.describe_table, **table) == absent
+    dynamodb.create_table(**TABLE)
 
 
-def test_tags_of_a_table_appear_seconds_after_they_are_set(account: Account) -> None:
+def test_tags_of_a_table_appear_when_it_is_active_and_disappear_before_the_table(account: Account) -> None:
+    dynamodb = boto3.client("dynamodb")
+    tags: list[Any] = [{"Key": "a", "Value": "1"}]
+    arn = {"ResourceArn": dynamodb.create_table(**TABLE, Tags=tags)["TableDescription"]["TableArn"]}
+    absent = (
+        "ResourceNotFoundException",
+        f"Requested resource not found: ResourcArn: {arn['ResourceArn']} not found",
+    )
+    account.clock.advance(5)
+    assert error_of(dynamodb.list_tags_of_resource, **arn) == absent
+    account.clock.advance(1)
+    assert dynamodb.describe_table(TableName="Items")["Table"]["TableStatus"] == "ACTIVE"
+    assert dynamodb.list_tags_of_resource(**arn)["Tags"] == []
+    account.clock.advance(1)
+    assert dynamodb.list_tags_of_resource(**arn)["Tags"] == tags
+    dynamodb.delete_table(TableName="Items")
+    account.clock.advance(1.5)
+    assert dynamodb.list_tags_of_resource(**arn)["Tags"] == tags
+    account.clock.advance(0.1)
+    assert error_of(dynamodb.list_tags_of_resource, **arn) == absent
+    assert dynamodb.describe_table(TableName="Items")["Table"]["TableStatus"] == "DELETING"
+
+
+def test_changed_tags_of_a_table_appear_seconds_later_and_cannot_be_changed_again_at_once(account: Account) -> None:
     dynamodb = boto3.client("dynamodb")
     arn = {"ResourceArn": dynamodb.create_table(**TABLE)["TableDescription"]["TableArn"]}
     account.rest()
-    tags: list[Any] = []
-    for value in "12":
-        dynamodb.tag_resource(**arn, Tags=[{"Key": "a", "Value": value}])
-        assert dynamodb.list_tags_of_resource(**arn)["Tags"] == tags
-        account.clock.advance(2)
-        tags = [{"Key": "a", "Value": value}]
-        assert dynamodb.list_tags_of_resource(**arn)["Tags"] == tags
+    old: list[Any] = [{"Key": "a", "Value": "1"}]
+    new: list[Any] = [{"Key": "a", "Value": "2"}]
+    dynamodb.tag_resource(**arn, Tags=old)
+    locked = ("LimitExceededException", "Subscriber limit exceeded: Table tags are being updated")
+    assert error_of(dynamodb.tag_resource, **arn, Tags=new) == locked
+    assert error_of(dynamodb.delete_table, TableName="Items")[1].endswith("Table tags are being updated: Items")
+    dynamodb.tag_resource(**arn, Tags=old)  # changes nothing
+    assert dynamodb.list_tags_of_resource(**arn)["Tags"] == []
+    account.clock.advance(3.4)
+    dynamodb.tag_resource(**arn, Tags=new)
+    assert dynamodb.list_tags_of_resource(**arn)["Tags"] == old
+    account.clock.advance(2)
+    assert dynamodb.list_tags_of_resource(**arn)["Tags"] == new
 
 
 def test_a_function_cannot_be_changed_while_it_is_pending_or_being_updated(account: Account, function: Any) -> None:
