@@ -126,7 +126,7 @@ def measure(subject: Subject, endpoint: str, requests: int) -> Figures:
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_SESSION_TOKEN": "token",
-        "TABLE_NAME": "Items",
+        "TABLE_NAME": "Items",  # for the peers
     }
     count = str(requests if subject.handles else 0)
     command = [sys.executable, "-c", PROBE, str(subject.folder), subject.module, json.dumps(EVENT), count]

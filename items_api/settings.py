@@ -24,13 +24,16 @@ TIMEOUT_SECONDS = (1, 30)
 THROTTLE_RATE = (1, 10_000)
 THROTTLE_BURST = (1, 5_000)
 MAX_TAGS = 50  # on any AWS resource
+# The wildcards that HTTP APIs support in CORS, beside exact origins:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+EVERY_ORIGIN = ("*", "https://*", "http://*")
 
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 _TAG_KEY = r"[\w .:/=+\-@]{1,128}"
 _TAG_VALUE = r"[\w .:/=+\-@]{0,256}"
-_ORIGIN_HOST = r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]"
+_ORIGIN_HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]"
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,10 @@ class Arns:
     def role(self) -> str:
         return f"arn:{self.settings.partition}:iam::{self.account}:role/{self.settings.role_name}"
 
+    def service_role(self, service: str, role: str) -> str:
+        """A role that a service of AWS creates for itself."""
+        return f"arn:{self.settings.partition}:iam::{self.account}:role/aws-service-role/{service}/{role}"
+
     @property
     def log_group(self) -> str:
         """Without the `:*` that log streams need and the tag operations reject."""
@@ -209,9 +216,9 @@ def _check_retention(days: int) -> None:
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
-    if len(tags) > MAX_TAGS - 4:
+    if len(tags) > MAX_TAGS - 3:
         raise InvalidSetting(
-            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} tags, and items-api uses 4 of them."
+            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} tags, and items-api uses 3 of them."
         )
     if len({key.lower() for key in tags}) < len(tags):
         raise InvalidSetting(
@@ -246,7 +253,7 @@ def _check_origins(origins: tuple[str, ...]) -> None:
             "--cors-origin '*' is combined with other origins.", "'*' already allows them.", "Use one or the other."
         )
     for origin in origins:
-        if origin != "*":
+        if origin not in EVERY_ORIGIN:
             _check_origin(origin)
 
 
@@ -270,6 +277,11 @@ def _check_origin(origin: str) -> None:
     if "@" in parts.netloc:
         raise invalid("An origin has no user name.")
     host = parts.netloc.removesuffix(f":{port}") if port else parts.netloc
+    if "*" in host:
+        raise InvalidSetting(
+            f"--cors-origin {origin!r} has a wildcard in its host name, which HTTP APIs do not support.",
+            todo=f"List each origin, or use {parts.scheme}://* for all of them.",
+        )
     if not re.fullmatch(_ORIGIN_HOST, host):
         raise invalid("Browsers send a host in lowercase letters, digits, dots and hyphens, so this would never match.")
     if port == {"http": 80, "https": 443}[parts.scheme]:

@@ -105,17 +105,9 @@ def read_details(
     return Details(
         items=table.items if table else None,
         size=table.size if table else None,
-        updated=_parsed(function.updated) if function else None,
+        updated=function.updated if function else None,
         memory=function.fields.get("memory") if function else None,
         metrics=metrics,
         links={type_: url for type_, url in links.items() if type_ in owned},
         notes=notes,
     )
-
-
-def _parsed(text: str | None) -> datetime | None:
-    """Lambda's `2026-11-23T10:24:52.296+0000`; None for anything else."""
-    try:
-        return datetime.fromisoformat(text or "")
-    except ValueError:
-        return None

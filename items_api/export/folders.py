@@ -20,11 +20,10 @@ def shell(settings: Settings) -> dict[str, bytes]:
         "up.sh",
         settings,
         cors_origins=json.dumps(settings.cors_origins),
-        # The members of a JSON object, without its braces: the function has one more tag than the others.
-        all_tags=_block(f"{_json(key)}: {_json(value)}" for key, value in settings.all_tags.items()),
-        tag_list=f"[{_block(map(_json, settings.tag_list))}\n]",
+        all_tags=_block("{", (f"{_json(key)}: {_json(value)}" for key, value in settings.all_tags.items()), "}"),
+        tag_list=_block("[", map(_json, settings.tag_list), "]"),
     )
-    return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle()}
+    return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle(settings.table_name)}
 
 
 def sam(settings: Settings) -> dict[str, bytes]:
@@ -34,7 +33,7 @@ def sam(settings: Settings) -> dict[str, bytes]:
     identifies resources by their names, and requires a DeletionPolicy that keeps them (docs/leaving.md).
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
     """
-    code = {f"src/{path}": content for path, content in sources().items()}
+    code = {f"src/{path}": content for path, content in sources(settings.table_name).items()}
     return {"template.yaml": fill("template.yaml", settings), **code}
 
 
@@ -44,11 +43,11 @@ def terraform(settings: Settings) -> dict[str, bytes]:
     https://registry.terraform.io/providers/hashicorp/aws/latest/docs
     """
     scripts = {name: fill(name, settings) for name in ("main.tf", "imports.sh")}
-    return {**scripts, "function.zip": bundle()}
+    return {**scripts, "function.zip": bundle(settings.table_name)}
 
 
-def _block(lines: Iterable[str]) -> str:
-    return "\n  " + ",\n  ".join(lines)
+def _block(start: str, lines: Iterable[str], end: str) -> str:
+    return f"{start}\n  " + ",\n  ".join(lines) + f"\n{end}"
 
 
 def _json(value: object) -> str:

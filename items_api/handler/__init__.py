@@ -5,6 +5,9 @@ operations, and `connection` the persistent connection they use. This folder is 
 imports from the rest of the project.
 """
 
+#: The table of this deployment. The deployment package of every stack has the name of its own table here.
+TABLE_NAME = "Items"
+
 #: The route keys in API Gateway's syntax, shared with provisioning and the OpenAPI document.
 #: `{id+}` is greedy: an HTTP API decodes `%2F` before it matches routes, so `{id}` would not match an id with a slash.
 ROUTES = (

@@ -13,7 +13,7 @@ import sys
 import time
 import zlib
 
-from . import ROUTES
+from . import ROUTES, TABLE_NAME
 from .dynamodb import Client, ConditionError, RejectedError, Table, UnavailableError
 from .item import ItemError, attributes, check_id, json_text
 from .request import ITEM_PATH, HTTPError, Request
@@ -246,7 +246,7 @@ def _print(line: str) -> None:
     sys.stdout.write(line)
 
 
-_api = Api(Table(os.environ.get("TABLE_NAME", ""), Client.from_environment(os.environ)), _print)
+_api = Api(Table(TABLE_NAME, Client.from_environment(os.environ)), _print)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:

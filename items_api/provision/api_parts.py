@@ -81,8 +81,9 @@ def stage_request(settings: Settings) -> dict[str, Any]:
     }
 
 
-def stage_fields(stage: Document, have: Mapping[str, str], want: Mapping[str, str]) -> dict[str, Any]:
-    """`have` and `want` are the stage's tags; other tags are ignored."""
+def stage_fields(stage: Document, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Only the keys of `tags` are compared; others may have more tags on the stage."""
+    have = stage.get("Tags", {})
     throttle = stage.get("DefaultRouteSettings", {})
     return {
         "auto deploy": stage.get("AutoDeploy", False),
@@ -91,7 +92,7 @@ def stage_fields(stage: Document, have: Mapping[str, str], want: Mapping[str, st
         "detailed metrics": throttle.get("DetailedMetricsEnabled", False),
         # Settings of a route override those of the stage, so they could raise the throttle.
         "route settings": sorted(stage.get("RouteSettings", {})),
-        "tags": {key: have[key] for key in want if key in have},
+        "tags": {key: have[key] for key in tags if key in have},
     }
 
 
@@ -104,7 +105,6 @@ class Parts:
     routes: Mapping[str, Document]
     stages: Mapping[str, Document]
     authorizers: Sequence[Document]
-    stage_tags: Mapping[str, str]
 
     @classmethod
     def of(
@@ -114,8 +114,6 @@ class Parts:
         routes: Sequence[Document],
         stages: Sequence[Document],
         authorizers: Sequence[Document],
-        *,
-        stage_tags: Mapping[str, str],
     ) -> Parts:
         # Two concurrent `up` commands must choose the same integration: first by function, then the smallest ID. The
         # settings that rewrite or sign requests cannot be cleared, so such an integration is replaced.
@@ -127,7 +125,6 @@ class Parts:
             routes={route["RouteKey"]: route for route in routes},
             stages={stage["StageName"]: stage for stage in stages},
             authorizers=authorizers,
-            stage_tags=stage_tags,
         )
 
     @property
@@ -140,7 +137,7 @@ class Parts:
         return {
             "integration": integration_fields(self.integration) if self.integration else None,
             **{f"route {key}": self._route_fields(key) for key in routes},
-            "stage": stage_fields(stage, self.stage_tags, tags) if stage else None,
+            "stage": stage_fields(stage, tags) if stage else None,
             "other integrations": sorted(i["IntegrationId"] for i in self.other_integrations),
             "other routes": sorted(key for key in self.routes if key not in routes),
             "other stages": sorted(name for name in self.stages if name != STAGE),
@@ -169,12 +166,17 @@ def cors_weakenings(have: Document | None, want: Document) -> Iterator[str]:
     if have is None:
         yield "allow browsers on other origins to call the API"
         return
-    if "*" not in have["origins"] and set(want["origins"]) - set(have["origins"]):
+    if not all(_is_allowed(origin, have["origins"]) for origin in want["origins"]):
         now = ", ".join(have["origins"]) or "none"
         yield f"allow browsers on {', '.join(want['origins'])} to call the API (now: {now})"
     for kind in ("methods", "headers"):
         if added := sorted(set(want[kind]) - set(have[kind])):
             yield f"allow browsers to use the {kind} {', '.join(added)}"
+
+
+def _is_allowed(origin: str, allowed: Sequence[str]) -> bool:
+    scheme = origin.partition("://")[0]
+    return not {"*", f"{scheme}://*", origin}.isdisjoint(allowed)
 
 
 def throttle_weakenings(have: Document, want: Document) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import ServiceError, tolerate
@@ -13,7 +14,7 @@ from items_api.provision.step import Drift, Found, Right, Step
 if TYPE_CHECKING:
     from collections.abc import Set
 
-    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef, GetFunctionResponseTypeDef
 
     from items_api.aws.client import Aws
     from items_api.provision.log_group import LogGroup
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 RUNTIME = "python3.13"
 ARCHITECTURES = ["arm64"]
 MAX_CODE = 50_000_000  # bytes: the largest zip that Lambda accepts directly
-# The role's id, not only its name: a role that was recreated is a different principal, and the function fails.
-ROLE_ID_TAG = "items-api:role-id"
 
 _ABSENT = "ResourceNotFoundException"
 # Lambda does not see the new role or its trust policy yet:
@@ -47,21 +46,16 @@ def configuration_request(arns: Arns) -> dict[str, Any]:
         "Role": arns.role,
         "MemorySize": settings.memory,
         "Timeout": settings.timeout,
-        "Environment": {"Variables": {"TABLE_NAME": settings.table_name}},
     }
 
 
-def create_request(arns: Arns, role_id: str) -> dict[str, Any]:
+def create_request(arns: Arns) -> dict[str, Any]:
     return {
         **configuration_request(arns),
         "Architectures": ARCHITECTURES,
-        "Code": {"ZipFile": bundle()},
-        "Tags": tags_of(arns.settings, role_id),
+        "Code": {"ZipFile": bundle(arns.settings.table_name)},
+        "Tags": arns.settings.all_tags,
     }
-
-
-def tags_of(settings: Settings, role_id: str) -> dict[str, str]:
-    return {**settings.all_tags, ROLE_ID_TAG: role_id}
 
 
 def role_is_not_ready(error: ServiceError) -> bool:
@@ -72,16 +66,17 @@ def role_is_not_ready(error: ServiceError) -> bool:
 class FoundFunction(Found):
     """`updated` is Lambda's LastModified, `location` the URL of the code, `reason` why the function failed."""
 
-    updated: str | None = None
+    updated: datetime | None = None
     location: str = ""
     reason: str = ""
 
     @property
     def is_settled(self) -> bool:
-        return bool(self.fields["state"] != "Pending" and self.fields["last update"] != "InProgress")
+        return self.fields["state"] not in ("Pending", "Deactivating") and self.fields["last update"] != "InProgress"
 
     @property
     def has_failed(self) -> bool:
+        """It may be repaired by an update; a state such as Deactivated cannot."""
         return "Failed" in (self.fields["state"], self.fields["last update"])
 
 
@@ -114,59 +109,72 @@ class Function(Step[FoundFunction]):
     def want(self) -> dict[str, Any]:
         return {
             "package": "Zip",
-            "code": code_sha256(),
+            "code": code_sha256(self.settings.table_name),
             "architectures": ARCHITECTURES,
             "runtime": RUNTIME,
             "handler": HANDLER,
             "role": self.arns.role,
             "memory": self.settings.memory,
             "timeout": self.settings.timeout,
-            "environment": {"TABLE_NAME": self.settings.table_name},
+            "environment": {},
             "layers": [],
             "log group": self.settings.log_group_name,
             "state": "Active",
             "last update": "Successful",
         }
 
-    def want_tags(self) -> dict[str, str]:
+    def compare(self, found: FoundFunction) -> tuple[Drift, ...]:
+        """Running environments keep the credentials of a role that was deleted, even if a new one has its name.
+
+        An update of the configuration replaces the environments.
+        """
+        drift = super().compare(found)
         role = self._role.found
-        return tags_of(self.settings, role.role_id if role else "(of the new role)")
+        if role and role.created and found.updated and role.created > found.updated:
+            drift += (Drift("role", "a deleted role of the same name", self.arns.role),)
+        return drift
 
     def read(self) -> FoundFunction | None:
         with tolerate(_ABSENT):
-            answer = self.aws.send(self.aws.lambda_.get_function, FunctionName=self.name)
-            hidden: dict[str, Any] = {**answer.get("TagsError", {})}
-            if hidden:
-                # Without its tags, the stack's own function would look like someone else's.
-                raise AccessDenied(
-                    f"Could not read the tags of the {self.title} {self.name}: access denied.",
-                    f"{hidden['ErrorCode']}: {hidden['Message']}",
-                    "Your user or role needs lambda:ListTags.",
-                )
+            answer = self.settle(self._get, until=self._has_tags, waiting="for the function's tags", seconds=30)
             configuration = answer["Configuration"]
             return FoundFunction(
                 arn=configuration["FunctionArn"],
                 fields=_fields(configuration, self.settings.log_group_name),
                 tags=answer.get("Tags", {}),
-                updated=configuration.get("LastModified"),
+                deleting=configuration.get("State") == "Deleting",
+                updated=_date(configuration.get("LastModified")),
                 location=answer.get("Code", {}).get("Location", ""),
                 reason=configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "",
             )
         return None
+
+    def _get(self) -> GetFunctionResponseTypeDef:
+        return self.aws.send(self.aws.lambda_.get_function, FunctionName=self.name)
+
+    def _has_tags(self, answer: GetFunctionResponseTypeDef) -> bool:
+        """Whether Lambda could read the tags. Without them, the stack's own function would look like someone else's."""
+        error: dict[str, Any] = {**answer.get("TagsError", {})}
+        if "AccessDenied" in error.get("ErrorCode", ""):
+            raise AccessDenied(
+                f"Could not read the tags of the {self.title} {self.name}: access denied.",
+                f"{error['ErrorCode']}: {error['Message']}",
+                "Your user or role needs lambda:ListTags.",
+            )
+        return not error
 
     def notes(self, found: FoundFunction, drift: tuple[Drift, ...]) -> tuple[str, ...]:
         """Which files of the deployed code differ, if the code can be downloaded: an emulator may not support it."""
         if not any(d.field == "code" for d in drift):
             return found.notes
         try:
-            files = differing_files(self.aws.download(found.location, MAX_CODE))
+            files = differing_files(self.aws.download(found.location, MAX_CODE), self.settings.table_name)
         except (OSError, ValueError):
             return found.notes
         return (*found.notes, *(f"code: {file}" for file in files))
 
     def create(self) -> FoundFunction:
-        tags = self.want_tags()
-        request = create_request(self.arns, tags[ROLE_ID_TAG])
+        request = create_request(self.arns)
         with tolerate("ResourceConflictException", text="already exist"):
             configuration = self.settle(
                 lambda: self.aws.send(self.aws.lambda_.create_function, **request),
@@ -174,7 +182,7 @@ class Function(Step[FoundFunction]):
                 waiting=_WAITING_FOR_ROLE,
             )
             fields = {**self.want(), "state": configuration.get("State", "Pending")}
-            return FoundFunction(arn=self.arns.function, fields=fields, tags=tags)
+            return FoundFunction(arn=self.arns.function, fields=fields, tags=self.want_tags())
         return self.existing()
 
     def update(self, found: FoundFunction, parts: Set[str]) -> None:
@@ -187,17 +195,16 @@ class Function(Step[FoundFunction]):
             self.aws.send(
                 self.aws.lambda_.update_function_code,
                 FunctionName=self.name,
-                ZipFile=bundle(),
+                ZipFile=bundle(self.settings.table_name),
                 Architectures=architectures,
             )
             found = self._wait_until_active()
-        role_changed = (found.tags or {}).get(ROLE_ID_TAG) != self.want_tags()[ROLE_ID_TAG]
-        if role_changed or failed or parts - _CODE_FIELDS - {"state", "last update", "tags"}:
+        if failed or parts - _CODE_FIELDS - {"state", "last update", "tags"}:
             self._update_configuration(parts)
             found = self._wait_until_active()
-        if found.has_failed:
+        if found.has_failed or found.fields["state"] != "Active":
             raise AwsRefused(
-                f"The {self.title} {self.name} did not become Active.",
+                f"The {self.title} {self.name} did not become Active. It is {found.fields['state']}.",
                 found.reason or "Lambda gives no reason.",
                 "Run items-api up again. If it fails again, delete the function first.",
             )
@@ -205,8 +212,9 @@ class Function(Step[FoundFunction]):
             self.aws.send(self.aws.lambda_.tag_resource, Resource=self.arns.function, Tags=self.want_tags())
 
     def _update_configuration(self, parts: Set[str]) -> None:
-        # The role is sent even if its ARN is unchanged, so that Lambda notices a recreated role.
         request = configuration_request(self.arns)
+        if "environment" in parts:
+            request["Environment"] = {"Variables": {}}
         if "layers" in parts:
             request["Layers"] = []
         if "log group" in parts:
@@ -223,9 +231,11 @@ class Function(Step[FoundFunction]):
         except TimedOut as error:
             raise self.deleted_meanwhile("before it became Active") from error
         found = self.settle(
-            self.read, until=lambda seen: seen is None or seen.is_settled, waiting="for the function to become Active"
+            self.read,
+            until=lambda seen: seen is None or seen.deleting or seen.is_settled,
+            waiting="for the function to become Active",
         )
-        if found is None:
+        if found is None or found.deleting:
             raise self.deleted_meanwhile("before it became Active")
         return found
 
@@ -246,11 +256,8 @@ def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict
         "role": configuration["Role"],
         "memory": configuration["MemorySize"],
         "timeout": configuration["Timeout"],
-        # Variables that others set may contain secrets, so only their names are shown.
-        "environment": {
-            name: value if name == "TABLE_NAME" else "(set)"
-            for name, value in configuration.get("Environment", {}).get("Variables", {}).items()
-        },
+        # Variables may contain secrets, so only their names are shown.
+        "environment": dict.fromkeys(configuration.get("Environment", {}).get("Variables", {}), "(set)"),
         "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
         # Emulators omit it, which means the default group.
         "log group": configuration.get("LoggingConfig", {}).get("LogGroup", log_group),
@@ -259,3 +266,11 @@ def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict
         # It can be null for a moment, which means that an update is about to start.
         "last update": configuration.get("LastUpdateStatus") or "InProgress",
     }
+
+
+def _date(text: str | None) -> datetime | None:
+    """Lambda's `2026-11-23T10:24:52.296+0000`; None for anything else."""
+    try:
+        return datetime.fromisoformat(text or "")
+    except ValueError:
+        return None

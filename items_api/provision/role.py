@@ -12,6 +12,7 @@ from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Set
+    from datetime import datetime
 
     from mypy_boto3_iam.type_defs import RoleTypeDef
 
@@ -38,7 +39,7 @@ def policy_request(arns: Arns) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRole(Found):
-    role_id: str  # a role that was recreated under the same name has a different one
+    created: datetime | None = None
 
 
 class Role(Step[FoundRole]):
@@ -87,7 +88,7 @@ class Role(Step[FoundRole]):
                     "attached policies": sorted(attached),
                 },
                 tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
-                role_id=role["RoleId"],
+                created=role["CreateDate"],
             )
         return None
 
@@ -114,7 +115,7 @@ class Role(Step[FoundRole]):
         with tolerate("EntityAlreadyExists"):
             role = self.aws.send(self.aws.iam.create_role, **create_request(self.settings))["Role"]
             fields = {**self.want(), self._policy_field: None}
-            return FoundRole(arn=self.arns.role, fields=fields, tags=self.settings.all_tags, role_id=role["RoleId"])
+            return FoundRole(arn=self.arns.role, fields=fields, tags=self.settings.all_tags, created=role["CreateDate"])
         return self.existing()
 
     def update(self, found: FoundRole, parts: Set[str]) -> None:

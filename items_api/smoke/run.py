@@ -65,9 +65,9 @@ def _closing(connection: Connection, checks: Iterator[Check]) -> Generator[Check
 
 
 def _allowed_origin(allowed: Sequence[str]) -> str:
-    """One of the allowed origins, with a subdomain in place of a wildcard."""
+    """One of the allowed origins; in place of a wildcard, a host that no one uses."""
     first = next(iter(allowed), "*")
-    return ANY_ORIGIN if first == "*" else first.replace("*.", "smoke.", 1)
+    return ANY_ORIGIN if first == "*" else first.replace("*", "items-api.example")
 
 
 def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Generator[Check]:
@@ -135,7 +135,7 @@ def _probe(api: Api) -> None:
     item_id = api.new_id("probe")
     for method, body in (("PUT", compact({"itemId": item_id})), ("GET", None), ("DELETE", None)):
         response = api.send(method, path_of(item_id), body)
-        if response.status >= 500 or response.status in (403, 429):  # noqa: PLR2004
+        if _is_not_ready(response):
             expect_status(response, 200, 201, 204)
     api.request, api.response = request, listing
 
@@ -148,8 +148,13 @@ def _is_transient(api: Api, finding: Exception) -> bool:
         return ".amazonaws.com" in api.endpoint  # the DNS name of a new API takes a moment to resolve
     if not isinstance(finding, Unexpected) or api.response is None:
         return True
-    status, body = api.response.status, api.response.body
-    return status >= 500 or status in (403, 429) or (status == 404 and b'"Not Found"' in body)  # noqa: PLR2004
+    return _is_not_ready(api.response)
+
+
+def _is_not_ready(response: Response) -> bool:
+    """The gateway's 404 means that a route is not deployed yet; the handler's own 404 has another body."""
+    status = response.status
+    return status >= 500 or status in (403, 429) or (status == 404 and b'"Not Found"' in response.body)  # noqa: PLR2004
 
 
 def explain_no_response(error: Exception) -> str:

@@ -7,7 +7,7 @@ hashicorp/terraform-provider-aws (`internal/service/apigatewayv2`) and in what i
 
 import itertools
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,7 +20,6 @@ from tests.aws.delays import Timing
 from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import ACCOUNT, Document, Layer, backend
 
-_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)  # the clock's zero
 # UpdateStage merges these: what is not given in them stays.
 _MERGED = ("defaultRouteSettings", "routeSettings", "stageVariables")
 _moto_create_api, _moto_update_api = ApiGatewayV2Backend.create_api, ApiGatewayV2Backend.update_api
@@ -89,7 +88,7 @@ class ApiGateway(Layer):
         self._deployments = itertools.count(1)
         self._listed_at: dict[str, float] = {}
         self._created: dict[str, datetime] = {}
-        self._last_created = _EPOCH
+        self._last_created = self.date
 
     def busy_with(self, call: Call) -> str | None:
         return call.parameters.get("ApiId") or _api_and_stage(call)[0]
@@ -109,8 +108,7 @@ class ApiGateway(Layer):
 
     def after_create_api(self, call: Call, response: Document) -> None:
         # Distinct, so that there is an oldest one.
-        now = _EPOCH + timedelta(seconds=self.now)
-        self._last_created = max(now, self._last_created + timedelta(milliseconds=1))
+        self._last_created = max(self.date, self._last_created + timedelta(milliseconds=1))
         self._created[response["ApiId"]] = response["CreatedDate"] = self._last_created
         self._listed_at[response["ApiId"]] = self.now + self.delays.apis_listed
 
@@ -129,6 +127,7 @@ class ApiGateway(Layer):
     def after_get_stages(self, call: Call, response: Document) -> None:
         """The deployment id changes."""
         for stage in response["Items"]:
+            stage["Tags"] = _api(call).stages[stage["StageName"]].tags
             if stage.get("AutoDeploy"):
                 stage["DeploymentId"] = f"d{next(self._deployments):06}"
 

@@ -56,6 +56,8 @@ class Iam(Layer):
 
     def after_create_role(self, call: Call, response: Document) -> None:
         self._readable_at[call.parameters["RoleName"]] = self.now + self.delays.role_readable
+        response["Role"]["CreateDate"] = self.date.replace(microsecond=0)
+        self.role(response["Role"]["Arn"]).create_date = response["Role"]["CreateDate"].replace(tzinfo=None)
         self.after_update_assume_role_policy(call, response)
 
     def after_update_assume_role_policy(self, call: Call, response: Document) -> None:

@@ -146,10 +146,14 @@ class Lambda(Layer):
         return str(role.id)
 
     def _after_change(self, call: Call, response: Document) -> None:
+        modified = self.date.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+        _moto_function(call).last_modified = response["LastModified"] = modified
         self._functions[call.region, _name(call)].logging.update(call.parameters.get("LoggingConfig", {}))
         self.after_get_function_configuration(call, response)
 
     def _state(self, function: _Function) -> Document:
+        if function.gone_at < math.inf:
+            return {"State": "Deleting", "LastUpdateStatus": "Successful"}
         if self.now >= function.active_at:
             updating = self.now < function.updated_at
             return {"State": "Active", "LastUpdateStatus": "InProgress" if updating else "Successful"}

@@ -1,5 +1,6 @@
 """What a layer is: methods named after AWS operations, called before and after moto handles a request."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from botocore import xform_name
@@ -13,6 +14,7 @@ from tests.aws.delays import Delays, Timing
 from tests.aws.faults import Call
 
 ACCOUNT = "123456789012"
+_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)  # the clock's zero
 _BACKENDS: dict[str, Any] = {
     "apigatewayv2": apigatewayv2_backends,
     "dynamodb": dynamodb_backends,
@@ -56,6 +58,10 @@ class Layer:
     @property
     def now(self) -> float:
         return self._timing.clock.now()
+
+    @property
+    def date(self) -> datetime:
+        return _EPOCH + timedelta(seconds=self.now)
 
     @property
     def delays(self) -> Delays:

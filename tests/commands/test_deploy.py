@@ -162,9 +162,7 @@ def test_a_failed_up_names_the_command_for_the_same_stack(run: Run, process: Pro
 
 def test_values_from_aws_cannot_control_the_terminal(run: Run) -> None:
     run("up")
-    boto3.client("lambda").update_function_configuration(
-        FunctionName="items-api", Environment={"Variables": {"TABLE_NAME": "\x1b[2J\x1b]0;owned\x07"}}
-    )
+    boto3.client("lambda").update_function_configuration(FunctionName="items-api", Handler="\x1b[2J\x1b]0;owned\x07")
     for output in (run("status").stdout, run("status", "--json").stdout):
         assert "x1b[2J" in output.replace("u001b", "x1b")
         assert "\x1b" not in output

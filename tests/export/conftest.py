@@ -22,7 +22,7 @@ from items_api.provision.step import Outcome
 from items_api.settings import Settings
 from tests.local.conftest import prepare_home
 
-Requests = Callable[[str], tuple[str, str, dict[str, Any]]]
+Requests = Callable[..., tuple[str, str, dict[str, Any]]]
 
 
 @contextmanager
@@ -74,9 +74,11 @@ def finish(stack: Stack, command: Callable[[Stack], Generator[Any]]) -> None:
 
 @pytest.fixture(scope="package")
 def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
-    """What the AWS CLI would send for a command line: (service, operation, parameters) as boto3 names them."""
+    """What the AWS CLI would send for a command line: (service, operation, parameters) as boto3 names them.
+
+    function.zip in the current folder has the code of the stack with the given `table`.
+    """
     folder = tmp_path_factory.mktemp("shell")
-    (folder / "function.zip").write_bytes(bundle())
     for name in ("packaged.yaml", "deployer.json"):
         (folder / name).write_text("{}")
     driver = create_clidriver()
@@ -88,7 +90,8 @@ def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
     driver.session.register("before-parameter-build", note)
     driver.session.register("before-call", lambda **_: (SimpleNamespace(status_code=200), {}))
 
-    def parse(line: str) -> tuple[str, str, dict[str, Any]]:
+    def parse(line: str, table: str = "Items") -> tuple[str, str, dict[str, Any]]:
+        (folder / "function.zip").write_bytes(bundle(table))
         program, *arguments = shlex.split(line)
         assert program == "aws"
         assert driver.main(arguments) == 0

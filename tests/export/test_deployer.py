@@ -31,7 +31,7 @@ GRANTED = {action for statement in POLICY["Statement"] for action in statement["
 # Only `status` and `logs` need these.
 READ_ONLY = {"cloudwatch:GetMetricData", "logs:FilterLogEvents"}
 # Neither moto's layers nor the local AWS check these; `rights` of each step names its source.
-UNCHECKED = {"lambda:ListTags", "apigateway:TagResource"}
+UNCHECKED = {"lambda:ListTags", "apigateway:TagResource", "iam:CreateServiceLinkedRole"}
 NEEDED = GRANTED - READ_ONLY - UNCHECKED
 # The local AWS checks one action per call, so it allows anyone who may create a function to pass it the role.
 NEEDED_LOCALLY = NEEDED - {"iam:PassRole"}

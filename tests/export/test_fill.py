@@ -45,7 +45,7 @@ def tags_in_yaml(stack: Settings) -> Any:
 
 def tags_in_shell(stack: Settings) -> Any:
     text = folders.shell(stack)["up.sh"].decode()
-    script = text[text.index("TAGS=") : text.index("\nexport ")] + "\n" + 'printf "%s" "[{$TAGS}, $TAG_LIST]"'
+    script = text[text.index("TAGS=") : text.index("\nexport ")] + "\n" + 'printf "%s" "[$TAGS, $TAG_LIST]"'
     members, listed = json.loads(subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True).stdout)
     assert listed == stack.tag_list
     return members

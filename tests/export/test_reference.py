@@ -17,12 +17,10 @@ def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: lo
     sent: list[Any] = []
     with existing_stack(local_aws, settings, lambda *call: sent.append(call)) as stack:
         writes = [*sent]
-        assert stack.role.found
         assert stack.api.found
         assert stack.api.found.parts.integration
         ids = Ids(
             account=local.ACCOUNT,
-            role=stack.role.found.role_id,
             api=stack.api.found.api_id,
             integration=stack.api.found.parts.integration["IntegrationId"],
         )

@@ -34,7 +34,6 @@ class Expanded:
             "Function.Arn": arns.function,
             "LogGroup.Arn": f"{arns.log_group}:*",
             "Role.Arn": arns.role,
-            "Role.RoleId": IDS.role,
             "Table": settings.table_name,
             "Table.Arn": arns.table,
         }
@@ -117,7 +116,7 @@ def test_the_log_group_function_and_stage_have_the_properties_that_up_sends(expa
 def test_the_code_is_the_handlers_source() -> None:
     files = folders.sam(ORDINARY)
     assert {path: content for path, content in files.items() if path != "template.yaml"} == {
-        f"src/{path}": content for path, content in sources().items()
+        f"src/{path}": content for path, content in sources(ORDINARY.table_name).items()
     }
 
 

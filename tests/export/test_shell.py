@@ -28,7 +28,7 @@ with open(__file__ + ".calls", "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
 if operation == os.environ.get("FAIL"):
     sys.exit("An error occurred (AccessDenied)")
-ids = {{"get-caller-identity": {IDS.account!r}, "create-role": {IDS.role!r}, "create-api": {IDS.api!r},
+ids = {{"get-caller-identity": {IDS.account!r}, "create-api": {IDS.api!r},
        "create-integration": {IDS.integration!r}, "get-api": "https://endpoint"}}
 if answer := ids.get(operation):
     print(answer)
@@ -70,7 +70,7 @@ def test_up_sh_sends_what_up_sends(settings: Settings, folder: Path, request_of:
     done = run_faked(folder, "up.sh", settings)
     assert done.stdout == "https://endpoint\n"
     _, *creates, wait_for_table, wait_for_function, _ = calls(folder)
-    sent = [request_of(shlex.join(["aws", *arguments])) for arguments in creates]
+    sent = [request_of(shlex.join(["aws", *arguments]), settings.table_name) for arguments in creates]
     assert [parsed(request) for request in sent] == [parsed(request) for request in requests_of_up(settings).values()]
     assert wait_for_table == ["dynamodb", "wait", "table-exists", "--table-name", settings.table_name]
     assert wait_for_function == ["lambda", "wait", "function-active-v2", "--function-name", settings.function_name]

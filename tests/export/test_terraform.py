@@ -40,14 +40,14 @@ class Configuration:
             "aws_apigatewayv2_integration.items.id": IDS.integration,
             "aws_cloudwatch_log_group.items.arn": arns.log_group,
             "aws_dynamodb_table.items.arn": arns.table,
-            "aws_dynamodb_table.items.name": settings.table_name,
             "aws_iam_role.items.arn": arns.role,
             "aws_iam_role.items.name": settings.role_name,
-            "aws_iam_role.items.unique_id": IDS.role,
             "aws_lambda_function.items.arn": arns.function,
             "aws_lambda_function.items.function_name": settings.function_name,
         }
-        document = parsed(folders.terraform(settings)["main.tf"].decode())
+        files = folders.terraform(settings)
+        self.zip = files["function.zip"]
+        document = parsed(files["main.tf"].decode())
         self._known |= {f"local.{name}": value for name, value in self._value(document["locals"]).items()}
         self.providers = [self._value(block) for block in document["provider"]]
         self._resources = [self._value(block) for block in document["resource"]]
@@ -133,10 +133,9 @@ def test_the_table_role_policy_and_log_group_have_the_attributes_that_up_sends(m
 
 def test_the_function_after_its_log_group(main: Configuration) -> None:
     function = renamed(main.up["function"])
-    assert function.pop("code") == {"ZipFile": folders.terraform(Settings())["function.zip"]}
+    assert function.pop("code") == {"ZipFile": main.zip}
     assert main.resource("aws_lambda_function") == {
         **function,
-        "environment": renamed(function["environment"]),
         "filename": "${path.module}/function.zip",
         "source_code_hash": 'filebase64sha256("${path.module}/function.zip")',
         "depends_on": ["aws_cloudwatch_log_group.items"],

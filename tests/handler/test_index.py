@@ -129,9 +129,9 @@ def test_the_entry_point_needs_only_lambdas_variables(harness: Harness) -> None:
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_SESSION_TOKEN": "token",
         "AWS_ENDPOINT_URL": harness.dynamodb.url,
-        "TABLE_NAME": harness.table.name,
     }
-    log, body = run(CALL_HANDLER, environ).splitlines()
+    in_the_zip = f"import handler; handler.TABLE_NAME = {harness.table.name!r}\n"
+    log, body = run(in_the_zip + CALL_HANDLER, environ).splitlines()
     assert json.loads(body) == {"itemId": "1", "name": "Widget"}
     assert json.loads(log)["status"] == 200
 

@@ -241,7 +241,9 @@ def test_values_of_foreign_environment_variables_are_not_shown(account: Account)
     )
     account.rest()
     drift = [d for outcome in new_process(account).look() for d in outcome.drift]
-    assert [(d.field, d.have, d.want) for d in drift] == [("environment.DB_PASSWORD", "(set)", None)]
+    assert [(d.field, d.have, d.want) for d in drift] == [
+        (f"environment.{name}", "(set)", None) for name in ("TABLE_NAME", "DB_PASSWORD")
+    ]
 
 
 def test_an_integration_that_signs_requests_is_replaced(account: Account) -> None:

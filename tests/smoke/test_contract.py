@@ -164,7 +164,8 @@ def test_at_most_50_pages_of_a_list_are_followed(items_api: ItemsApi, count: int
     ("allowed", "sent"),
     [
         ("https://app.example.com", "https://app.example.com"),
-        ("https://*.example.com", "https://smoke.example.com"),
+        ("https://*", "https://items-api.example"),
+        ("http://*", "http://items-api.example"),
         ("*", "https://items-api.example"),
     ],
 )

@@ -54,10 +54,20 @@ def test_it_waits_until_a_new_endpoint_is_ready(
     assert done[0].detail == "after 1.8 s"
 
 
-def test_it_waits_until_writing_works_too(items_api: ItemsApi, slept: list[float]) -> None:
-    """The role's permissions can take effect later than the routes."""
-    denials = repeat(Response(500, {}, b'{"error":"AccessDenied"}', 1.0), 2)
-    items_api.change = lambda request, ok: next(denials, ok) if request.method == "PUT" else ok
+@pytest.mark.parametrize("method", ["PUT", "GET", "DELETE"])
+@pytest.mark.parametrize(
+    "failure",
+    [Response(500, {}, b'{"error":"AccessDenied"}', 1.0), Response(404, {}, b'{"message":"Not Found"}', 1.0)],
+    ids=["the role's permissions", "the route"],
+)
+def test_it_waits_until_every_method_works_with_one_item(
+    items_api: ItemsApi, slept: list[float], method: str, failure: Response
+) -> None:
+    """Each can take effect later than the route that lists items."""
+    failures = repeat(failure, 2)
+    items_api.change = lambda request, ok: (
+        next(failures, ok) if request.method == method and "/items/" in request.url else ok
+    )
     done = run(items_api, slept)
     assert [check.name for check in done if not check.ok] == []
     assert slept == [0.25, 0.5]

@@ -93,14 +93,8 @@ resource "aws_lambda_function" "items" {
   memory_size      = @memory@
   timeout          = @timeout@
 
-  environment {
-    variables = {
-      TABLE_NAME = aws_dynamodb_table.items.name
-    }
-  }
-
-  # The role's ID is an additional tag: the function does not work with a role that was recreated under the same name.
-  tags = merge(local.tags, { "items-api:role-id" = aws_iam_role.items.unique_id })
+  # The code names the table in handler/__init__.py.
+  tags = local.tags
 
   # Without this, Lambda would create a log group that keeps logs forever.
   depends_on = [aws_cloudwatch_log_group.items]

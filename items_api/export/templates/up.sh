@@ -64,7 +64,7 @@ trap '[ $? -eq 0 ] || echo "Not finished. ./down.sh deletes what was created." >
 
 # The function runs with this role. Only Lambda may assume it.
 echo 'IAM role' >&2
-ROLE_ID=$(aws iam create-role \
+aws iam create-role \
   --role-name "$ROLE" \
   --assume-role-policy-document '{
     "Version": "2012-10-17",
@@ -76,8 +76,7 @@ ROLE_ID=$(aws iam create-role \
       }
     ]
   }' \
-  --tags "$TAG_LIST" \
-  --query Role.RoleId --output text)
+  --tags "$TAG_LIST" > /dev/null
 
 # The function may call four actions on its table and write to its log group.
 ACCESS=$(cat <<END
@@ -105,11 +104,11 @@ retry NoSuchEntity aws iam put-role-policy \
 
 # Created before the function; otherwise Lambda would create a log group that keeps logs forever.
 echo 'Log group' >&2
-aws logs create-log-group --log-group-name "$LOG_GROUP" --tags "{$TAGS}"
+aws logs create-log-group --log-group-name "$LOG_GROUP" --tags "$TAGS"
 aws logs put-retention-policy --log-group-name "$LOG_GROUP" --retention-in-days "$LOG_RETENTION"
 
 # It takes a few seconds until Lambda can assume a new role.
-# The role's ID is an additional tag: the function does not work with a role that was recreated under the same name.
+# The code in function.zip names the table (handler/__init__.py).
 echo 'Lambda function' >&2
 retry 'cannot be assumed by Lambda' aws lambda create-function \
   --function-name "$FUNCTION" \
@@ -120,8 +119,7 @@ retry 'cannot be assumed by Lambda' aws lambda create-function \
   --role "arn:$PARTITION:iam::$ACCOUNT:role/$ROLE" \
   --memory-size "$MEMORY" \
   --timeout "$TIMEOUT" \
-  --environment "Variables={TABLE_NAME=$TABLE}" \
-  --tags "{$TAGS, \"items-api:role-id\": \"$ROLE_ID\"}"
+  --tags "$TAGS"
 
 echo 'HTTP API' >&2
 CORS=$(cat <<END
@@ -137,7 +135,7 @@ API_ID=$(aws apigatewayv2 create-api \
   --name "$API" \
   --protocol-type HTTP \
   --cors-configuration "$CORS" \
-  --tags "{$TAGS}" \
+  --tags "$TAGS" \
   --query ApiId --output text)
 
 INTEGRATION_ID=$(aws apigatewayv2 create-integration \
@@ -163,7 +161,7 @@ aws apigatewayv2 create-stage \
   --auto-deploy \
   --default-route-settings \
     "ThrottlingRateLimit=$THROTTLE_RATE,ThrottlingBurstLimit=$THROTTLE_BURST,DetailedMetricsEnabled=false" \
-  --tags "{$TAGS}" > /dev/null
+  --tags "$TAGS" > /dev/null
 
 # Allows this API, and no other, to invoke the function.
 echo 'Invoke permission' >&2
