@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 OUTPUT = (
     click.option("--json", is_flag=True, help="Print one JSON document to stdout and everything else to stderr."),
     click.option("--quiet", "-q", is_flag=True, help="Print only results and errors."),
-    click.option(
-        "--verbose",
-        "-v",
-        is_flag=True,
-        help="Show tracebacks; with smoke, every curl command; with logs, also Lambda's own lines.",
-    ),
+    click.option("--verbose", "-v", is_flag=True, help="Show more details, and the tracebacks of errors."),
 )
 _MIN_COLUMNS, _MAX_COLUMNS = 40, 100
 _SIDE_BY_SIDE = 50  # columns that an option and its help need next to each other

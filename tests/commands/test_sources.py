@@ -99,6 +99,22 @@ def test_an_error_names_the_value_that_takes_precedence(run: Run, tmp_path: Path
     assert said in run("up", env={"ITEMS_API_PROFILE": "dev"}).stderr
 
 
+def test_output_options_work_before_and_after_the_command(run: Run) -> None:
+    for arguments in ("--json status", "status --json", "--json export openapi -o a", "export --json openapi -o b"):
+        assert document(run(*arguments.split()))["command"] in arguments.replace("--json ", "")
+    assert run("-q", "up").stdout.count("\n") == 1
+    assert "Traceback" in run("-v", "up", "--region", "us-esat-1").stderr
+
+
+def test_smoke_tests_the_url_or_the_stack_whichever_the_command_line_selects(run: Run, tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    (tmp_path / "items-api.toml").write_text("local = true\n")
+    result = run("smoke", "--url", nowhere, "--wait", "0", env={"ITEMS_API_NAME": "todo"})
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (1, f"Testing {nowhere}")
+    (tmp_path / "items-api.toml").unlink()
+    assert "There is no stack todo" in run("smoke", "--name", "todo", env={"ITEMS_API_URL": nowhere}).stderr
+
+
 def test_an_unknown_variable_is_a_warning_with_a_suggestion(run: Run) -> None:
     result = run("status", "--json", "--quiet", env={"ITEMS_API_MEMROY": "512", "ITEMS_API_YES": "1"})
     assert (result.exit_code, document(result)["error"]) == (4, None)
