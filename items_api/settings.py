@@ -196,7 +196,7 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
 def _broken_name_rules(name: str) -> list[str]:
     broken = [rule for pattern, rule in _NAME_RULES if re.search(pattern, name)]
     if other := re.search("[^A-Za-z0-9_-]", name):
-        broken.append(f"contains {other[0]!r}")
+        broken.append(f"contains {'a space' if other[0] == ' ' else repr(other[0])}")
     if len(name) > MAX_NAME:
         extra = len(name) - MAX_NAME
         broken.append(f"is {extra} character{'' if extra == 1 else 's'} too long")

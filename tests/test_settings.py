@@ -99,6 +99,7 @@ def test_an_invalid_value_is_rejected_and_the_message_says_what_is_valid(setting
         ("team--todo", "It has two hyphens in a row.", "team-todo"),
         ("teamTodo", "It has an uppercase letter.", "team-todo"),
         ("Team_Todo", "It has an uppercase letter and has an underscore.", "team-todo"),
+        ("my items", "It contains a space.", "my-items"),
         ("items\n", "It contains '\\n'.", "items"),
         ("x" * 41, "It is 1 character too long.", "x" * 40),
         ("x" * 45, "It is 5 characters too long.", "x" * 40),

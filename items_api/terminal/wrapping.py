@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _NARROWEST = 40
-# A short word in front of a text, such as "  Why:  ", whose further lines start below the text.
-_LABEL = re.compile(r" {0,2}\S{1,8} {2,}")
+# A short word in front of a text, such as "  Why:  " or "  Table     ". Further lines start below the text.
+_LABEL = re.compile(r" *\w{1,7}: +| {0,2}\S{1,8} {2,}")
 
 
 def columns_of(stream: TextIO) -> int:

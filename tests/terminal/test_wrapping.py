@@ -28,6 +28,14 @@ ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/Items"
             "  Why:  One two three four five six seven eight.",
             ["  Why:  One two three four five six", "        seven eight."],
         ),
+        (
+            "      Next: One two three four five six seven.",
+            ["      Next: One two three four five six", "            seven."],
+        ),
+        (
+            "  Table     12,345 items (DynamoDB's count)",
+            ["  Table     12,345 items (DynamoDB's", "            count)"],
+        ),
         (f"Still exists: {ARN}", ["Still exists:", f"    {ARN}"]),
         (ARN, [ARN]),
     ],
