@@ -64,16 +64,21 @@ class Live:
 
     def _table(self) -> Text:
         columns, now = columns_of(self._stream), time.monotonic()
-        lines = (_line(row, now) for row in self._rows.values())
-        return Text("\n").join(Text(part, line.style) for line in lines for part in wrapped(line.text, columns))
+        return Text("\n").join(line for row in self._rows.values() for line in _lines(row, now, columns))
 
 
-def _line(row: _Row, now: float) -> Line:
+def _lines(row: _Row, now: float, columns: int) -> list[Text]:
     event = row.event
     if isinstance(event, Outcome):
-        return next(outcome_lines(event))
+        first = next(outcome_lines(event))
+        return [Text(part, first.style) for part in wrapped(first.text, columns)]
     if event is None:
-        return Line(resource_row(".", "pending", row.title, row.name), "dim")
+        return [Text(part, "dim") for part in wrapped(resource_row(".", "pending", row.title, row.name), columns)]
     mark = _SPINNER[int(now * _PER_SECOND) % len(_SPINNER)]
-    word, text = ("waiting", event.waiting) if event.waiting else ("running", row.name)
-    return Line(resource_row(mark, word, row.title, text, now - row.since))
+    word = "waiting" if event.waiting else "running"
+    shown, other = (
+        wrapped(resource_row(mark, word, row.title, text, now - row.since), columns)
+        for text in (row.name, event.waiting or row.name)
+    )
+    # What it waits for takes the place of the name if it needs no further line.
+    return [Text(part) for part in (other if len(other) == len(shown) else shown)]

@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(params=[40, 80, 120, 200])
+@pytest.fixture(params=[40, 60, 80, 120, 200])
 def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setenv("COLUMNS", str(request.param))
     return int(request.param)
@@ -47,10 +47,19 @@ def test_a_row_keeps_its_columns_and_its_height_while_it_runs(columns: int) -> N
     assert {row[0].index("log group") for row in rows} == {14}
     words = ["pending", "running", "waiting", "created"]
     assert [row[0][4:13].strip() for row in rows] == words
-    assert {(len(row), row[-1].index(name)) for row in rows if name in row[-1]} == {
-        (len(rows[0]), rows[0][-1].index(name))
-    }
-    assert "for the group to appear" in rows[2][-1]
+    assert {len(row) for row in rows} == {len(rows[0])}
+    pending, running, waiting, finished = rows
+    assert len({row[-1].index(name) for row in (pending, running, finished)}) == 1
+    assert waiting[-1].endswith("appear")
+
+
+def test_a_reason_to_wait_that_would_need_another_line_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    live = Live(Terminal(), [("HTTP API", "items-http-api")])
+    live.show(Progress("HTTP API", "for the new routes to be deployed"))
+    [line] = table(live)
+    assert line.split()[1:4] == ["waiting", "HTTP", "API"]
+    assert line.endswith("items-http-api")
 
 
 def test_an_error_follows_its_row() -> None:
