@@ -1,5 +1,6 @@
 """The table of commands is lazy and matches the commands."""
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -49,12 +50,13 @@ def test_help_lists_the_commands_by_purpose_in_the_order_of_use() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
-@pytest.mark.parametrize("columns", [40, 52, 60, 80, 100, 200])
-def test_help_is_complete_at_every_width_and_wraps_only_between_words(path: tuple[str, ...], columns: int) -> None:
-    texts = [shown(*path, "--help", env={"COLUMNS": str(width)}) for width in (columns, 100)]
-    assert texts[0].split() == texts[1].split()
-    assert max(map(len, texts[0].splitlines())) <= min(columns, 100)
-    assert "..." not in texts[0].replace("[ARGS]...", "").replace("[COMMAND]...", "")
+def test_help_is_complete_at_every_width_and_wraps_only_between_words(path: tuple[str, ...]) -> None:
+    widest = shown(*path, "--help", env={"COLUMNS": "200"})
+    assert not re.search(r"[^]]\.\.\.", widest)  # [ARGS]... is not cut
+    for columns in range(40, 121):
+        text = shown(*path, "--help", env={"COLUMNS": str(columns)})
+        assert text.split() == widest.split()
+        assert max(map(len, text.splitlines())) <= min(columns, 100)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
