@@ -14,6 +14,7 @@ from items_api.commands import opening
 from items_api.commands.group import OUTPUT
 from items_api.commands.sources import long_name, source
 from items_api.commands.target import Target
+from items_api.errors import InvalidSetting
 from items_api.settings import Settings, parse_tags
 from items_api.terminal.screen import Screen
 
@@ -100,9 +101,10 @@ def _check_combination(target: Target) -> None:
     for setting, value in others.items():
         if target.local and value:
             ctx = click.get_current_context()
-            raise click.UsageError(
-                f"{source(ctx, 'local')} cannot be combined with {source(ctx, setting, value)}, "
-                "because the local AWS has its own account and endpoint."
+            raise InvalidSetting(
+                f"{source(ctx, 'local')} cannot be combined with {source(ctx, setting, value)}.",
+                "The local AWS has its own account and endpoint.",
+                "Use one or the other. ITEMS_API_LOCAL=0 overrides local = true in items-api.toml.",
             )
 
 

@@ -95,7 +95,7 @@ def test_an_error_names_the_value_that_takes_precedence(run: Run, tmp_path: Path
     (tmp_path / "items-api.toml").write_text("memory = 97\nlocal = true\n")
     assert "ITEMS_API_MEMORY=98 is out" in run("up", env={"ITEMS_API_MEMORY": "98"}).stderr
     assert "--memory 99 is out" in run("up", "--memory", "99", env={"ITEMS_API_MEMORY": "98"}).stderr
-    said = "local = true cannot be combined with ITEMS_API_PROFILE=dev, because"
+    said = "items-api.toml, line 2: local = true cannot be combined with ITEMS_API_PROFILE=dev."
     assert said in run("up", env={"ITEMS_API_PROFILE": "dev"}).stderr
 
 
