@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from items_api.cli import cli  # noqa: E402
-from items_api.commands.options import file_options, long_name, variable_of  # noqa: E402
+from items_api.commands.options import file_options  # noqa: E402
+from items_api.commands.sources import long_name, variable_of  # noqa: E402
 from items_api.smoke import Check  # noqa: E402
 from items_api.terminal.result import Result, to_json  # noqa: E402
 from tests.aws import MOTO, NO_DELAYS, Account, Process  # noqa: E402
@@ -54,14 +55,8 @@ def commands(group: click.Group = cli, *path: str) -> Iterator[tuple[tuple[str, 
 
 
 def command_help(*path: str) -> str:
-    command, context = (
-        cli,
-        click.Context(cli, info_name="items-api", terminal_width=80, help_option_names=["-h", "--help"]),
-    )
-    for name in path:
-        command = command.get_command(context, name)  # type: ignore[assignment]
-        context = click.Context(command, info_name=name, parent=context, terminal_width=80)
-    return _fenced("text", command.get_help(context))
+    shown = CliRunner().invoke(cli, ["help", *path], prog_name="items-api", env={"COLUMNS": "82"})
+    return _fenced("text", shown.stdout)
 
 
 def option_sources() -> str:
@@ -132,7 +127,7 @@ def picture() -> str:
     with tempfile.TemporaryDirectory() as home:
         for line in ("up --local", "smoke --local", "down --local --yes"):
             console.print(Text.assemble(("$ ", "bold green"), (f"items-api {line}", "bold")))
-            shown = [text for text in _run_in_terminal(line, home) if not text.plain.startswith("      curl")]
+            shown = _run_in_terminal(line, home)
             for text in shown if len(shown) <= MOST_LINES else [*shown[:8], Text("  …"), *shown[-3:]]:
                 console.print(text, overflow="ellipsis", no_wrap=True)
             console.print()
@@ -144,7 +139,14 @@ def _run_in_terminal(line: str, home: str) -> list[Text]:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "items_api", *line.split()],
-        env={"ITEMS_API_HOME": home, "PATH": os.defpath, "HOME": home, "TERM": "xterm", "COLUMNS": str(WIDEST)},
+        env={
+            "COLUMNS": str(WIDEST),
+            "HOME": home,
+            "ITEMS_API_HOME": home,
+            "PATH": os.defpath,
+            "PYTHONPATH": str(ROOT),
+            "TERM": "xterm",
+        },
         cwd=home,
         stdin=theirs,
         stdout=theirs,

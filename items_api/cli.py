@@ -11,6 +11,7 @@ from contextlib import suppress
 import click
 
 from items_api import __version__
+from items_api.commands.group import Context, Group
 
 TYPE_CHECKING = False  # importing `typing` would slow down --help
 if TYPE_CHECKING:
@@ -18,47 +19,69 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
-# Name -> one-line help, in the order of use. Each command is the object of that name in `items_api/commands/NAME.py`.
+# Title -> name -> one-line help, in the order of use. A command is the object of its name in `commands/NAME.py`.
 COMMANDS = {
-    "up": "Create the stack or update it to match the settings.",
-    "status": "Compare the stack with the settings.",
-    "smoke": "Test the API over HTTP.",
-    "down": "Delete the stack and verify that nothing remains.",
-    "logs": "Show the function's log, one line per request.",
-    "export": "Export the stack as code, without calling AWS.",
+    "Deploy": {
+        "up": "Create the stack or update it to match the settings.",
+        "status": "Compare the stack with the settings.",
+        "smoke": "Test the API over HTTP.",
+        "down": "Delete the stack and verify that nothing remains.",
+    },
+    "Find": {
+        "logs": "Show the function's log, one line per request.",
+    },
+    "Elsewhere": {
+        "export": "Export the stack as code, without calling AWS.",
+    },
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Loads a command when it is needed, as in https://click.palletsprojects.com/en/stable/complex/#lazy-loading."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(COMMANDS)
+        return [name for commands in COMMANDS.values() for name in commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in COMMANDS:
+        if cmd_name == "help":
+            return show_help
+        if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = getattr(importlib.import_module(f"items_api.commands.{cmd_name}"), cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, without importing them."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+    def sections(self) -> dict[str, dict[str, str]]:
+        return COMMANDS
 
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Options can also come from ITEMS_API_<OPTION> variables and items-api.toml in the current folder. "
-    "Start with: items-api up --local",
+    "For the options of a command, run: items-api help COMMAND. Start with: items-api up --local",
 )
 @click.version_option(__version__, prog_name="items-api")
-def cli() -> None:
+def cli(**_output: bool) -> None:
     """Deploy a serverless CRUD API to AWS, without CloudFormation or a state file."""
+
+
+class Help(click.Command):
+    context_class = Context
+
+
+@click.command(cls=Help, name="help")
+@click.argument("path", nargs=-1, metavar="[COMMAND]...")
+@click.pass_context
+def show_help(context: click.Context, path: tuple[str, ...]) -> None:
+    """Show the help of a command, such as `items-api help export sam`."""
+    shown = context.find_root()
+    for name in path:
+        if not isinstance(shown.command, Group):
+            raise click.UsageError(f"{shown.command_path} has no commands.", shown)
+        _, command, _ = shown.command.resolve_command(shown, [name])
+        shown = Context(command or cli, info_name=name, parent=shown)
+    click.echo(shown.get_help())
 
 
 def main() -> None:
@@ -70,7 +93,7 @@ def main() -> None:
     try:
         code = _run()
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        click.echo("\nInterrupted.", err=True)  # the cursor is behind ^C
         code = INTERRUPTED
     except OSError as error:  # help, a version or a usage error with stdout on a full disk
         code = 1
@@ -90,7 +113,7 @@ def _run() -> Any:
     try:
         return cli.main(prog_name="items-api", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        if "--json" in sys.argv:  # the module takes 40 ms to load, so it is loaded only when needed
-            click.echo(importlib.import_module("items_api.commands.boundary").usage_error(error))
+        # The module takes 40 ms to load, so it is loaded only when needed.
+        boundary = importlib.import_module("items_api.commands.boundary")
+        boundary.report_usage_error(error, json="--json" in sys.argv)
         return error.exit_code

@@ -6,6 +6,8 @@ A `Problem` ends a command with one block on stderr and exit code 1 (`InvalidSet
 
 from __future__ import annotations
 
+import shlex
+
 TYPE_CHECKING = False  # importing `typing` would slow down --help
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Problem(Exception):  # noqa: N818 - the word for everything that users see as an error
-    """What failed, why, and what to do next, in full sentences.
+    """What failed, why, and what to do next, in full sentences. After a newline, `todo` may end with a command.
 
     `known` holds keys of the command's JSON document that were known when the problem occurred.
     """
@@ -35,9 +37,28 @@ class Problem(Exception):  # noqa: N818 - the word for everything that users see
 
 
 class InvalidSetting(Problem):
-    """A value that AWS would reject, found before the first call."""
+    """A value that AWS would reject, found before the first call.
+
+    If `setting`, the long name of an option, is given, `what` continues a sentence that starts with the option and its
+    value: "is out of range." The commands know where the value comes from, and name that instead of the option.
+    """
 
     exit_code = 2
+
+    def __init__(self, what: str, why: str = "", todo: str = "", *, setting: str = "", value: Any = None) -> None:
+        super().__init__(f"{as_option(setting, value)} {what}" if setting else what, why, todo)
+        self.setting = setting
+        self.value = value
+        self._predicate = what
+
+    def locate(self, source: str) -> None:
+        """Name the source of the value: "ITEMS_API_MEMORY=99"."""
+        self.what = f"{source} {self._predicate}"
+
+
+def as_option(setting: str, value: Any = None) -> str:
+    """A setting as a user would type it: `--memory 99`, or `--local` without a value."""
+    return f"--{setting}" if value is None else f"--{setting} {shlex.quote(str(value))}"
 
 
 class NoCredentials(Problem):
@@ -77,7 +98,11 @@ class NoStack(Problem):
 
 
 class NotConfirmed(Problem):
-    """A question was answered with no, or there was no terminal to ask in."""
+    """A question was answered with no (`declined`), or there was no terminal to ask in."""
+
+    def __init__(self, what: str, why: str = "", todo: str = "", *, declined: bool = False) -> None:
+        super().__init__(what, why, todo)
+        self.declined = declined
 
 
 class OutputFailed(Problem):

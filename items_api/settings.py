@@ -27,8 +27,17 @@ MAX_TAGS = 50  # on any AWS resource
 # The wildcards that HTTP APIs support in CORS, beside exact origins:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
 EVERY_ORIGIN = ("*", "https://*", "http://*")
+MIN_NAME, MAX_NAME = 3, 40
 
-_NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+# A name that breaks none of these rules matches [a-z][a-z0-9]*(-[a-z0-9]+)*.
+_NAME_RULES = (
+    (r"^\d", "starts with a digit"),
+    (r"^-", "starts with a hyphen"),
+    (r"-\Z", "ends with a hyphen"),
+    (r"--", "has two hyphens in a row"),
+    (r"[A-Z]", "has an uppercase letter"),
+    (r"_", "has an underscore"),
+)
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 _TAG_KEY = r"[\w .:/=+\-@]{1,128}"
@@ -59,11 +68,11 @@ class Settings:
         check_region(self.region)
         _check_tags(self.tags)
         _check_origins(self.cors_origins)
-        _check_range("--memory", self.memory, MEMORY_MB, "MB")
-        _check_range("--timeout", self.timeout, TIMEOUT_SECONDS, "seconds, because an HTTP API waits at most 30")
+        _check_range("memory", self.memory, MEMORY_MB, "MB")
+        _check_range("timeout", self.timeout, TIMEOUT_SECONDS, "seconds, because an HTTP API waits at most 30")
         _check_retention(self.log_retention)
-        _check_range("--throttle-rate", self.throttle_rate, THROTTLE_RATE, "requests per second")
-        _check_range("--throttle-burst", self.throttle_burst, THROTTLE_BURST, "requests")
+        _check_range("throttle-rate", self.throttle_rate, THROTTLE_RATE, "requests per second")
+        _check_range("throttle-burst", self.throttle_burst, THROTTLE_BURST, "requests")
 
     @property
     def table_name(self) -> str:
@@ -158,26 +167,21 @@ class Arns:
 
 
 def check_name(name: str) -> None:
-    if not re.fullmatch(_NAME, name) or len(name) > 40:  # noqa: PLR2004 - stated in the message
+    if broken := _broken_name_rules(name):
         raise InvalidSetting(
-            f"--name {name!r} is not a valid stack name.",
-            "All AWS names are derived from it.",
-            "Start with a letter and use at most 40 lowercase letters, digits and single hyphens, "
-            f"such as {_suggest_name(name)}.",
-        )
-    if len(name.replace("-", "")) < 3:  # noqa: PLR2004 - stated in the message
-        raise InvalidSetting(
-            f"--name {name!r} is too short.",
-            "The table is named after the stack, and DynamoDB table names have at least 3 characters.",
-            "Use at least 3 letters or digits.",
+            "is not a valid stack name.",
+            f"It {' and '.join(broken)}.",
+            "Use 3 to 40 lowercase letters, digits and single hyphens, and start with a letter: for example "
+            f"{_suggest_name(name)}.",
+            setting="name",
+            value=name,
         )
 
 
 def check_region(region: str) -> None:
     if not re.fullmatch(_REGION, region):
-        raise InvalidSetting(
-            f"--region {region!r} is not an AWS region name.", todo="Use a name like us-east-1 or eu-central-1."
-        )
+        todo = "Use a name like us-east-1 or eu-central-1."
+        raise InvalidSetting("is not an AWS region name.", todo=todo, setting="region", value=region)
 
 
 def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
@@ -186,72 +190,89 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidSetting(f"--tag {pair!r} is not a tag.", todo="Write it as KEY=VALUE: --tag team=web.")
+            todo = "Write it as KEY=VALUE: for example team=web."
+            raise InvalidSetting("is not a tag.", todo=todo, setting="tag", value=pair)
         if key in tags:
-            raise InvalidSetting(f"--tag {key!r} is given twice.", todo="Use each key once.")
+            raise InvalidSetting(
+                "repeats the key of another tag.", todo="Use each key once.", setting="tag", value=pair
+            )
         tags[key] = value
     return tags
+
+
+def _broken_name_rules(name: str) -> list[str]:
+    broken = [rule for pattern, rule in _NAME_RULES if re.search(pattern, name)]
+    if other := re.search("[^A-Za-z0-9_-]", name):
+        broken.append(f"contains {'a space' if other[0] == ' ' else repr(other[0])}")
+    if len(name) > MAX_NAME:
+        extra = len(name) - MAX_NAME
+        broken.append(f"is {extra} character{'' if extra == 1 else 's'} too long")
+    # The table is named after the stack, without hyphens, and DynamoDB table names have at least 3 characters.
+    if len(name.replace("-", "")) < MIN_NAME:
+        broken.append(f"is too short: it needs at least {MIN_NAME} letters and digits")
+    return broken
 
 
 def _suggest_name(name: str) -> str:
     # A capital letter after a lowercase one starts a new word: TeamTodo -> team-todo.
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", name).lower())
-    candidate = "-".join(words)[:40].strip("-")
-    return candidate if re.fullmatch(_NAME, candidate) else "team-todo"
+    candidate = "-".join(words).lstrip("-0123456789")[:MAX_NAME].rstrip("-")
+    return "team-todo" if _broken_name_rules(candidate) else candidate
 
 
-def _check_range(option: str, value: int, bounds: tuple[int, int], unit: str) -> None:
+def _check_range(setting: str, value: int, bounds: tuple[int, int], unit: str) -> None:
     low, high = bounds
     if not low <= value <= high:
-        raise InvalidSetting(f"{option} {value} is out of range.", todo=f"Use {low} to {high} {unit}.")
+        raise InvalidSetting("is out of range.", todo=f"Use {low} to {high} {unit}.", setting=setting, value=value)
 
 
 def _check_retention(days: int) -> None:
     if days not in RETENTION_DAYS:
-        near = sorted(sorted(RETENTION_DAYS, key=lambda allowed: abs(allowed - days))[:2])
+        distance = min(abs(allowed - days) for allowed in RETENTION_DAYS)
+        nearest = " or ".join(str(allowed) for allowed in RETENTION_DAYS if abs(allowed - days) == distance)
         raise InvalidSetting(
-            f"--log-retention {days} is not a retention period that CloudWatch Logs supports.",
-            todo=f"The nearest are {near[0]} and {near[1]} days. All values: {', '.join(map(str, RETENTION_DAYS))}.",
+            "is not a retention period that CloudWatch Logs supports.",
+            todo=f"Use {nearest}, the nearest. All values: {', '.join(map(str, RETENTION_DAYS))}.",
+            setting="log-retention",
+            value=days,
         )
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
+    def invalid(what: str, why: str = "", todo: str = "", tag: str | None = None) -> InvalidSetting:
+        return InvalidSetting(what, why, todo, setting="tag", value=tag)
+
     if len(tags) > MAX_TAGS - 3:
-        raise InvalidSetting(
-            f"{len(tags)} tags are too many.", todo=f"AWS allows {MAX_TAGS} tags, and items-api uses 3 of them."
-        )
+        todo = f"AWS allows {MAX_TAGS} tags, and items-api uses 3 of them."
+        raise invalid(f"sets {len(tags)} tags, which is too many.", todo=todo)
     if len({key.lower() for key in tags}) < len(tags):
-        raise InvalidSetting(
-            f"--tag keys differ only in case: {', '.join(tags)}.", "IAM ignores case in keys.", "Keep one of them."
-        )
+        what = f"sets keys that differ only in case: {', '.join(tags)}."
+        raise invalid(what, "IAM ignores case in keys.", "Keep one of them.")
     for key, value in tags.items():
-        shown = f"--tag {key}={value}"
+        tag, reserved = f"{key}={value}", "uses a reserved key."
         # IAM ignores case in keys, and the rule of the strictest service applies to all.
         if key.lower() == "managed-by" or key.lower().startswith("items-api:"):
-            raise InvalidSetting(
-                f"{shown} uses a reserved key.", "items-api uses it to recognize its resources.", "Use another key."
-            )
+            raise invalid(reserved, "items-api uses it to recognize its resources.", "Use another key.", tag)
         if key.lower().startswith("aws:"):
-            raise InvalidSetting(
-                f"{shown} uses a reserved key.", "Keys that start with aws: belong to AWS.", "Use another key."
-            )
+            raise invalid(reserved, "Keys that start with aws: belong to AWS.", "Use another key.", tag)
         if not (re.fullmatch(_TAG_KEY, key) and re.fullmatch(_TAG_VALUE, value)):
-            raise InvalidSetting(
-                f"{shown} is not valid in all AWS services.",
-                todo="Use letters, digits, spaces and _ . : / = + - @, with 1 to 128 characters in the key and up to "
-                "256 in the value.",
+            todo = (
+                "Use letters, digits, spaces and _ . : / = + - @, with 1 to 128 characters in the key and up to "
+                "256 in the value."
             )
+            raise invalid("is not valid in all AWS services.", todo=todo, tag=tag)
 
 
 def _check_origins(origins: tuple[str, ...]) -> None:
+    def invalid(what: str, why: str = "", todo: str = "") -> InvalidSetting:
+        return InvalidSetting(what, why, todo, setting="cors-origin")
+
     if not origins:
-        raise InvalidSetting("--cors-origin is empty.", todo="Use an origin like https://app.example.com, or '*'.")
+        raise invalid("is empty.", todo="Use an origin like https://app.example.com, or '*'.")
     if len(set(origins)) != len(origins):
-        raise InvalidSetting("--cors-origin lists the same origin twice.", todo="List each origin once.")
+        raise invalid("lists the same origin twice.", todo="List each origin once.")
     if "*" in origins and len(origins) > 1:
-        raise InvalidSetting(
-            "--cors-origin '*' is combined with other origins.", "'*' already allows them.", "Use one or the other."
-        )
+        raise invalid("combines '*' with other origins.", "'*' already allows them.", "Use one or the other.")
     for origin in origins:
         if origin not in EVERY_ORIGIN:
             _check_origin(origin)
@@ -259,9 +280,8 @@ def _check_origins(origins: tuple[str, ...]) -> None:
 
 def _check_origin(origin: str) -> None:
     def invalid(why: str) -> InvalidSetting:
-        return InvalidSetting(
-            f"--cors-origin {origin!r} is not an origin.", why, "Use scheme://host or scheme://host:port."
-        )
+        todo = "Use scheme://host or scheme://host:port."
+        return InvalidSetting("is not an origin.", why, todo, setting="cors-origin", value=origin)
 
     try:
         parts = urlsplit(origin)
@@ -279,8 +299,10 @@ def _check_origin(origin: str) -> None:
     host = parts.netloc.removesuffix(f":{port}") if port else parts.netloc
     if "*" in host:
         raise InvalidSetting(
-            f"--cors-origin {origin!r} has a wildcard in its host name, which HTTP APIs do not support.",
+            "has a wildcard in its host name, which HTTP APIs do not support.",
             todo=f"List each origin, or use {parts.scheme}://* for all of them.",
+            setting="cors-origin",
+            value=origin,
         )
     if not re.fullmatch(_ORIGIN_HOST, host):
         raise invalid("Browsers send a host in lowercase letters, digits, dots and hyphens, so this would never match.")

@@ -12,10 +12,12 @@ def watch(terminal: int, columns: int, typed: str = "") -> pyte.Screen:
     """Read from `pty.openpty`'s first end until the program closes the second. `typed` answers a [y/N] question."""
     screen = pyte.Screen(columns, ROWS)
     stream = pyte.ByteStream(screen)
+    shown = b""
     with suppress(OSError):  # the other end was closed
         while output := os.read(terminal, 4096):
             stream.feed(output)
-            if output.endswith(b"[y/N]: "):
+            shown = (shown + output)[-7:]
+            if shown == b"[y/N]: ":
                 os.write(terminal, typed.encode())
     os.close(terminal)
     return screen

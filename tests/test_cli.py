@@ -1,13 +1,18 @@
 """The table of commands is lazy and matches the commands."""
 
+import re
 import subprocess
 import sys
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from items_api.cli import COMMANDS, cli
+from items_api.cli import COMMANDS, cli, main
+
+HELP = {name: line for commands in COMMANDS.values() for name, line in commands.items()}
+PATHS = [(), ("up",), ("status",), ("smoke",), ("down",), ("logs",), ("export",), ("export", "sam"), ("help",)]
 
 
 def loaded_by(*arguments: str) -> set[str]:
@@ -20,19 +25,62 @@ def loaded_by(*arguments: str) -> set[str]:
     return {name if name.startswith("items_api.") else name.partition(".")[0] for name in done.stderr.split()}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def shown(*arguments: str, **options: Any) -> str:
+    result = CliRunner().invoke(cli, arguments, prog_name="items-api", **options)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", HELP)
 def test_the_table_has_each_commands_name_and_help(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command
     assert command.name == name
-    assert (command.help or "").startswith(COMMANDS[name].removesuffix("."))
+    assert (command.help or "").startswith(HELP[name].removesuffix("."))
 
 
-def test_help_lists_the_commands_in_the_order_of_use() -> None:
-    assert list(COMMANDS) == ["up", "status", "smoke", "down", "logs", "export"]
-    lines = CliRunner().invoke(cli, ["--help"]).stdout.splitlines()
-    start = lines.index("Commands:") + 1
-    assert [line.split()[0] for line in lines[start : start + len(COMMANDS)]] == list(COMMANDS)
+def test_help_lists_the_commands_by_purpose_in_the_order_of_use() -> None:
+    sections = shown("--help").split("\n\n")
+    commands = {title: [line.split()[0] for line in lines] for title, *lines in map(str.splitlines, sections)}
+    assert {title: commands[f"{title}:"] for title in COMMANDS} == {
+        "Deploy": ["up", "status", "smoke", "down"],
+        "Find": ["logs"],
+        "Elsewhere": ["export"],
+    }
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_help_is_complete_at_every_width_and_wraps_only_between_words(path: tuple[str, ...]) -> None:
+    widest = shown(*path, "--help", env={"COLUMNS": "200"})
+    assert not re.search(r"[^]]\.\.\.", widest)  # [ARGS]... is not cut
+    for columns in range(40, 121):
+        text = shown(*path, "--help", env={"COLUMNS": str(columns)})
+        assert text.split() == widest.split()
+        assert max(map(len, text.splitlines())) <= min(columns, 100)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_help_as_a_command_is_the_same_as_the_option(path: tuple[str, ...]) -> None:
+    assert shown("help", *path) == shown(*path, "--help")
+
+
+def test_without_a_command_help_is_shown_and_is_exit_2() -> None:
+    for path in ((), ("export",)):
+        result = CliRunner().invoke(cli, path, prog_name="items-api")
+        assert (result.exit_code, result.stdout, result.stderr) == (2, "", shown(*path, "--help"))
+
+
+def test_a_usage_error_is_a_block_like_every_other_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["items-api", "export", "sam", "--outptu", "x"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "Error: No such option '--outptu'. Did you mean '--output'?\n  Next: See items-api export sam --help.\n",
+    )
 
 
 def test_version_is_printed() -> None:
@@ -41,11 +89,11 @@ def test_version_is_printed() -> None:
 
 def test_help_imports_no_command() -> None:
     own = {name for name in loaded_by("--help") if name.startswith("items_api.")}
-    assert own == {"items_api.cli"}
+    assert own == {"items_api.cli", "items_api.commands", "items_api.commands.group"}
 
 
 @pytest.mark.parametrize("command", ["up", "status", "down"])
 def test_the_help_of_a_command_imports_neither_boto3_nor_rich(command: str) -> None:
     loaded = loaded_by(command, "--help")
     assert not loaded & {"boto3", "botocore", "rich", "ministack"}
-    assert not loaded & {f"items_api.commands.{name}" for name in COMMANDS if name != command}
+    assert not loaded & {f"items_api.commands.{name}" for name in HELP if name != command}

@@ -1,5 +1,6 @@
 """Settings: all names are derived from one, and values that AWS would reject are rejected before the first call."""
 
+import shlex
 from typing import Any
 
 import pytest
@@ -48,21 +49,16 @@ def test_owner_tags_are_added_to_the_users_tags() -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ({"name": "Team_Todo"}, "--name 'Team_Todo' .* team-todo\\."),
-        ({"name": "teamTodo"}, "team-todo."),
-        ({"name": "a--b"}, "a-b"),
-        ({"name": "-items"}, "single hyphens"),
-        ({"name": "x" * 41}, "at most 40"),
-        ({"name": ""}, "--name ''"),
-        ({"name": "items\n"}, "--name"),
-        ({"name": "ab"}, "at least 3"),
-        ({"region": "moon"}, "--region 'moon'"),
+        ({"region": "moon"}, "--region moon is not"),
         ({"region": "us-east-1\n"}, "--region"),
         ({"memory": 100}, "--memory 100 .* 128 to 10240 MB"),
         ({"memory": 10_241}, "--memory 10241"),
         ({"timeout": 0}, "--timeout 0"),
         ({"timeout": 31}, "--timeout 31 .* 1 to 30 seconds"),
-        ({"log_retention": 13}, "--log-retention 13 .* nearest are 7 and 14"),
+        ({"log_retention": 13}, "--log-retention 13 .* Use 14, the nearest"),
+        ({"log_retention": 10}, "Use 7, the nearest"),
+        ({"log_retention": 2}, "Use 1 or 3, the nearest"),
+        ({"log_retention": 9999}, "Use 3653, the nearest"),
         ({"throttle_rate": 0}, "--throttle-rate 0"),
         ({"throttle_burst": 5001}, "--throttle-burst 5001"),
         ({"cors_origins": ()}, "--cors-origin is empty"),
@@ -77,7 +73,7 @@ def test_owner_tags_are_added_to_the_users_tags() -> None:
         ({"cors_origins": ("https://*.a.example",)}, "wildcard in its host name.* use https://\\* for all"),
         ({"cors_origins": ("http://*:8080",)}, "wildcard in its host name"),
         ({"cors_origins": ("https://a.example:99999",)}, "cannot be parsed"),
-        ({"cors_origins": ("*", "https://a.example")}, "combined with"),
+        ({"cors_origins": ("*", "https://a.example")}, "combines '\\*' with other origins"),
         ({"cors_origins": ("https://a.example", "https://a.example")}, "twice"),
         ({"tags": {"Team": "x", "team": "y"}}, "differ only in case"),
         ({"tags": {"Managed-By": "me"}}, "reserved key"),
@@ -88,12 +84,40 @@ def test_owner_tags_are_added_to_the_users_tags() -> None:
         ({"tags": {"a" * 129: "y"}}, "1 to 128"),
         ({"tags": {"a": "y" * 257}}, "256 in the value"),
         ({"tags": {"a": "<script>"}}, "letters, digits"),
-        ({"tags": {f"k{i}": "v" for i in range(48)}}, "48 tags are too many"),
+        ({"tags": {f"k{i}": "v" for i in range(48)}}, "--tag sets 48 tags"),
     ],
 )
 def test_an_invalid_value_is_rejected_and_the_message_says_what_is_valid(setting: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidSetting, match=said):
         Settings(**setting)
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "suggested"),
+    [
+        ("1todo", "It starts with a digit.", "todo"),
+        ("-items", "It starts with a hyphen.", "items"),
+        ("items-", "It ends with a hyphen.", "items"),
+        ("team--todo", "It has two hyphens in a row.", "team-todo"),
+        ("teamTodo", "It has an uppercase letter.", "team-todo"),
+        ("Team_Todo", "It has an uppercase letter and has an underscore.", "team-todo"),
+        ("my items", "It contains a space.", "my-items"),
+        ("items\n", "It contains '\\n'.", "items"),
+        ("x" * 41, "It is 1 character too long.", "x" * 40),
+        ("x" * 45, "It is 5 characters too long.", "x" * 40),
+        ("a-b", "It is too short: it needs at least 3 letters and digits.", "team-todo"),
+        ("", "It is too short: it needs at least 3 letters and digits.", "team-todo"),
+    ],
+)
+def test_an_invalid_name_is_rejected_with_the_broken_rules_and_a_valid_name(
+    name: str, why: str, suggested: str
+) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        Settings(name=name)
+    assert caught.value.what == f"--name {shlex.quote(name)} is not a valid stack name."
+    assert caught.value.why == why
+    assert caught.value.todo.endswith(f"for example {suggested}.")
+    assert Settings(name=suggested)
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,14 @@ class Aws:
         config: Config | None = None,
         clock: Clock | None = None,
         watch: Watcher | None = None,
+        local_advice: str = "",
     ) -> None:
         self._session = session
         self._endpoint_url = endpoint_url
         self._config = _CONFIG.merge(config) if config else _CONFIG
         self._clock = clock or Clock()
         self._watch = watch
+        self._local_advice = local_advice
         self._lock = threading.Lock()
         self._stop = threading.Event()
         # Large enough for the reads of all steps at once: reads wait for other reads, so a full pool would deadlock.
@@ -186,6 +188,7 @@ class Aws:
             try:
                 return cast("T", _strict(translating(attempt), operation))
             except AwsError as error:
+                error.local_advice = self._local_advice
                 elapsed = self.now() - started
                 if error.is_unclear:
                     unclear += 1

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from items_api.errors import AccessDenied, AwsRefused, NoCredentials, Problem
+from items_api.errors import AccessDenied, AwsRefused, LocalUnavailable, NoCredentials, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -74,6 +74,9 @@ class Stopped(Exception):  # noqa: N818 - not an error: the user interrupted the
 
 
 class AwsError(Exception, ABC):
+    # For an error of the local AWS: what to do. The advice about accounts, regions and the network is only for AWS.
+    local_advice = ""
+
     @property
     @abstractmethod
     def is_unclear(self) -> bool:
@@ -114,6 +117,8 @@ class ServiceError(AwsError):
         return self.status >= SERVER_ERROR and self.code not in _THROTTLED
 
     def problem(self, what: str) -> Problem:
+        if self.local_advice:
+            return self._refused(what)
         said = f"{self.code}: {self.message}"
         if self.code in _DENIED:
             action = _ACTION.search(self.message)
@@ -123,6 +128,9 @@ class ServiceError(AwsError):
         for codes, kind, reason, todo in _MEANINGS[0 if skewed else 1 :]:
             if self.code in codes:
                 return kind(f"{what}: {reason}.", said, todo)
+        return self._refused(what)
+
+    def _refused(self, what: str) -> AwsRefused:
         return AwsRefused(f"{what}: {self.code}.", f"{self.operation}: {self.message}", self._todo())
 
     def _todo(self) -> str:
@@ -131,6 +139,8 @@ class ServiceError(AwsError):
                 "Turn off deletion protection (aws dynamodb update-table --no-deletion-protection-enabled), "
                 "then run the command again."
             )
+        if self.local_advice:
+            return self.local_advice
         if "LimitExceeded" in self.code or self.code in ("TooManyEntities", "CodeStorageExceededException"):
             return "The account has reached a quota: delete what you no longer need, or request a quota increase."
         return "Run the command again; it continues where it left off."
@@ -152,6 +162,9 @@ class NoAnswer(AwsError):  # noqa: N818 - named for what happened
         return self._sent
 
     def problem(self, what: str) -> Problem:
+        if self.local_advice:
+            failure = "stopped responding" if self._sent else "sent an unexpected response"
+            return LocalUnavailable(f"The local AWS {failure}.", f"{what}: {self._why}", self.local_advice)
         return self._kind(f"{what}: {self._reason}.", self._why, self._todo)
 
 

@@ -32,9 +32,16 @@ class Account:
     region: str
     endpoint_url: str | None = None
     config: Config | None = None
+    local_advice: str = ""
 
     def aws(self, watch: Watcher | None = None) -> Aws:
-        return Aws(self.session, endpoint_url=self.endpoint_url, config=self.config, watch=watch)
+        return Aws(
+            self.session,
+            endpoint_url=self.endpoint_url,
+            config=self.config,
+            watch=watch,
+            local_advice=self.local_advice,
+        )
 
 
 def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | None) -> Account:
@@ -57,8 +64,11 @@ def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | 
     return Account(session, chosen, endpoint_url)
 
 
-def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key: str) -> Account:
-    """The local AWS with its own credentials. The user's AWS files and variables have no effect."""
+def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key: str, advice: str = "") -> Account:
+    """The local AWS with its own credentials. The user's AWS files and variables have no effect.
+
+    `advice` is what to do about an error, instead of the advice for AWS.
+    """
     isolated = botocore.session.Session(
         session_vars={
             "profile": (None, None, None, None),
@@ -73,7 +83,7 @@ def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key
         botocore_session=isolated,
     )
     direct = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
-    return Account(session, region, endpoint_url, direct)
+    return Account(session, region, endpoint_url, direct, advice)
 
 
 def regions() -> list[str]:
@@ -88,7 +98,9 @@ def _check_known(region: str) -> None:
     if region not in known:
         near = difflib.get_close_matches(region, known, n=3, cutoff=0.5)
         raise InvalidSetting(
-            f"--region {region!r} is not a region with HTTP APIs that this version of boto3 knows.",
+            "is not a region with HTTP APIs that this version of boto3 knows.",
             f"Did you mean {', '.join(near)}?" if near else "",
             "Correct it or, if the region is new, upgrade boto3.",
+            setting="region",
+            value=region,
         )

@@ -7,11 +7,14 @@ import traceback
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from items_api.commands.group import Context
 from items_api.commands.known import knowing
-from items_api.commands.options import defaults_from_file, target_in, variable_of
+from items_api.commands.options import file_options, target_in
+from items_api.commands.sources import defaults_from_file, source, unknown_variables, variable_of
 from items_api.errors import Interrupted, InvalidSetting, OutputFailed, Problem
-from items_api.terminal.result import FAILED, Result, to_json
+from items_api.terminal.result import FAILED, Result
 from items_api.terminal.screen import Screen
 
 
@@ -20,6 +23,8 @@ class Command(click.Command):
 
     `list_key` is the key of the list in its JSON document. The list is empty if the command fails early.
     """
+
+    context_class = Context
 
     def __init__(self, *args: Any, list_key: str = "resources", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,14 +35,23 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            ctx.default_map = defaults_from_file(ctx)
+            ctx.default_map = defaults_from_file(ctx, file_options())
         except InvalidSetting as problem:
             ctx.obj = problem  # for `invoke`, so that --help and completion work in every folder
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            if error.param and ctx.get_parameter_source(error.param.name or "") is ParameterSource.ENVIRONMENT:
+                error.param_hint = str(error.param.envvar)
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
-        output = {name: ctx.params.pop(name) for name in ("json", "quiet", "verbose")}
+        output = {name: _is_on(ctx, name) for name in ("json", "quiet", "verbose")}
+        for name in output:
+            del ctx.params[name]
         screen = Screen(**output, stream=ctx.params.get("follow", False))
+        for text in unknown_variables(ctx):
+            screen.warning(text)
         result = self._result(ctx, screen)
         # "up", "export sam": the command's path without the program's name.
         command, name = ctx.command_path.partition(" ")[2], ctx.params.get("name", "")
@@ -58,17 +72,26 @@ class Command(click.Command):
         except Problem as problem:
             if isinstance(problem, Interrupted):
                 click.echo(err=True)  # the cursor is behind a prompt or ^C
+            if isinstance(problem, InvalidSetting) and problem.setting:
+                problem.locate(source(ctx, problem.setting, problem.value))
             if screen.verbose:
                 traceback.print_exception(problem)
             document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}
             return Result(problem.exit_code, ok=False, document=document, error=problem)
 
 
-def usage_error(error: click.ClickException) -> str:
-    """The JSON document of a usage error."""
+def _is_on(ctx: click.Context | None, flag: str) -> bool:
+    """Whether the flag is set in the command or in a group in front of it."""
+    return ctx is not None and (bool(ctx.params.get(flag)) or _is_on(ctx.parent, flag))
+
+
+def report_usage_error(error: click.ClickException, *, json: bool) -> None:
+    """Print an error of click in the same way as every other error."""
     context = getattr(error, "ctx", None)
-    path = context.command_path.partition(" ")[2] if context else ""
-    problem = InvalidSetting(error.format_message(), todo=f"See items-api {path} --help.".replace("  ", " "))
+    path = context.command_path if context else "items-api"
     list_key = getattr(context.command, "list_key", "resources") if context else "resources"
+    message = error.format_message()
+    what = message if message.endswith((".", "?")) else f"{message}."
+    problem = InvalidSetting(what, todo=f"See {path} --help.")
     result = Result(problem.exit_code, ok=False, document={list_key: []}, error=problem)
-    return to_json(result.envelope(path, ""))
+    result.print(Screen(json=json), path.partition(" ")[2], "")

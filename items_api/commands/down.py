@@ -36,7 +36,7 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
             return Result(document={"region": target.region, "resources": []}, lines=[line])
         stack.look()
         if not yes and any(step.owned for step in stack.steps):
-            confirm(screen, _effect(stack, keep_table=keep_table))
+            confirm(screen, _effect(stack, keep_table=keep_table, local=target.local))
             stack.look()  # the stack may have changed while the prompt was open
         outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
         result = _result(stack, outcomes, keep_table=keep_table)
@@ -45,15 +45,17 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
         return result
 
 
-def _effect(stack: Stack, *, keep_table: bool) -> str:
-    if keep_table or not stack.table.owned:
+def _effect(stack: Stack, *, keep_table: bool, local: bool) -> str:
+    table = stack.table.owned
+    if keep_table or not table:
         return f"This would delete the stack {stack.settings.name}."
-    counted = stack.count_items()
+    # The table's own count is always current on the local AWS, but up to six hours old on AWS.
+    counted = (table.items, False) if local else stack.count_items()
     if counted is None:
         items = "its items (they cannot be counted right now)"
     else:
         count, more = counted
-        items = f"more than {count} items" if more else f"its {count} item{'' if count == 1 else 's'}"
+        items = f"more than {count:,} items" if more else f"its {count:,} item{'' if count == 1 else 's'}"
     return f"This would delete the stack {stack.settings.name}, including the table {stack.table.name} and {items}."
 
 

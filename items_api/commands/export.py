@@ -11,11 +11,13 @@ import click
 from items_api import __version__
 from items_api.commands import opening
 from items_api.commands.boundary import Command
+from items_api.commands.group import Group
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import InvalidSetting
 from items_api.export import deployer, folders, openapi
 from items_api.export.output import write_file, write_folder
 from items_api.settings import Settings
+from items_api.smoke.curl import parse_endpoint
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
 
@@ -28,16 +30,12 @@ if TYPE_CHECKING:
 _ACCOUNT_DIGITS = 12
 
 
-class Export(click.Group):
+class Export(Group):
     command_class = Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(self.commands)  # in the order of this file, not alphabetically
 
 
 @click.group(cls=Export)
-def export() -> None:
+def export(**_output: bool) -> None:
     """Export the stack as code, without calling AWS."""
 
 
@@ -88,7 +86,8 @@ def deployer_policy(screen: Screen, *, target: Target, account: str, output: str
     """
     del screen
     if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
-        raise InvalidSetting(f"--account {account!r} is not an account ID.", todo="An account ID has 12 digits.")
+        todo = "An account ID has 12 digits."
+        raise InvalidSetting("is not an account ID.", todo=todo, setting="account", value=account)
     settings = _settings(target, lambda region: Settings(name=target.name, region=region))
     return _document(deployer.policy(settings, account), output, force=force, region=settings.region)
 
@@ -100,6 +99,8 @@ def deployer_policy(screen: Screen, *, target: Target, account: str, output: str
 def openapi_document(screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool) -> Result:
     """Write the API as an OpenAPI 3.1 document."""
     del screen
+    if url:
+        parse_endpoint(url)
     server = url.rstrip("/") if url else None
     return _document(openapi.document(target.name, __version__, server), output, force=force)
 

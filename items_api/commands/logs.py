@@ -69,7 +69,7 @@ def start_of(text: str, now: float) -> int:
 @click.option("--filter", "text", metavar="TEXT", help="Show only lines that contain this text.")
 @click.option("--errors", is_flag=True, help="Show only failures: 5xx responses and errors in the log.")
 def logs(screen: Screen, *, target: Target, since: int, follow: bool, text: str | None, errors: bool) -> Result:
-    """Show the function's log, one line per request."""
+    """Show the function's log, one line per request. With -v, also show Lambda's own lines."""
     todo = f"Run items-api up{target.flags} first."
     with opened(screen, target) as stack:
         if stack is None:

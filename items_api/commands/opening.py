@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from items_api import aws, local
 from items_api.commands.known import knowing
-from items_api.errors import AwsUnreachable, Interrupted, LocalUnavailable
+from items_api.errors import Interrupted
 from items_api.provision import stack as stacks
 from items_api.settings import Settings
 
@@ -50,15 +50,14 @@ def opened(
         yield None
         return
     client = account.aws(_explainer(screen, account) if explain else None)
-    with _naming_the_local_aws(target):
-        stack = stacks.Stack(settings(account.region), client, client.account_id())
+    stack = stacks.Stack(settings(account.region), client, client.account_id())
     where = "the local AWS, account" if target.local else "account"
     screen.line(f"Stack {target.name} in {where} {stack.account}, region {account.region}")
 
     def known() -> dict[str, Any]:
         return known_of(stack) | ({"resources": stack.results} if stack.results else {})
 
-    with knowing(known, interrupted=lambda: _interrupted(stack, target)), _naming_the_local_aws(target):
+    with knowing(known, interrupted=lambda: _interrupted(stack, target)):
         yield stack
 
 
@@ -82,6 +81,8 @@ def find_account(screen: Screen, target: Target, *, start: bool) -> Account | No
         endpoint_url=running.endpoint_url,
         access_key=running.access_key,
         secret_key=running.secret_key,
+        advice="Run the command again; it starts the local AWS if necessary. If it fails again, see the log: "
+        f"{local.home() / 'local-aws' / 'server.log'}",
     )
 
 
@@ -105,7 +106,7 @@ def _explainer(screen: Screen, account: Account) -> Watcher:
     def show(line: str) -> None:
         if line not in shown:  # while a step waits, it can send the same command every half second
             shown.add(line)
-            screen.line(f"$ {line}", "cyan", essential=True)
+            screen.line(f"$ {line}", "cyan", essential=True, verbatim=True)
 
     def explain(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
         show(aws.line.cli_line(service, operation, parameters))
@@ -114,18 +115,6 @@ def _explainer(screen: Screen, account: Account) -> Watcher:
     if account.endpoint_url:
         show(f"export AWS_ENDPOINT_URL={shlex.quote(account.endpoint_url)}")
     return explain
-
-
-@contextmanager
-def _naming_the_local_aws(target: Target) -> Iterator[None]:
-    """With --local, report an endpoint that does not respond as the local AWS."""
-    try:
-        yield
-    except AwsUnreachable as problem:
-        if not target.local:
-            raise
-        todo = "Run the command again; it starts the local AWS."
-        raise LocalUnavailable("The local AWS stopped responding.", f"{problem.what} {problem.why}", todo) from problem
 
 
 def _interrupted(stack: stacks.Stack, target: Target) -> Interrupted:

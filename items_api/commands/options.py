@@ -1,18 +1,18 @@
-"""The shared options. Values come from the command line, else a variable, else the file, else the default."""
+"""The shared options: those that select a stack, and its settings."""
 
 from __future__ import annotations
 
-import tomllib
 from contextlib import suppress
 from dataclasses import fields
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from items_api import aws
 from items_api.commands import opening
+from items_api.commands.group import OUTPUT
+from items_api.commands.sources import long_name, source
 from items_api.commands.target import Target
 from items_api.errors import InvalidSetting
 from items_api.settings import Settings, parse_tags
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-FILE = "items-api.toml"
 
 
 def _complete_region(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -53,11 +51,6 @@ TARGET = (
     click.option("--profile", help="Profile in your AWS configuration."),
     click.option("--endpoint-url", metavar="URL", help="Send AWS requests to this URL, such as an emulator."),
     click.option("--local", is_flag=True, help="Use the local AWS emulator: no account, no Docker."),
-)
-OUTPUT = (
-    click.option("--json", is_flag=True, help="Print one JSON document to stdout and everything else to stderr."),
-    click.option("--quiet", "-q", is_flag=True, help="Print only results and errors."),
-    click.option("--verbose", "-v", is_flag=True, help="Show tracebacks; with logs, also Lambda's own lines."),
 )
 SETTINGS = (
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
@@ -90,6 +83,7 @@ def target_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(callback)
     def wrapper(*args: Any, **values: Any) -> Any:
         target = target_in(values)
+        _check_combination(target)
         for field in fields(Target):
             del values[field.name]
         return callback(*args, target=target, **values)
@@ -100,6 +94,18 @@ def target_options(callback: Callable[..., Any]) -> Callable[..., Any]:
 def target_in(values: Mapping[str, Any]) -> Target:
     """The target that the values of a command's options select."""
     return Target(**{field.name: values.get(field.name) for field in fields(Target)})  # type: ignore[arg-type]
+
+
+def _check_combination(target: Target) -> None:
+    others = {"profile": target.profile, "endpoint-url": target.endpoint_url}
+    for setting, value in others.items():
+        if target.local and value:
+            ctx = click.get_current_context()
+            raise InvalidSetting(
+                f"{source(ctx, 'local')} cannot be combined with {source(ctx, setting, value)}.",
+                "The local AWS has its own account and endpoint.",
+                "Use one or the other. ITEMS_API_LOCAL=0 overrides local = true in items-api.toml.",
+            )
 
 
 def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,59 +131,7 @@ def _with_options(callback: Callable[..., Any], options: Iterable[Decorator]) ->
     return callback
 
 
-def long_name(option: click.Option) -> str:
-    """`cors-origin`: the option's name in the file."""
-    return next(name.removeprefix("--") for name in option.opts if name.startswith("--"))
-
-
-def variable_of(option: click.Option) -> str | None:
-    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. --yes has none, so that confirming is never a default."""
-    name = long_name(option)
-    return None if name == "yes" else f"ITEMS_API_{name.replace('-', '_').upper()}"
-
-
 def file_options() -> dict[str, click.Option]:
     """The options that `items-api.toml` may set, by their names in the file."""
     holder: Any = _with_options(lambda: None, (*TARGET, *SETTINGS))
     return {long_name(option): option for option in reversed(holder.__click_params__)}
-
-
-def defaults_from_file(ctx: click.Context, path: Path = Path(FILE)) -> dict[str, Any]:
-    """The content of `items-api.toml` as click's `default_map`. Commands ignore settings that they do not use.
-
-    Raises:
-        InvalidSetting: the file cannot be read, or has an invalid key or value.
-    """
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise InvalidSetting(f"{path} cannot be read.", f"{error}.", "Write settings like this: memory = 512") from None
-    allowed = file_options()
-    if rejected := [key for key in content if key not in allowed]:
-        real = [f"--{key}" for key in rejected if f"--{key}" in _all_options(ctx.find_root().command, ctx)]
-        todo = f"Use {', '.join(real)} on the command line. " if real else ""
-        todo += f"Valid keys: {', '.join(sorted(allowed))}."
-        raise InvalidSetting(f"{path} cannot set {', '.join(rejected)}.", todo=todo)
-    return {str(allowed[key].name): _checked(path, key, value, allowed[key]) for key, value in content.items()}
-
-
-def _all_options(command: click.Command, ctx: click.Context) -> set[str]:
-    found = {name for param in command.params for name in param.opts}
-    if isinstance(command, click.Group):
-        for name in command.list_commands(ctx):
-            if sub := command.get_command(ctx, name):
-                found |= _all_options(sub, ctx)
-    return found
-
-
-def _checked(path: Path, key: str, value: Any, option: click.Option) -> Any:
-    """The value, if it has the option's type. A single value for a repeatable option becomes a list."""
-    kind: type = bool if option.is_flag else int if option.type is click.INT else str
-    values = value if option.multiple and isinstance(value, list) else [value]
-    if any(type(one) is not kind for one in values):
-        wanted = {bool: "true or false", int: "a whole number", str: "a string in quotes"}[kind]
-        raise InvalidSetting(f"{path}: {key} is {value!r}, but must be {wanted}.")
-    return values if option.multiple else value

@@ -29,8 +29,9 @@ def confirm(screen: Screen, effect: str) -> None:
             f"{effect} It needs confirmation, but there is no terminal for the prompt.",
             "Add --yes to confirm.",
         )
-    if not click.confirm(f"{effect} Continue?", err=True):
-        raise NotConfirmed("Nothing was changed.", "You answered no.")
+    question = screen.question(f"{effect} Continue? [y/N]:")
+    if not click.confirm(question, show_default=False, prompt_suffix=" ", err=True):
+        raise NotConfirmed("Nothing was changed.", "You answered no.", declined=True)
 
 
 def run_steps(screen: Screen, stack: Stack, events: Generator[Progress | Outcome]) -> list[Outcome]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from items_api.commands.boundary import Command
 from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
+from items_api.commands.target import Target
 from items_api.errors import NoStack
 from items_api.smoke import smoke as run_checks
+from items_api.smoke.curl import parse_endpoint
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.text import Line, check_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from items_api.commands.target import Target
     from items_api.smoke import Check
     from items_api.terminal.screen import Screen
 
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
     help="How long to wait for a new endpoint to respond.",
 )
 def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Result:
-    """Test the API over HTTP and show the curl command for every check."""
+    """Test the API over HTTP. With -v, show the curl command for every check."""
+    url = _tested_instead(url)
     known, origins = ({"endpoint": url}, ("*",)) if url else _find_endpoint(screen, target)
     screen.line(f"Testing {known['endpoint']}")
     done: list[Check] = []
@@ -47,7 +50,7 @@ def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Re
 
     with knowing(document), closing(run_checks(known["endpoint"], wait=wait, cors_origins=origins)) as checks:
         for check in checks:
-            screen.lines(check_lines(check))
+            screen.lines(check_lines(check, verbose=screen.verbose))
             done.append(check)
     failed = sum(not check.ok for check in done)
     summary = f"{len(done) - failed} of {len(done)} checks passed."
@@ -57,6 +60,19 @@ def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Re
         document=document(),
         lines=[Line(summary, "red" if failed else "green", essential=True)],
     )
+
+
+def _tested_instead(url: str | None) -> str | None:
+    """The URL, unless the stack is tested: on the command line, only one of them can be selected."""
+    if not url:
+        return None
+    parse_endpoint(url)
+    ctx = click.get_current_context()
+    given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    selecting = [field.name.replace("_", "-") for field in fields(Target) if field.name in given]
+    if selecting and "url" in given:
+        raise click.UsageError(f"--url tests an API without its stack, so it cannot be combined with --{selecting[0]}.")
+    return None if selecting else url
 
 
 def _find_endpoint(screen: Screen, target: Target) -> tuple[dict[str, Any], Sequence[str]]:

@@ -13,7 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import Interrupted
-from items_api.observe.details import Details, console_links
+from items_api.observe.details import COUNTED_EVERY_HOURS, Details, console_links
 from items_api.observe.metrics import read_metrics
 from items_api.terminal.result import ABSENT, DONE, PENDING, Result
 from items_api.terminal.status import details_lines
@@ -64,7 +64,8 @@ def _watch(screen: Screen, stack: Stack, target: Target) -> Result:
 def _look(screen: Screen, stack: Stack, target: Target, *, known: Details | None = None) -> tuple[Result, Details]:
     outcomes = stack.look()
     states = {str(outcome.state) for outcome in outcomes}
-    details = read_details(stack, console=not (target.local or target.endpoint_url), known=known)
+    console = not (target.local or target.endpoint_url)
+    details = read_details(stack, console=console, local=target.local, known=known)
     lines = [*outcomes_lines(outcomes), *details_lines(details, encoding=screen.encoding)]
     if "drifted" in states or ("missing" in states and "ok" in states):
         lines.append(
@@ -82,13 +83,19 @@ def _look(screen: Screen, stack: Stack, target: Target, *, known: Details | None
 
 
 def read_details(
-    stack: Stack, *, console: bool = True, now: datetime | None = None, known: Details | None = None
+    stack: Stack,
+    *,
+    console: bool = True,
+    local: bool = False,
+    now: datetime | None = None,
+    known: Details | None = None,
 ) -> Details:
     """What the stack's `look` found, and its metrics, which take one request.
 
     Args:
         stack: a stack after `look`.
         console: whether the stack has an AWS console; an emulator has none.
+        local: whether the stack is on the local AWS, whose item count is always current and whose size is invented.
         now: the end of the 24 hours.
         known: earlier details whose metrics are reused, because metrics cost money.
     """
@@ -104,7 +111,8 @@ def read_details(
     links = console_links(stack.settings, api.api_id if api else None) if console else {}
     return Details(
         items=table.items if table else None,
-        size=table.size if table else None,
+        size=table.size if table and not local else None,
+        counted_every_hours=0 if local else COUNTED_EVERY_HOURS,
         updated=function.updated if function else None,
         memory=function.fields.get("memory") if function else None,
         metrics=metrics,

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-import click
-
+from items_api.errors import InvalidSetting
 from items_api.settings import Settings
 
 SettingsIn: TypeAlias = Callable[[str], Settings]  # the settings of the stack in a region
@@ -28,13 +27,10 @@ class Target:
     local: bool
 
     def __post_init__(self) -> None:
-        if self.local and (self.profile or self.endpoint_url):
-            other = "--profile" if self.profile else "--endpoint-url"
-            raise click.UsageError(f"--local has its own account and endpoint, so it cannot be combined with {other}.")
-        if self.endpoint_url and not _is_url(self.endpoint_url):
-            raise click.UsageError(
-                f"--endpoint-url {self.endpoint_url!r} is not a URL. Use one like http://127.0.0.1:4566."
-            )
+        url = self.endpoint_url
+        if url and not _is_url(url):
+            todo = "Use one like http://127.0.0.1:4566."
+            raise InvalidSetting("is not an HTTP URL.", todo=todo, setting="endpoint-url", value=url)
 
     @property
     def flags(self) -> str:

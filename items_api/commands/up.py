@@ -41,7 +41,7 @@ def up(
     """Create the stack or update it to match the settings."""
     with opened(screen, target, settings_in, start=not dry_run, explain=explain) as stack:
         if stack is None:
-            line = Line("The local AWS is empty: every resource would be created.")
+            line = Line("The local AWS is empty: every resource will be created.")
             return Result(PENDING, document={"region": target.region, "resources": []}, lines=[line])
         stack.look()
         plan = stack.plan(adopt=adopt)
@@ -61,7 +61,7 @@ def _dry_run(stack: Stack, plan: list[Outcome]) -> Result:
     return Result(
         PENDING if changes else DONE,
         document={**known_of(stack), "endpoint": stack.endpoint, "resources": plan},
-        lines=[*outcomes_lines(plan), summary],
+        lines=[*outcomes_lines(plan, planned=True), summary],
     )
 
 
@@ -70,7 +70,7 @@ def _preview(screen: Screen, plan: list[Outcome]) -> None:
     changing = [outcome for outcome in plan if outcome.change == "updated"]
     if screen.is_terminal and changing:
         screen.line("About to change:")
-        screen.lines(outcomes_lines(changing))
+        screen.lines(outcomes_lines(changing, planned=True))
         screen.line()
 
 

@@ -208,11 +208,12 @@ def _start(paths: Paths, report: Callable[[str], None]) -> LocalAws:
 
 def _require_ministack() -> None:
     if importlib.util.find_spec("ministack") is None:
+        from items_api.local.install import install_command, this_copy  # noqa: PLC0415 - 10 ms, for an error
+
         raise LocalUnavailable(
             "The local AWS is not installed.",
             "It requires ministack, an optional dependency of items-api.",
-            "Run pip install 'items-api[local]', pipx inject items-api ministack, or "
-            "uv tool install 'items-api[local]'.",
+            f"Install it with this command:\n{install_command(this_copy())}",
         )
 
 

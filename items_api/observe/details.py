@@ -31,12 +31,13 @@ CONSOLES = {
 class Details:
     """Details of the resources that belong to the stack; None for what is missing or unknown.
 
-    `items` and `size` (bytes) are DynamoDB's own count, up to `COUNTED_EVERY_HOURS` old. `memory` is in MB. `links` are
+    `items` and `size` (bytes) are DynamoDB's own count, up to `counted_every_hours` old. `memory` is in MB. `links` are
     URLs by CloudFormation type name. `notes` explain what could not be read.
     """
 
     items: int | None = None
     size: int | None = None
+    counted_every_hours: int = COUNTED_EVERY_HOURS
     updated: datetime | None = None
     memory: int | None = None
     metrics: Metrics | None = None
@@ -47,7 +48,7 @@ class Details:
         """Times are in ISO 8601."""
         metrics = asdict(self.metrics) | {"start": self.metrics.start.isoformat()} if self.metrics else None
         return {
-            "table": {"items": self.items, "bytes": self.size, "counted_every_hours": COUNTED_EVERY_HOURS},
+            "table": {"items": self.items, "bytes": self.size, "counted_every_hours": self.counted_every_hours},
             "function": {"memory": self.memory, "updated": self.updated.isoformat() if self.updated else None},
             "metrics": metrics,
             "links": dict(self.links),

@@ -119,20 +119,21 @@ class Connection:
 
 
 def parse_endpoint(endpoint: str) -> SplitResult:
-    """Split the base URL of an API, or raise InvalidSetting."""
-    what = f"--url {endpoint!r} is not the base URL of an API."
-    example = "Use a URL like https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com."
+    """Split the base URL of an API, or raise InvalidSetting for `--url`."""
+
+    def invalid(why: str) -> InvalidSetting:
+        todo = "Use a URL like https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com."
+        return InvalidSetting("is not the base URL of an API.", why, todo, setting="url", value=endpoint)
+
     try:
         parts = urlsplit(endpoint)
         port = parts.port
     except ValueError as error:
-        raise InvalidSetting(what, f"It is not a valid URL: {error}.", example) from None
+        raise invalid(f"It is not a valid URL: {error}.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidSetting(what, "It does not start with http:// or https:// and a host name.", example)
+        raise invalid("It does not start with http:// or https:// and a host name.")
     if parts.query or parts.fragment or "@" in parts.netloc or port == 0:
-        raise InvalidSetting(what, "It must not have a query, a fragment, a user name or port 0.", example)
+        raise invalid("It must not have a query, a fragment, a user name or port 0.")
     if not endpoint.isascii() or any(character.isspace() for character in endpoint):
-        raise InvalidSetting(
-            f"--url {endpoint!r} contains a space or a non-ASCII character.", todo="Percent-encode it."
-        )
+        raise invalid("It contains a space or a non-ASCII character, which must be percent-encoded.")
     return parts

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from items_api.errors import NotConfirmed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -39,7 +41,9 @@ class Result:
 
     def print(self, screen: Screen, command: str, name: str) -> None:
         screen.lines(self.lines)
-        if self.error:
+        if isinstance(self.error, NotConfirmed) and self.error.declined:
+            screen.line(self.error.what)
+        elif self.error:
             screen.problem(self.error)
         if self.text is not None:
             screen.document(self.text)

@@ -7,15 +7,14 @@ cannot be written (a closed pipe, a full disk) never interrupts work on AWS; the
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from items_api.terminal.text import event_lines, printable, problem_lines
+from items_api.terminal.wrapping import columns_of, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,27 +52,40 @@ class Screen:
     def encoding(self) -> str:
         return self._stream.encoding or "utf-8"
 
-    def line(self, text: str = "", style: str = "", *, essential: bool = False) -> None:
+    def line(self, text: str = "", style: str = "", *, essential: bool = False, verbatim: bool = False) -> None:
+        """Print a text, as one line in a pipe or if it is `verbatim`, and wrapped in a terminal."""
         if self._quiet and not essential:
             return
         text = printable(text)  # text from AWS can contain anything
-        if self._live:
-            self._live.line(text, style)
-            return
-        if style and self.is_terminal:
-            text = _styled(text, style)
-        self._write(self._stream, text)
+        for part in [text] if verbatim else _wrapped(text, self._stream):
+            if self._live:
+                self._live.line(part, style)
+            else:
+                self._write(self._stream, _styled(part, style) if style and self.is_terminal else part)
 
     def lines(self, lines: Iterable[Line]) -> None:
-        for text, style, essential in lines:
-            self.line(text, style, essential=essential)
+        for line in lines:
+            self.line(line.text, line.style, essential=line.essential, verbatim=line.verbatim)
+
+    def question(self, text: str) -> str:
+        """A text for a prompt, wrapped like a line."""
+        return "\n".join(_wrapped(printable(text), sys.stderr))
 
     def problem(self, problem: Problem) -> None:
         """One short block on stderr, even with --quiet and --json."""
         first, *rest = problem_lines(problem)
-        for text in (f"Error: {first}", *(f"  {line}" for line in rest)):
-            for line in _wrapped(printable(text), sys.stderr):
-                self._write(sys.stderr, line)
+        self._report(f"Error: {first.text}")
+        for line in rest:
+            self._report(f"  {line.text}", verbatim=line.verbatim)
+
+    def warning(self, text: str) -> None:
+        """On stderr, even with --quiet and --json."""
+        self._report(f"Warning: {text}")
+
+    def _report(self, text: str, *, verbatim: bool = False) -> None:
+        text = printable(text)
+        for part in [text] if verbatim else _wrapped(text, sys.stderr):
+            self._write(sys.stderr, part)
 
     def document(self, text: str) -> None:
         """Text for programs, on stdout."""
@@ -87,11 +99,13 @@ class Screen:
             return
         from items_api.terminal.live import Live  # noqa: PLC0415 - rich takes 25 ms to load, and pipes do not need it
 
+        live = Live(self._stream, steps)
         try:
-            with Live(self._stream, steps) as self._live:
-                yield self._live.show
+            with live as self._live:
+                yield live.show
         finally:
             self._live = None
+            self.lines(live.results())
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:
@@ -112,11 +126,4 @@ def _styled(text: str, style: str) -> str:
 
 
 def _wrapped(text: str, stream: TextIO) -> list[str]:
-    """In a terminal, wrapped between words, so that prose is readable and no ID, ARN or URL is broken."""
-    if not (stream and stream.isatty()):
-        return [text]
-    width = max(40, shutil.get_terminal_size().columns)
-    indent = "        " if text.startswith("  ") else ""
-    return textwrap.wrap(
-        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    )
+    return wrapped(text, columns_of(stream)) if stream and stream.isatty() else [text]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from items_api.observe.details import COUNTED_EVERY_HOURS, Details
 from items_api.provision.stack import STEPS
 from items_api.terminal.text import Line
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from items_api.observe.details import Details
     from items_api.observe.metrics import Metrics
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -24,7 +24,8 @@ def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line
     if details.items is not None:
         items = f"{details.items:,} item{'' if details.items == 1 else 's'}"
         size = "" if details.size is None else f", {_size(details.size)}"
-        yield Line(f"  Table     {items}{size} (DynamoDB's count, up to {COUNTED_EVERY_HOURS} h old)")
+        age = f" (DynamoDB's count, up to {details.counted_every_hours} h old)" if details.counted_every_hours else ""
+        yield Line(f"  Table     {items}{size}{age}")
     if details.memory is not None:
         when = f", last updated {_shown(details.updated)}" if details.updated else ""
         yield Line(f"  Function  {details.memory} MB{when}")

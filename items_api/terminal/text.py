@@ -1,7 +1,6 @@
 """Problems, resources, drift and checks as lines of text.
 
-A symbol and a word mark every change and state, so color is never the only sign. Lines are not wrapped: a wrapped ARN
-or URL cannot be copied.
+A symbol and a word mark every change and state, so color is never the only sign.
 """
 
 from __future__ import annotations
@@ -32,15 +31,17 @@ MARKS = {
     "missing": ("?", "red"),
     "foreign": ("!", "red"),
 }
+_FUTURE = {"created": "will be created", "updated": "will be updated"}
 _MAX_INLINE = 60
 
 
 class Line(NamedTuple):
-    """A line of text, its rich style, and whether --quiet prints it."""
+    """A line of text, its rich style, whether --quiet prints it, and whether it is never wrapped, to be copied."""
 
     text: str = ""
     style: str = ""
     essential: bool = False
+    verbatim: bool = False
 
 
 def printable(text: str) -> str:
@@ -49,31 +50,44 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in spaced)
 
 
-def problem_lines(problem: Problem) -> Iterator[str]:
-    yield problem.what
+def problem_lines(problem: Problem) -> Iterator[Line]:
+    todo, _, command = problem.todo.partition("\n")
+    yield Line(problem.what)
     if problem.why:
-        yield f"Why:  {problem.why}"
-    if problem.todo:
-        yield f"Next: {problem.todo}"
+        yield Line(f"Why:  {problem.why}")
+    if todo:
+        yield Line(f"Next: {todo}")
+    if command:
+        yield Line(f"      {command}", verbatim=True)
 
 
-def outcomes_lines(outcomes: Iterable[Outcome]) -> list[Line]:
-    return [line for outcome in outcomes for line in outcome_lines(outcome)]
+def resource_row(mark: str, word: str, title: str, name: str, seconds: float = 0.0) -> str:
+    """A resource while its step runs and when it is done. A row without its name fits into 40 columns."""
+    shown = f"{seconds:6.1f} s" if seconds >= 0.05 else " " * 8  # noqa: PLR2004 - rounds to 0.0
+    # The name comes last, so that a long one does not shift other columns.
+    return f"  {mark} {word:<10}{title:<18}{shown}  {name}"
 
 
-def outcome_lines(outcome: Outcome) -> Iterator[Line]:
-    """The resource, then its drift, notes and error."""
+def outcomes_lines(outcomes: Iterable[Outcome], *, planned: bool = False) -> list[Line]:
+    return [line for outcome in outcomes for line in outcome_lines(outcome, planned=planned)]
+
+
+def outcome_lines(outcome: Outcome, *, planned: bool = False) -> Iterator[Line]:
+    """The resource, then its drift, notes and error. If it is only `planned`, its change is in the future."""
     word = str(outcome.change or outcome.state)
     mark, style = MARKS[word]
-    seconds = f"{outcome.seconds:6.1f} s" if outcome.seconds >= 0.05 else " " * 8  # noqa: PLR2004 - rounds to 0.0
-    # The name comes last, so that a long one does not shift other columns.
-    yield Line(f"  {mark} {word:<10}{outcome.title:<18}{seconds}  {outcome.name}", style, essential=True)
+    if planned:
+        text = f"  {mark} {_FUTURE.get(word, word):<16}{outcome.title:<18}{outcome.name}"
+    else:
+        text = resource_row(mark, word, outcome.title, outcome.name, outcome.seconds)
+    yield Line(text, style, essential=True)
     for drift in outcome.drift:
         yield from (Line(f"      {text}", essential=True) for text in drift_lines(drift))
     for note in outcome.notes:
         yield Line(f"      {note}", "dim", essential=True)
     if outcome.error:
-        yield from (Line(f"      {text}", "red", essential=True) for text in problem_lines(outcome.error))
+        for line in problem_lines(outcome.error):
+            yield Line(f"      {line.text}", "red", essential=True, verbatim=line.verbatim)
 
 
 def event_lines(event: Progress | Outcome) -> Iterator[Line]:
@@ -82,7 +96,7 @@ def event_lines(event: Progress | Outcome) -> Iterator[Line]:
         essential = event.error is not None
         yield from (line._replace(essential=essential) for line in outcome_lines(event))
     elif event.waiting:
-        yield Line(f"  . {'waiting':<10}{event.title:<18}{'':10}{event.waiting}", "dim")
+        yield Line(resource_row(".", "waiting", event.title, event.waiting), "dim")
 
 
 def drift_lines(drift: Drift) -> Iterator[str]:
@@ -108,13 +122,15 @@ def _pretty(value: Any) -> list[str]:
     return [] if value is None else json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
 
 
-def check_lines(check: Check) -> Iterator[Line]:
-    """The check, why it failed, and the curl command that repeats it."""
-    mark, word, style = ("=", "ok", "green") if check.ok else ("!", "failed", "red")
-    yield Line(f"  {mark} {word:<8}{check.ms:7.0f} ms  {check.name}", style)
-    if check.detail and not check.ok:
-        yield Line(f"      {check.detail}", "red")
-    yield Line(f"      {check.curl}", "dim")
+def check_lines(check: Check, *, verbose: bool) -> Iterator[Line]:
+    """The check; if it failed, why; if it failed or with --verbose, the curl command that repeats it."""
+    failed = not check.ok
+    mark, word, style = ("!", "failed", "red") if failed else ("=", "ok", "green")
+    yield Line(f"  {mark} {word:<8}{check.ms:7.0f} ms  {check.name}", style, essential=failed)
+    if failed:
+        yield Line(f"      {check.detail}", "red", essential=True)
+    if failed or verbose:
+        yield Line(f"      {check.curl}", "dim", essential=failed, verbatim=True)
 
 
 def endpoint_lines(endpoint: str) -> list[Line]:
@@ -124,6 +140,6 @@ def endpoint_lines(endpoint: str) -> list[Line]:
         Line("Endpoint:"),
         Line(endpoint, "bold", essential=True),
         Line(),
-        Line(f"""  curl -X POST {endpoint}/items -d '{{"itemId":"1","name":"Widget"}}'"""),
-        Line(f"  curl {endpoint}/items/1"),
+        Line(f"""  curl -X POST {endpoint}/items -d '{{"itemId":"1","name":"Widget"}}'""", verbatim=True),
+        Line(f"  curl {endpoint}/items/1", verbatim=True),
     ]

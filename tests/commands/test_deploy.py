@@ -149,6 +149,7 @@ def test_down_names_the_owner_of_a_foreign_role_and_claims_only_its_own_stack(ru
 def test_a_dry_run_and_status_explain_what_they_show(run: Run) -> None:
     run("up")
     dry_run = run("up", "--dry-run", "--memory", "512").stdout
+    assert "  ~ will be updated Lambda function   items-api\n      memory: 256 → 512\n" in dry_run
     assert "Dry run: 1 of 6 resources would change. Nothing was changed." in dry_run
     assert "current value → configured value" in run("status", "--memory", "512").stdout
     assert "→" not in run("status").stdout

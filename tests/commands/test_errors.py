@@ -80,15 +80,29 @@ def test_an_unexpected_exception_is_a_bug_with_traceback_on_request(run: Run, mo
     [
         (("up", "--memory", "100"), "--memory 100 is out of range"),
         (("up", "--memory", "much"), "not a valid integer"),
-        (("up", "--name", "Capital"), "such as capital"),
+        (("up", "--name", "Capital"), "for example capital"),
         (("up", "--region", "us-esat-1"), "us-east-1"),
         (("up", "--region", "eusc-de-east-1"), "not a region"),
-        (("up", "--tag", "x"), "--tag team=web"),
-        (("up", "--endpoint-url", "foo"), "is not a URL"),
-        (("up", "--local", "--profile", "x"), "cannot be combined with --profile"),
+        (("up", "--tag", "x"), "for example team=web"),
+        (("up", "--endpoint-url", "foo"), "--endpoint-url foo is not an HTTP URL"),
+        (("up", "--local", "--profile", "x"), "--local cannot be combined with --profile x"),
+        (("up", "--memroy", "5"), "Did you mean '--memory'?"),
+        (("smoke", "--url", "ftp://a.example"), "--url ftp://a.example is not the base URL of an API"),
+        (("smoke", "--url", "https://a.example:99999"), "Port out of range"),
+        (("smoke", "--url", "https://a.example", "--local"), "cannot be combined with --local"),
+        (("smoke", "--url", "https://a.example", "--name", "items"), "cannot be combined with --name"),
+        (("smoke", "--url", "https://a.example", "--region", "us-east-1"), "cannot be combined with --region"),
+        (("smoke", "--url", "https://a.example", "--profile", "x"), "cannot be combined with --profile"),
+        (("smoke", "--url", "https://a.example", "--endpoint-url", "http://b"), "combined with --endpoint-url"),
+        (("export", "openapi", "--url", "a.example"), "--url a.example is not the base URL"),
         (("status", "--watch", "--json"), "--watch needs a terminal"),
         (("status", "--watch"), "--watch needs a terminal"),
-        (("frobnicate",), "No such command"),
+        (("frobnicate",), "There is no command 'frobnicate'."),
+        (("statsu",), "There is no command 'statsu'. Did you mean status?"),
+        (("export", "terafrom"), "There is no command 'terafrom'. Did you mean terraform?"),
+        (("help", "expotr"), "There is no command 'expotr'. Did you mean export?"),
+        (("help", "export", "sma"), "There is no command 'sma'. Did you mean sam?"),
+        (("help", "up", "now"), "up has no commands."),
         (
             ("logs", "--since", "yesterday-ish"),
             (
@@ -104,4 +118,5 @@ def test_a_usage_error_is_exit_2_before_any_call(
     result = run(*arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+    assert result.stdout == ""
     assert len(account.journal) == 0

@@ -72,7 +72,7 @@ def test_the_policy_can_be_restricted_to_an_account(run: Run) -> None:
 def test_an_invalid_account_is_rejected(run: Run) -> None:
     result = run("export", "deployer-policy", "--account", "12345")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "Error: --account '12345' is not an account ID.\n  Next: An account ID has 12 digits.\n"
+    assert result.stderr == "Error: --account 12345 is not an account ID.\n  Next: An account ID has 12 digits.\n"
 
 
 def test_a_single_document_goes_to_a_new_file(run: Run) -> None:

@@ -1,7 +1,9 @@
 """What people see in a terminal: prompts, colors, the live table, `--watch`."""
 
+import json
 import os
 import pty
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +14,8 @@ from items_api.cli import cli
 from tests.aws import Account, Process
 from tests.screens import ROWS, watch
 
-COLUMNS = 300  # wide enough for every command on one line
+WIDE = 300  # columns; enough for every command on one line
+QUESTION = "This would delete the stack items, including the table Items and its 0 items. Continue? [y/N]:"
 
 
 class Terminal:
@@ -21,17 +24,19 @@ class Terminal:
     def __init__(self, account: Account, process: Process) -> None:
         self._account = account
         self._process = process
+        self.columns = WIDE
 
     def run(self, *arguments: str, typed: str = "") -> int:
         """Run `items-api` with these arguments; `typed` answers its question."""
         ours, theirs = pty.openpty()
-        reader = ThreadPoolExecutor(1).submit(watch, ours, COLUMNS, typed)
+        reader = ThreadPoolExecutor(1).submit(watch, ours, self.columns, typed)
         with (
             pytest.MonkeyPatch.context() as patch,
             self._account.running(self._process),
             os.fdopen(os.dup(theirs)) as keyboard,
             os.fdopen(theirs, "w") as display,
         ):
+            patch.setenv("COLUMNS", str(self.columns))
             patch.setattr(sys, "stdin", keyboard)
             patch.setattr(sys, "stdout", display)
             patch.setattr(sys, "stderr", display)
@@ -51,7 +56,7 @@ class Terminal:
 @pytest.fixture
 def terminal(account: Account, process: Process, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     monkeypatch.chdir(tmp_path)
-    for name, value in (("TERM", "xterm"), ("COLUMNS", str(COLUMNS)), ("LINES", str(ROWS))):
+    for name, value in (("TERM", "xterm"), ("LINES", str(ROWS))):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
     return Terminal(account, process)
@@ -76,6 +81,55 @@ def test_down_asks_and_obeys(terminal: Terminal, *, typed: str, code: int, remai
     assert terminal.run("down", typed=typed) == code
     assert any("including the table Items and its 0 items. Continue? [y/N]:" in line for line in terminal.lines)
     assert (terminal.run("status") == 0) is remains
+
+
+def test_an_answer_of_no_is_one_plain_line(terminal: Terminal) -> None:
+    terminal.run("up")
+    assert terminal.run("down", typed="n\n") == 1
+    assert terminal.lines[-2:] == [f"{QUESTION} n", "Nothing was changed."]
+    assert terminal.run("down", "--json", typed="n\n") == 1
+    start = terminal.lines.index("{")
+    report = json.loads("\n".join(terminal.lines[start:]))
+    assert (report["ok"], report["error"]["type"], report["error"]["why"]) == (
+        False,
+        "NotConfirmed",
+        "You answered no.",
+    )
+
+
+def test_ctrl_c_at_a_prompt_leaves_its_line(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(prompt: str) -> str:
+        sys.stdout.write(f"{prompt}^C")
+        raise KeyboardInterrupt
+
+    terminal.run("up")
+    monkeypatch.setattr("click.termui.visible_prompt_func", interrupted)
+    assert terminal.run("down") == 130
+    assert terminal.lines[-3:] == [f"{QUESTION} ^C", "Error: Interrupted.", "  Why:  Nothing was changed."]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120, 200])
+def test_no_word_is_broken_at_any_width(terminal: Terminal, columns: int) -> None:
+    def words(*arguments: str) -> list[str]:
+        terminal.run(*arguments, typed="n\n")
+        text = " ".join(terminal.lines)
+        return re.sub(r"\d+\.\d s", "", re.split(r"Console|Endpoint:", text)[0]).split()
+
+    terminal.run("up", "--name", "team-todo-web", "--throttle-rate", "5")
+    for command in (
+        ("up", "--throttle-rate", "5"),
+        ("up", "--dry-run", "--memory", "512"),
+        ("up", "--memory", "512"),
+        ("status", "--memory", "512"),
+        ("down",),
+        ("smoke", "--region", "eu-west-1"),
+        ("up", "--tag", "managed-by=me"),
+    ):
+        arguments = (*command, "--name", "team-todo-web")
+        terminal.columns = WIDE
+        wide = words(*arguments)
+        terminal.columns = columns
+        assert words(*arguments) == wide
 
 
 def test_up_shows_what_is_about_to_change_before_it_asks(terminal: Terminal) -> None:

@@ -207,9 +207,7 @@ def test_a_new_local_aws_skips_taken_ports(family: socket.AddressFamily, host: s
 
 def test_without_ministack_the_error_explains_how_to_install_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ministack", None)
-    assert failed_start(home).todo.startswith(
-        "Run pip install 'items-api[local]', pipx inject items-api ministack, or "
-    )
+    assert failed_start(home).todo.startswith("Install it with this command:\n")
 
 
 def test_a_home_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def test_every_curl_command_of_smoke_works_in_a_shell_and_every_request_is_logge
     assert re.search(r"POST +/items +201", cli.ok("logs"))
 
 
+def test_smoke_shows_one_line_per_check_and_every_curl_command_with_verbose(cli: Cli) -> None:
+    cli.ok("up", "--yes")
+    checks = len(cli.json("smoke")["checks"])
+    assert len(cli.ok("smoke").splitlines()) == 1 + 1 + checks + 1  # the stack, the endpoint, the checks, the result
+    assert cli.ok("-v", "smoke").count("\n      curl ") == checks
+    assert cli.ok("smoke", "--quiet") == f"{checks} of {checks} checks passed.\n"
+
+
 def test_manual_changes_are_reported_and_repaired(cli: Cli) -> None:
     endpoint = cli.json("up", "--yes")["endpoint"]
     api_id = endpoint.split("/")[2].split(".")[0]

@@ -1,0 +1,53 @@
+"""The command that adds the local AWS fits the way in which this copy was installed."""
+
+import json
+from importlib.metadata import Distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from items_api.local.install import install_command
+
+CLONE = "file:///home/me/items%20api"
+EDITABLE = {"url": CLONE, "dir_info": {"editable": True}}
+GIT = {"url": "https://example.com/items-api", "vcs_info": {"vcs": "git", "requested_revision": "v1", "commit_id": "0"}}
+PIPX, UV_TOOL = "pipx_metadata.json", "uv-receipt.toml"
+
+
+@pytest.mark.parametrize(
+    ("marker", "installer", "source", "command"),
+    [
+        (None, "pip", None, "/v/bin/python -m pip install 'ministack>=1.5.33,<1.6'"),
+        (None, "pip", {"url": CLONE, "dir_info": {}}, "/v/bin/python -m pip install 'ministack>=1.5.33,<1.6'"),
+        (None, "pip", EDITABLE, "/v/bin/python -m pip install --editable '/home/me/items api[local]'"),
+        (None, "uv", None, "uv pip install --python /v/bin/python 'ministack>=1.5.33,<1.6'"),
+        (None, "uv", EDITABLE, "uv pip install --python /v/bin/python --editable '/home/me/items api[local]'"),
+        (PIPX, "pip", None, "pipx inject items-api-dev 'ministack>=1.5.33,<1.6'"),
+        (PIPX, "uv", EDITABLE, "pipx inject items-api-dev 'ministack>=1.5.33,<1.6'"),
+        (UV_TOOL, "uv", None, "uv tool install 'items-api[local]'"),
+        (UV_TOOL, "uv", {"url": CLONE, "dir_info": {}}, f"uv tool install 'items-api[local] @ {CLONE}'"),
+        (UV_TOOL, "uv", GIT, "uv tool install 'items-api[local] @ git+https://example.com/items-api@v1'"),
+        (UV_TOOL, "uv", EDITABLE, "uv tool install --editable '/home/me/items api[local]'"),
+    ],
+)
+def test_the_command_works_for_this_copy(
+    tmp_path: Path, marker: str | None, installer: str, source: dict[str, Any] | None, command: str
+) -> None:
+    prefix = tmp_path / "items-api-dev"
+    metadata = prefix / "items_api-0.1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(
+        "Name: items-api\nVersion: 0.1.0\nRequires-Dist: click>=8\n"
+        'Requires-Dist: ministack>=1.5.33,<1.6 ; extra == "local"\n'
+    )
+    (metadata / "INSTALLER").write_text(f"{installer}\n")
+    if source:
+        (metadata / "direct_url.json").write_text(json.dumps(source))
+    if marker:
+        (prefix / marker).touch()
+    assert install_command(Distribution.at(metadata), prefix, "/v/bin/python") == command
+
+
+def test_a_copy_that_is_not_installed_gets_a_command_too(tmp_path: Path) -> None:
+    assert install_command(None, tmp_path, "/v/bin/python") == "/v/bin/python -m pip install ministack"
