@@ -28,6 +28,8 @@ COMMANDS = {
         "down": "Delete the stack and verify that nothing remains.",
     },
     "Find": {
+        "list": "List every stack in the account and region.",
+        "url": "Print the endpoint of the stack.",
         "logs": "Show the function's log, one line per request.",
     },
     "Elsewhere": {

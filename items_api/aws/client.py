@@ -149,8 +149,13 @@ class Aws:
         """
         return self._send(lambda: call(*args, **kwargs), call, kwargs, unclear_attempts=1)
 
-    def every(self, call: Callable[..., Any], items: str, more: str = "NextToken", **parameters: Any) -> list[Any]:
-        """All `items` of a listing, page by page. `more` names the token in both the response and the request."""
+    def every(
+        self, call: Callable[..., Any], items: str, more: str = "NextToken", start: str = "", **parameters: Any
+    ) -> list[Any]:
+        """All `items` of a listing, page by page.
+
+        `more` names the token in the response and the request, unless the request calls it `start`.
+        """
         found: list[Any] = []
         next_page: dict[str, Any] = {}
         while True:
@@ -158,7 +163,7 @@ class Aws:
             found += page[items]
             if not page.get(more):
                 return found
-            next_page = {more: page[more]}
+            next_page = {start or more: page[more]}
 
     def download(self, url: str, limit: int) -> bytes:
         """At most `limit` bytes from a presigned URL that AWS returned.

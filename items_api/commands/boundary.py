@@ -21,14 +21,16 @@ from items_api.terminal.screen import Screen
 class Command(click.Command):
     """A command whose callback takes a `Screen`, then its options, and returns a `Result`.
 
-    `list_key` is the key of the list in its JSON document. The list is empty if the command fails early.
+    `list_key` is the key of the list in its JSON document. The list is empty if the command fails early. A `bare`
+    command prints one value on stdout, and everything else on stderr.
     """
 
     context_class = Context
 
-    def __init__(self, *args: Any, list_key: str = "resources", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, list_key: str = "resources", bare: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.list_key = list_key
+        self._bare = bare
         for param in self.params:
             if isinstance(param, click.Option):
                 param.envvar = variable_of(param)
@@ -49,7 +51,7 @@ class Command(click.Command):
         output = {name: _is_on(ctx, name) for name in ("json", "quiet", "verbose")}
         for name in output:
             del ctx.params[name]
-        screen = Screen(**output, stream=ctx.params.get("follow", False))
+        screen = Screen(**output, stream=ctx.params.get("follow", False), bare=self._bare)
         for text in unknown_variables(ctx):
             screen.warning(text)
         result = self._result(ctx, screen)

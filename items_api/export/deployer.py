@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from items_api.provision import listing
 from items_api.provision.stack import STEPS
 from items_api.provision.step import Right
 from items_api.settings import Arns
@@ -25,7 +26,10 @@ def policy(settings: Settings, account: str = "*") -> dict[str, Any]:
 
 
 def _statements(arns: Arns) -> Iterator[dict[str, Any]]:
-    rights = {step.__name__: step.rights(arns) for step in STEPS} | {"Observe": _observe(arns)}
+    rights = {step.__name__: step.rights(arns) for step in STEPS} | {
+        "Observe": _observe(arns),
+        "List": listing.rights(arns),
+    }
     for name, some in rights.items():
         for number, right in enumerate(some, start=1):
             yield _statement(name + (str(number) if number > 1 else ""), right)

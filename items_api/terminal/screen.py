@@ -33,14 +33,23 @@ class Screen:
         quiet: print only results and errors.
         verbose: print tracebacks.
         stream: with `json`, stdout has one document per line, and one at the end only for an error.
+        bare: stdout is for one value, so that a shell can use it: `$(items-api url)`.
     """
 
-    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False, stream: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        json: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        stream: bool = False,
+        bare: bool = False,
+    ) -> None:
         self.json = json
         self.verbose = verbose
         self.stream = stream
         self._quiet = quiet
-        self._stream = sys.stderr if json else sys.stdout
+        self._stream = sys.stderr if json or bare else sys.stdout
         self._live: Live | None = None
         self.lost: OSError | None = None
 

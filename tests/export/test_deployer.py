@@ -28,8 +28,11 @@ Document = dict[str, Any]
 
 POLICY = deployer.policy(SETTINGS, ACCOUNT)
 GRANTED = {action for statement in POLICY["Statement"] for action in statement["Action"]}
-# Only `status` and `logs` need these.
-READ_ONLY = {"cloudwatch:GetMetricData", "logs:FilterLogEvents"}
+# Only `status`, `logs` and `list` need these.
+READ_ONLY = {
+    *("cloudwatch:GetMetricData", "logs:FilterLogEvents"),
+    *("dynamodb:ListTables", "iam:ListRoles", "iam:ListRoleTags", "lambda:ListFunctions"),
+}
 # Neither moto's layers nor the local AWS check these; `rights` of each step names its source.
 UNCHECKED = {"lambda:ListTags", "apigateway:TagResource", "iam:CreateServiceLinkedRole"}
 NEEDED = GRANTED - READ_ONLY - UNCHECKED

@@ -1,0 +1,56 @@
+"""`items-api list`: list every stack in the account and region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api.aws.errors import AwsError
+from items_api.commands.boundary import Command
+from items_api.commands.opening import find_account
+from items_api.commands.options import target_options
+from items_api.provision.listing import LISTED, stacks
+from items_api.terminal.result import Result
+from items_api.terminal.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from items_api.commands.target import Target
+    from items_api.provision.listing import Listed
+    from items_api.terminal.screen import Screen
+
+
+@click.command(cls=Command, list_key="stacks")
+@target_options
+def list(screen: Screen, *, target: Target) -> Result:  # noqa: A001 - the name of the command
+    """List every stack in the account and region."""
+    account = find_account(screen, target, start=False)
+    if account is None:
+        return Result(document={"region": target.region, "stacks": []}, lines=[Line("The local AWS is empty.")])
+    aws = account.aws()
+    account_id = aws.account_id()
+    where = "the local AWS, account" if target.local else "account"
+    screen.line(f"Stacks in {where} {account_id}, region {account.region}")
+    try:
+        found = stacks(aws, account.region, account_id)
+    except AwsError as error:
+        raise error.problem("Could not list the stacks") from error
+    document = {"account": account_id, "region": account.region, "stacks": found}
+    return Result(document=document, lines=_lines(found))
+
+
+def _lines(found: Sequence[Listed]) -> Sequence[Line]:
+    if not found:
+        return [Line("There is no stack.")]
+    width = max(len(stack.name) for stack in found)
+    return [Line(f"  {stack.name:<{width}}  {_described(stack)}", essential=True) for stack in found]
+
+
+def _described(stack: Listed) -> str:
+    endpoint = stack.endpoint or ""
+    if not stack.missing:
+        return endpoint
+    kinds = f"{len(stack.found)} of {len(LISTED)} resources"
+    return f"{endpoint}  incomplete: {kinds}; missing: {', '.join(stack.missing)}".strip()

@@ -1,0 +1,35 @@
+"""`items-api url`: print the endpoint of the stack, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api.commands.boundary import Command
+from items_api.commands.opening import known_of, opened
+from items_api.commands.options import target_options
+from items_api.errors import NoStack
+from items_api.terminal.result import ABSENT, Result
+
+if TYPE_CHECKING:
+    from items_api.commands.target import Target
+    from items_api.terminal.screen import Screen
+
+
+@click.command(cls=Command, bare=True)
+@target_options
+def url(screen: Screen, *, target: Target) -> Result:
+    """Print the endpoint of the stack."""
+    known = {}
+    with opened(screen, target) as stack:
+        if stack is not None:
+            stack.look_at_api()
+            known = known_of(stack)
+            if stack.endpoint:
+                document = {**known, "endpoint": stack.endpoint, "resources": []}
+                return Result(document=document, text=None if screen.json else stack.endpoint)
+    missing = NoStack(
+        f"There is no stack {target.name}.", "No HTTP API has its tags.", f"Run items-api up{target.flags} first."
+    )
+    return Result(ABSENT, ok=False, document={**known, "resources": []}, error=missing)
