@@ -26,6 +26,7 @@ COMMANDS = {
     "down": "Delete the stack and verify that nothing remains.",
     "logs": "Show the function's log, one line per request.",
     "export": "Export the stack as code, without calling AWS.",
+    "local": "Start, stop, inspect or reset the local AWS.",
 }
 
 

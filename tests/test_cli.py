@@ -29,7 +29,7 @@ def test_the_table_has_each_commands_name_and_help(name: str) -> None:
 
 
 def test_help_lists_the_commands_in_the_order_of_use() -> None:
-    assert list(COMMANDS) == ["up", "status", "smoke", "down", "logs", "export"]
+    assert list(COMMANDS) == ["up", "status", "smoke", "down", "logs", "export", "local"]
     lines = CliRunner().invoke(cli, ["--help"]).stdout.splitlines()
     start = lines.index("Commands:") + 1
     assert [line.split()[0] for line in lines[start : start + len(COMMANDS)]] == list(COMMANDS)

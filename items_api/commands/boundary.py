@@ -40,7 +40,7 @@ class Command(click.Command):
         screen = Screen(**output, stream=ctx.params.get("follow", False))
         result = self._result(ctx, screen)
         # "up", "export sam": the command's path without the program's name.
-        command, name = ctx.command_path.partition(" ")[2], ctx.params.get("name", "")
+        command, name = ctx.command_path.partition(" ")[2], ctx.params.get("name")
         result.print(screen, command, name)
         if screen.lost and screen.lost.errno != errno.EPIPE and not result.error:  # `| head` is no error
             todo = f"The command was completed; items-api status{target_in(ctx.params).flags} shows the stack."
@@ -62,6 +62,16 @@ class Command(click.Command):
                 traceback.print_exception(problem)
             document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}
             return Result(problem.exit_code, ok=False, document=document, error=problem)
+
+
+class Group(click.Group):
+    """A group of such commands, listed in the order of their file."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
 
 
 def usage_error(error: click.ClickException) -> str:

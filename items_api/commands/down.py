@@ -38,7 +38,7 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
         if not yes and any(step.owned for step in stack.steps):
             confirm(screen, _effect(stack, keep_table=keep_table))
             stack.look()  # the stack may have changed while the prompt was open
-        outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
+        outcomes = run_steps(screen, target, stack, stack.down(keep_table=keep_table))
         result = _result(stack, outcomes, keep_table=keep_table)
         if target.local and result.ok:
             return replace(result, lines=[*result.lines, *_stop_if_empty()])
@@ -74,7 +74,7 @@ def _result(stack: Stack, outcomes: list[Outcome], *, keep_table: bool) -> Resul
 def _stop_if_empty() -> list[Line]:
     try:
         running = local.find(local.home())
-        if running is None or not local.is_empty(running):
+        if running is None or local.status(running).resources:
             return []
         local.stop(local.home(), forget=True)
     except (OSError, Problem) as error:

@@ -10,7 +10,7 @@ import click
 
 from items_api import __version__
 from items_api.commands import opening
-from items_api.commands.boundary import Command
+from items_api.commands.boundary import Group
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import InvalidSetting
 from items_api.export import deployer, folders, openapi
@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 _ACCOUNT_DIGITS = 12
 
 
-class Export(click.Group):
-    command_class = Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(self.commands)  # in the order of this file, not alphabetically
-
-
-@click.group(cls=Export)
+@click.group(cls=Group)
 def export() -> None:
     """Export the stack as code, without calling AWS."""
 

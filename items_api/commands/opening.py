@@ -75,8 +75,8 @@ def find_account(screen: Screen, target: Target, *, start: bool) -> Account | No
     running = find(local.home(), screen.line)
     if running is None:
         return None
-    if running.note:
-        screen.line(running.note, "yellow", essential=True)
+    for note in running.note.splitlines():
+        screen.line(note, "yellow", essential=True)
     return aws.session.local_account(
         region=target.region or LOCAL_REGION,
         endpoint_url=running.endpoint_url,
@@ -124,8 +124,13 @@ def _naming_the_local_aws(target: Target) -> Iterator[None]:
     except AwsUnreachable as problem:
         if not target.local:
             raise
-        todo = "Run the command again; it starts the local AWS."
-        raise LocalUnavailable("The local AWS stopped responding.", f"{problem.what} {problem.why}", todo) from problem
+        raise stopped_responding(problem) from problem
+
+
+def stopped_responding(problem: AwsUnreachable) -> LocalUnavailable:
+    """The problem with --local, where neither the network nor the region can be the cause."""
+    todo = "Run the command again; it starts the local AWS."
+    return LocalUnavailable("The local AWS stopped responding.", f"{problem.what} {problem.why}", todo)
 
 
 def _interrupted(stack: stacks.Stack, target: Target) -> Interrupted:

@@ -51,7 +51,7 @@ def up(
         if (weakenings := stack.weakenings()) and not yes:
             confirm(screen, f"This would {'; and '.join(weakenings)}.")
             _check_again(stack, weakenings, adopt=adopt)
-        outcomes = run_steps(screen, stack, stack.up())
+        outcomes = run_steps(screen, target, stack, stack.up())
         return _result(stack, outcomes, target)
 
 

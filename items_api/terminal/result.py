@@ -37,7 +37,7 @@ class Result:
     text: str | None = None
     error: Problem | None = None
 
-    def print(self, screen: Screen, command: str, name: str) -> None:
+    def print(self, screen: Screen, command: str, name: str | None) -> None:
         screen.lines(self.lines)
         if self.error:
             screen.problem(self.error)
@@ -48,7 +48,7 @@ class Result:
         elif screen.json and self.error:
             screen.document(to_json(self.envelope(command, name), indent=None))
 
-    def envelope(self, command: str, name: str) -> dict[str, Any]:
+    def envelope(self, command: str, name: str | None) -> dict[str, Any]:
         """The JSON document. Its keys are a contract: add, never rename."""
         return {
             "command": command,
