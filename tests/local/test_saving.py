@@ -1,5 +1,6 @@
 """The state is saved while the local AWS runs, so little is lost if it is killed."""
 
+import io
 import json
 import os
 import resource
@@ -8,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
@@ -142,6 +144,22 @@ def test_an_error_when_saving_is_shown_until_a_save_succeeds(cli: Cli) -> None:
     assert note not in cli.ok("status")
     kill(cli.home)
     assert "unsaved" in json.dumps(client(resumed(cli.home), "logs").describe_log_groups()["logGroups"])
+
+
+@ON_LINUX
+def test_a_failed_save_does_not_delete_the_code_that_the_last_save_needs(cli: Cli) -> None:
+    endpoint = cli.json("up")["endpoint"]
+    cli.ok("local", "stop")
+    cli.ok("local", "start")
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("index.py", "")
+    limit_files(cli.running(), 1000)  # the new code is smaller, and the list of functions is larger
+    cli.client("lambda").update_function_code(FunctionName="items-api", ZipFile=zipped.getvalue())
+    eventually(lambda: local.status(cli.running()).save_error)
+    kill(cli.home)
+    cli("status")
+    assert cli.shell(f"curl --fail {endpoint}/items") == "[]"
 
 
 @ON_LINUX
