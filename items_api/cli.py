@@ -35,6 +35,9 @@ COMMANDS = {
     "Elsewhere": {
         "export": "Export the stack as code, without calling AWS.",
     },
+    "This computer": {
+        "local": "Start, stop, inspect or reset the local AWS.",
+    },
 }
 
 

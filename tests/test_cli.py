@@ -46,6 +46,7 @@ def test_help_lists_the_commands_by_purpose_in_the_order_of_use() -> None:
         "Deploy": ["up", "status", "smoke", "down"],
         "Find": ["list", "url", "logs"],
         "Elsewhere": ["export"],
+        "This computer": ["local"],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from items_api.commands.group import Context
+from items_api.commands.group import Context, Group
 from items_api.commands.known import knowing
 from items_api.commands.options import file_options, target_in
 from items_api.commands.sources import defaults_from_file, source, unknown_variables, variable_of
@@ -56,8 +56,7 @@ class Command(click.Command):
             screen.warning(text)
         result = self._result(ctx, screen)
         # "up", "export sam": the command's path without the program's name.
-        command, name = ctx.command_path.partition(" ")[2], ctx.params.get("name", "")
-        result.print(screen, command, name)
+        result.print(screen, ctx.command_path.partition(" ")[2], ctx.params.get("name"))
         if screen.lost and screen.lost.errno != errno.EPIPE and not result.error:  # `| head` is no error
             todo = f"The command was completed; items-api status{target_in(ctx.params).flags} shows the stack."
             screen.problem(OutputFailed("Could not write the output.", f"{screen.lost.strerror}.", todo))
@@ -80,6 +79,12 @@ class Command(click.Command):
                 traceback.print_exception(problem)
             document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}
             return Result(problem.exit_code, ok=False, document=document, error=problem)
+
+
+class CommandGroup(Group):
+    """A group of such commands."""
+
+    command_class = Command
 
 
 def _is_on(ctx: click.Context | None, flag: str) -> bool:

@@ -76,7 +76,7 @@ def _result(stack: Stack, outcomes: list[Outcome], *, keep_table: bool) -> Resul
 def _stop_if_empty() -> list[Line]:
     try:
         running = local.find(local.home())
-        if running is None or not local.is_empty(running):
+        if running is None or local.status(running).resources:
             return []
         local.stop(local.home(), forget=True)
     except (OSError, Problem) as error:

@@ -10,8 +10,7 @@ import click
 
 from items_api import __version__
 from items_api.commands import opening
-from items_api.commands.boundary import Command
-from items_api.commands.group import Group
+from items_api.commands.boundary import CommandGroup
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import InvalidSetting
 from items_api.export import deployer, folders, openapi
@@ -30,11 +29,7 @@ if TYPE_CHECKING:
 _ACCOUNT_DIGITS = 12
 
 
-class Export(Group):
-    command_class = Command
-
-
-@click.group(cls=Export)
+@click.group(cls=CommandGroup)
 def export(**_output: bool) -> None:
     """Export the stack as code, without calling AWS."""
 

@@ -74,8 +74,8 @@ def find_account(screen: Screen, target: Target, *, start: bool) -> Account | No
     running = find(local.home(), screen.line)
     if running is None:
         return None
-    if running.note:
-        screen.line(running.note, "yellow", essential=True)
+    for note in running.note.splitlines():
+        screen.line(note, "yellow", essential=True)
     return aws.session.local_account(
         region=target.region or LOCAL_REGION,
         endpoint_url=running.endpoint_url,

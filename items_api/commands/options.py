@@ -91,6 +91,11 @@ def target_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(wrapper, (*TARGET, *OUTPUT))
 
 
+def output_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for the output."""
+    return _with_options(callback, OUTPUT)
+
+
 def target_in(values: Mapping[str, Any]) -> Target:
     """The target that the values of a command's options select."""
     return Target(**{field.name: values.get(field.name) for field in fields(Target)})  # type: ignore[arg-type]

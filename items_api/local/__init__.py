@@ -3,14 +3,33 @@
     ensure_running()   find the server or start it; for `up`
     resume()           find the server or restart it with its state; for all other commands
     find()             find the server
-    is_empty()         whether it has no resources
+    status()           what the server reports about itself
     stop()             save the state and stop the server
+    reset()            delete everything
 
-A lock allows only one command at a time to start or stop the server. `control` is the side of the commands, `server` is
-the process that they start, and `paths` are the files that they share. `serving` runs ministack behind a `guard`.
+Commands: `control`, with `process` and `starting`. Server: `server`, which runs ministack in `serving`, with `guard` in
+front of AWS, `endpoints` in front of the HTTP APIs, and `saving`. Both sides use `paths`.
 """
 
-from items_api.local.control import LocalAws, ensure_running, find, home, is_empty, resume, stop
-from items_api.local.paths import ACCOUNT
+from items_api.local.control import ensure_running, find, has_data, home, paths_in, reset, resume, status, stop
+from items_api.local.paths import ACCOUNT, Status
+from items_api.local.process import LocalAws
+from items_api.local.starting import crash_note, last_save, require_ministack
 
-__all__ = ["ACCOUNT", "LocalAws", "ensure_running", "find", "home", "is_empty", "resume", "stop"]
+__all__ = [
+    "ACCOUNT",
+    "LocalAws",
+    "Status",
+    "crash_note",
+    "ensure_running",
+    "find",
+    "has_data",
+    "home",
+    "last_save",
+    "paths_in",
+    "require_ministack",
+    "reset",
+    "resume",
+    "status",
+    "stop",
+]

@@ -3,48 +3,26 @@
 `control` starts it as `python -m items_api.local.server FOLDER`. It holds a lock on `server.lock` while it runs, so a
 stale or reused process id, or another program on the port, is never mistaken for it.
 
-ministack by itself saves its state only when it is stopped. This server also saves it within seconds of each change, so
-a crash or power failure loses no more than that.
+ministack by itself saves its state only when it is stopped. This server also saves it within a second of each change,
+or longer if the state is large, so a crash or power failure loses no more than that.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import fcntl
 import os
 import shutil
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from items_api.local.paths import ACCOUNT, HOST, PORT_TAKEN, Paths, read_json, write_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from items_api.local.paths import ACCOUNT, HOST, Paths, read_json, write_json
+from items_api.local.ports import listen
 
 SERVICES = "apigateway,dynamodb,iam,lambda,logs,monitoring,sts,tagging"
 USUAL_PORTS = range(4566, 4600)  # AWS emulators use 4566; outgoing connections do not use this range
-
-
-def is_taken(port: int) -> bool:
-    """Whether a program listens on this port, on IPv4 or IPv6: clients can resolve `*.localhost` to either."""
-    for host in (HOST, "::1"):
-        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
-            return True
-    return False
-
-
-def listen(ports: Iterable[int]) -> socket.socket | None:
-    """Listen on the first free port, so that no other program can take it before the server is ready."""
-    for port in ports:
-        if port and is_taken(port):
-            continue
-        with contextlib.suppress(OSError):
-            return socket.create_server((HOST, port))
-    return None
 
 
 def configure(paths: Paths, port: int, access_key: str, secret_key: str) -> None:
@@ -99,13 +77,11 @@ def acquire_lock(paths: Paths) -> int | None:
 def main() -> int:
     paths = Paths(Path(sys.argv[1]))
     os.umask(0o077)
-    if acquire_lock(paths) is None:
+    lock = acquire_lock(paths)
+    if lock is None:
         return 0  # a server is already running
     settings = read_json(paths.settings) or {}
-    saved_port = settings.get("port")
-    listener = listen([*USUAL_PORTS, 0] if saved_port is None else [saved_port])
-    if listener is None:
-        return PORT_TAKEN
+    listener = listen([settings["port"], *USUAL_PORTS])
     port = listener.getsockname()[1]
     write_json(paths.settings, settings | {"port": port})
     # The caller waits for this process to end. The forked process is the server.
@@ -114,10 +90,13 @@ def main() -> int:
     os.setsid()  # a new session, which does not receive Ctrl-C from the terminal
     shutil.rmtree(paths.scratch, ignore_errors=True)
     paths.scratch.mkdir()
+    paths.state.mkdir(exist_ok=True)
+    for unfinished in paths.state.glob("*.new"):
+        unfinished.unlink()
     configure(paths, port, settings["access_key"], settings["secret_key"])
-    from items_api.local.serving import serve  # noqa: PLC0415 - ministack reads the environment at import
+    from items_api.local.serving import Server  # noqa: PLC0415 - ministack reads the environment at import
 
-    serve(paths, listener)
+    asyncio.run(Server(paths, settings["access_key"], lock).run(listener))
     # Stop the processes of Lambda functions, which are in the same process group.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)

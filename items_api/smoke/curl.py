@@ -57,7 +57,6 @@ class Response:
 class Connection:
     """Sends requests to one endpoint as curl would, over a connection that is reopened when the server closes it.
 
-    Names under `.localhost` are this computer (RFC 6761); they are not looked up, because not every resolver knows.
     TLS certificates are verified. `HTTPS_PROXY` and `NO_PROXY` are respected.
     """
 
@@ -106,8 +105,7 @@ class Connection:
     def _open(self) -> HTTPConnection:
         host, port = str(self._parts.hostname), self._parts.port
         if self._parts.scheme == "http":
-            is_loopback_name = host == "localhost" or host.endswith(".localhost")
-            return HTTPConnection("127.0.0.1" if is_loopback_name else host, port, timeout=self._timeout)
+            return HTTPConnection(host, port, timeout=self._timeout)
         context = ssl.create_default_context()
         proxy = None if proxy_bypass(host) else getproxies().get("https")
         if not proxy:

@@ -39,7 +39,7 @@ class Result:
     text: str | None = None
     error: Problem | None = None
 
-    def print(self, screen: Screen, command: str, name: str) -> None:
+    def print(self, screen: Screen, command: str, name: str | None) -> None:
         screen.lines(self.lines)
         if isinstance(self.error, NotConfirmed) and self.error.declined:
             screen.line(self.error.what)
@@ -52,7 +52,7 @@ class Result:
         elif screen.json and self.error:
             screen.document(to_json(self.envelope(command, name), indent=None))
 
-    def envelope(self, command: str, name: str) -> dict[str, Any]:
+    def envelope(self, command: str, name: str | None) -> dict[str, Any]:
         """The JSON document. Its keys are a contract: add, never rename."""
         return {
             "command": command,

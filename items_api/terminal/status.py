@@ -23,11 +23,11 @@ def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line
     """`encoding` is the encoding of the output."""
     if details.items is not None:
         items = f"{details.items:,} item{'' if details.items == 1 else 's'}"
-        size = "" if details.size is None else f", {_size(details.size)}"
+        size = "" if details.size is None else f", {size_text(details.size)}"
         age = f" (DynamoDB's count, up to {details.counted_every_hours} h old)" if details.counted_every_hours else ""
         yield Line(f"  Table     {items}{size}{age}")
     if details.memory is not None:
-        when = f", last updated {_shown(details.updated)}" if details.updated else ""
+        when = f", last updated {time_text(details.updated)}" if details.updated else ""
         yield Line(f"  Function  {details.memory} MB{when}")
     if details.metrics:
         yield from _metric_lines(details.metrics, encoding)
@@ -76,7 +76,7 @@ def _percentiles(p50: float, p95: float) -> str:
     return f"p50 {p50:,.0f} ms, p95 {p95:,.0f} ms"
 
 
-def _size(number: int) -> str:
+def size_text(number: int) -> str:
     """`512 bytes`, `3.4 KB`."""
     size = float(number)
     for unit in ("bytes", "KB", "MB", "GB"):
@@ -86,5 +86,5 @@ def _size(number: int) -> str:
     return f"{size:.1f} TB"
 
 
-def _shown(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -77,7 +77,7 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
 
 @dataclass(frozen=True)
 class Cli:
-    """Runs `items-api … --local` as a process."""
+    """Runs `items-api … --local` or `items-api local …` as a process."""
 
     home: Path
     port: int
@@ -87,7 +87,7 @@ class Cli:
         return {**os.environ, **USER_ENVIRONMENT, "ITEMS_API_HOME": str(self.home)}
 
     def __call__(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return run([COMMAND, *arguments, "--local"], cwd=self.home, env=self.environment, **options)
+        return run(self._command(arguments), cwd=self.home, env=self.environment, **options)
 
     def ok(self, *arguments: str) -> str:
         """Run a command that must succeed, and return its output."""
@@ -100,10 +100,13 @@ class Cli:
         return json.loads(self(*arguments, "--json").stdout)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command, pipe = [COMMAND, *arguments, "--local"], subprocess.PIPE
+        command, pipe = self._command(arguments), subprocess.PIPE
         return subprocess.Popen(
             command, cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
         )
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [COMMAND, *arguments, *([] if arguments[0] == "local" else ["--local"])]
 
     def shell(self, line: str) -> str:
         """Run a line in a shell without proxy settings, as a user would paste it."""
@@ -112,11 +115,14 @@ class Cli:
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         return done.stdout
 
-    def client(self, service: str) -> Any:
-        """A client for changes to the stack by other means."""
+    def running(self) -> LocalAws:
         running = local.find(self.home)
         assert running is not None
-        return client(running, service)
+        return running
+
+    def client(self, service: str, **options: str) -> Any:
+        """A client for changes to the stack by other means."""
+        return client(self.running(), service, **options)
 
     def processes(self) -> list[str]:
         """The command lines of the server and of all functions in this home."""

@@ -114,3 +114,15 @@ def test_a_local_aws_that_crashes_during_a_command_is_named_in_the_error(cli: Cl
     kill(cli.home)
     _, errors = process.communicate(timeout=90)
     assert (process.returncode, "The local AWS stopped responding" in errors) == (1, True)
+
+
+def test_a_local_aws_that_crashes_during_up_is_named_in_the_error_of_each_resource(cli: Cli) -> None:
+    process = cli.start("up")
+    assert process.stdout
+    next(line for line in process.stdout if "created" in line)
+    kill(cli.home)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "The local AWS stopped responding." in output + errors
+    assert "Run the command again; it starts the local AWS if necessary." in output + errors
+    assert "--region" not in output + errors

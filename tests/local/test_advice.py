@@ -65,8 +65,7 @@ def test_rejected_credentials_are_not_a_missing_permission(cli: Cli) -> None:
     file.write_text(json.dumps({**json.loads(saved), "access_key": "LOCALOTHER"}))
     error = cli.json("status")["error"]
     file.write_text(saved)
-    assert (error["type"], error["what"]) == ("LocalUnavailable", "The local AWS sent an unexpected response.")
-    assert error["todo"] == f"{ADVICE}{cli.home}/local-aws/server.log"
+    assert (error["type"], error["todo"]) == ("LocalUnavailable", "Run items-api local stop, then the command again.")
 
 
 def test_counts_are_exact_and_current(cli: Cli) -> None:

@@ -18,8 +18,8 @@ import items_api
 from items_api import local
 from items_api.errors import LocalUnavailable
 from items_api.local import LocalAws
-from items_api.local.control import server_environment
-from items_api.local.server import listen
+from items_api.local.ports import listen
+from items_api.local.starting import server_environment
 from tests.local.conftest import client, eventually, kill, prepare_home
 
 
@@ -183,23 +183,26 @@ def test_a_process_id_that_now_belongs_to_another_program_is_ignored(home: Path)
     local.stop(home)
 
 
-def test_a_saved_port_that_another_program_uses_is_an_error(home: Path, port: int) -> None:
+def test_if_another_program_uses_its_port_it_takes_another_and_reports_it_once(home: Path, port: int) -> None:
+    """Also after a crash."""
+    before = local.ensure_running(home)
+    create_group(before, "saved")
+    local.stop(home)
     with socket.create_server(("127.0.0.1", port)):
-        error = failed_start(home)
-    assert str(error) == (
-        f"The local AWS could not start. Another program uses its port {port}, which cannot change because it is part "
-        f"of the endpoints. Find that program (lsof -i :{port}) and stop it. Or set ITEMS_API_HOME to another folder "
-        "to start a new local AWS on a free port."
-    )
+        after = resumed(home)
+        assert after.port != port
+        assert after.note == (
+            f"Another program uses port {port}, so the AWS endpoint is now http://127.0.0.1:{after.port}. "
+            "Set AWS_ENDPOINT_URL again in shells that have the old one."
+        )
+    assert groups(after) == ["saved"]
+    assert local.ensure_running(home).note == ""
+    local.stop(home)
+    assert (resumed(home).port, resumed(home).note) == (after.port, "")
 
 
-@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_a_new_local_aws_skips_taken_ports(family: socket.AddressFamily, host: str, port: int) -> None:
-    """Also a port taken only on IPv6, because browsers and curl can resolve a *.localhost name to ::1."""
-    with socket.create_server((host, port), family=family):
-        listener = listen([port, 0])
-    assert listener is not None
-    with listener:
+def test_the_first_free_port_is_used(port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), listen([port, None]) as listener:
         address, chosen = listener.getsockname()
     assert address == "127.0.0.1"
     assert chosen != port
@@ -215,7 +218,7 @@ def test_a_home_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     blocked.write_text("")
     assert str(failed_start(blocked)) == (
         f"Could not use the folder {blocked} for the local AWS. Not a directory: {blocked}/local-aws. "
-        "Set ITEMS_API_HOME to a folder that you can write to."
+        "Fix the cause, or set ITEMS_API_HOME to another folder."
     )
 
 
@@ -254,15 +257,15 @@ def test_the_server_does_not_inherit_the_users_aws_settings_or_proxy() -> None:
     }
 
 
-def test_is_empty_covers_all_regions(home: Path) -> None:
+def test_the_status_counts_the_resources_of_all_regions(home: Path) -> None:
     running = local.ensure_running(home)
-    assert local.is_empty(running)
+    assert local.status(running).resources == 0
     other_region = client(running, "logs", region="eu-central-1")
     other_region.create_log_group(logGroupName="other")
-    assert not local.is_empty(running)
+    assert local.status(running).resources == 1
     assert groups(running) == []
     other_region.delete_log_group(logGroupName="other")
-    assert local.is_empty(running)
+    assert local.status(running).resources == 0
 
 
 def test_the_home_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -63,8 +63,10 @@ def test_the_admin_api_is_blocked(running: LocalAws, method: str, path: str, que
         ("GET", "/2015-03-31/functions?X-Amz-Credential=test/20260101/us-east-1/lambda/aws4_request", {}),
         ("GET", "/2015-03-31/functions", {"Authorization": "AWS4-HMAC-SHA256 Credential=123456789012/x/x/lambda/x"}),
         ("OPTIONS", "/", {"Origin": "https://evil.example"}),
-        ("GET", "/_items-api/empty", {}),
-        ("GET", "/_items-api/empty", {"Authorization": "test"}),
+        ("GET", "/items", {"Host": "0140793a.execute-api.localhost"}),
+        ("GET", "/_aws/execute-api/0140793a/$default/items", {}),
+        ("GET", "/_items-api/status", {}),
+        ("GET", "/_items-api/save", {"Authorization": "test"}),
     ],
 )
 def test_a_web_page_cannot_act_as_the_owner(running: LocalAws, method: str, path: str, headers: dict[str, str]) -> None:

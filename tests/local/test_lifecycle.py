@@ -71,8 +71,9 @@ def test_smoke_shows_one_line_per_check_and_every_curl_command_with_verbose(cli:
 
 
 def test_manual_changes_are_reported_and_repaired(cli: Cli) -> None:
-    endpoint = cli.json("up", "--yes")["endpoint"]
-    api_id = endpoint.split("/")[2].split(".")[0]
+    cli.ok("up", "--yes")
+    [api] = cli.client("apigatewayv2").get_apis()["Items"]
+    api_id = api["ApiId"]
     cli.client("iam").delete_role_policy(RoleName="items-api-role", PolicyName="items-table-access")
     cli.client("lambda").update_function_configuration(FunctionName="items-api", MemorySize=512)
     cli.client("lambda").remove_permission(FunctionName="items-api", StatementId="apigw")

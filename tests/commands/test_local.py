@@ -1,0 +1,43 @@
+"""`items-api local` without a running local AWS; `tests/local/` has the rest."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Run, document
+
+ENVELOPE = ["command", "name", "account", "region", "endpoint", "ok"]
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("ITEMS_API_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["status"], 4), (["stop"], 0), (["reset", "--yes"], 0)])
+def test_they_do_nothing_if_the_local_aws_never_ran(run: Run, home: Path, arguments: list[str], code: int) -> None:
+    result = run("local", *arguments, "--json")
+    shown = document(result)
+    assert (result.exit_code, list(shown)[:6]) == (code, ENVELOPE)
+    assert (shown["command"], shown["name"], shown["stacks"]) == (f"local {arguments[0]}", None, [])
+    assert not (home / "local-aws" / "state").exists()
+
+
+@pytest.mark.parametrize("arguments", [["start"], ["status"], ["stop"], ["reset", "--yes"]])
+def test_without_ministack_they_explain_how_to_install_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ministack", None)
+    result = run("local", *arguments)
+    assert result.exit_code == 1
+    assert "Error: The local AWS is not installed." in result.stderr
+    assert "Install it with this command:" in result.stderr
+
+
+def test_an_error_has_the_same_keys(run: Run, home: Path) -> None:
+    home.write_text("a file instead of a folder")
+    shown = document(run("local", "start", "--json"))
+    assert list(shown) == [*ENVELOPE, "stacks", "error"]
+    assert shown["error"]["type"] == "LocalUnavailable"
