@@ -16,6 +16,7 @@ from ministack import app as ministack  # type: ignore[import-untyped]
 from items_api.local.asgi import serve
 from items_api.local.endpoints import Endpoints, http_apis
 from items_api.local.guard import Guard
+from items_api.local.inline import keep_tags_inline
 from items_api.local.paths import LOGS, READY, SAVE_PATH, STARTING, STATUS_PATH, STOPPING, Paths, Status, write_json
 from items_api.local.saving import Saver, delete_unused_code
 
@@ -53,6 +54,7 @@ class Server:
     async def run(self, listener: socket.socket) -> None:
         """Run until SIGTERM or SIGINT, then save."""
         self._announce(STARTING)
+        keep_tags_inline()
         guard = Guard(
             app=ministack.app,
             access_key=self._access_key,

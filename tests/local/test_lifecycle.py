@@ -114,3 +114,18 @@ def test_up_in_a_pipe_does_not_keep_the_pipe_open(cli: Cli) -> None:
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     assert "/items/1" in done.stdout
+
+
+def test_apis_and_stages_list_their_current_tags(cli: Cli) -> None:
+    cli.ok("up", "--tag", "team=web", "--tag", "old=1")
+    gateway = cli.client("apigatewayv2")
+    [api] = gateway.get_apis()["Items"]
+    arn = f"arn:aws:apigateway:us-east-1::/apis/{api['ApiId']}"
+    for resource in (arn, f"{arn}/stages/$default"):
+        gateway.tag_resource(ResourceArn=resource, Tags={"team": "api"})
+        gateway.untag_resource(ResourceArn=resource, TagKeys=["old"])
+    [stage] = gateway.get_stages(ApiId=api["ApiId"])["Items"]
+    for listed in (gateway.get_apis()["Items"][0], stage):
+        assert (listed["Tags"]["team"], "old" in listed["Tags"]) == ("api", False)
+    cli.ok("up", "--tag", "team=web")
+    assert cli.json("up", "--dry-run", "--tag", "team=web")["ok"]
