@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,10 @@ def saving_process(home: Path) -> int:
 def roles_saved(home: Path) -> str:
     file = home / "local-aws" / "state" / "iam.json"
     return file.read_text() if file.exists() else ""
+
+
+def is_saved(home: Path, role: str) -> bool:
+    return role in roles_saved(home)
 
 
 def limit_files(running: LocalAws, size: int) -> None:
@@ -182,7 +187,7 @@ def test_a_save_whose_process_is_killed_is_repeated(home: Path, running: LocalAw
         create_role(running, f"new-{number}")
         with suppress(ProcessLookupError):
             os.kill(saving_process(home), signal.SIGKILL)
-        eventually(lambda number=number: f"new-{number}" in roles_saved(home))
+        eventually(partial(is_saved, home, f"new-{number}"))
         if died in (folder / "server.log").read_text():
             break
     else:
