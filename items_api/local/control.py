@@ -66,17 +66,16 @@ def has_data(home: Path) -> bool:
 
 
 def stop(home: Path, *, forget: bool = False, timeout: float = 30.0) -> bool:
-    """Stop the server after it has saved its state. `forget` deletes the state and the settings instead.
+    """Stop the server after it has saved its state. `forget` kills it and deletes the state and the settings instead.
 
     Returns whether it was running. Raises LocalUnavailable if the state cannot be saved, or after `timeout` seconds.
-    The server is never killed, because that could lose data.
     """
     with _exclusive(home, lambda _: None) as paths:
         pid = process.process_id(paths)
+        if pid is not None and not forget:
+            _save(paths, pid, timeout)
         if pid is not None:
-            if not forget:
-                _save(paths, pid, timeout)
-            _end(paths, pid, signal.SIGTERM, timeout)
+            _end(paths, pid, signal.SIGKILL if forget else signal.SIGTERM, timeout)
         if forget:
             _delete(paths)
         return pid is not None
@@ -156,10 +155,8 @@ def _save(paths: Paths, pid: int, timeout: float) -> None:
 
 def _end(paths: Paths, pid: int, stop_signal: signal.Signals, timeout: float) -> None:
     """Send the signal and wait until the server has ended. SIGKILL also ends the processes of Lambda functions."""
-    if stop_signal is signal.SIGKILL:
-        os.killpg(pid, stop_signal)
-    else:
-        os.kill(pid, stop_signal)
+    with contextlib.suppress(ProcessLookupError):
+        (os.killpg if stop_signal is signal.SIGKILL else os.kill)(pid, stop_signal)
     if not process.wait(lambda: not process.is_alive(paths), timeout):
         raise LocalUnavailable(
             f"Could not stop the local AWS (process {pid}).",

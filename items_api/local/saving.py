@@ -51,7 +51,7 @@ class Saver:
         self._saving = asyncio.Lock()
         self._sizes: dict[str, int] = {}
         self._digests: dict[str, str] = {}
-        self._seconds = 0.0  # duration of the last save
+        self._seconds = 0.0  # how long a save takes
         self.saved: float | None = None
         self.error = ""
 
@@ -85,9 +85,9 @@ class Saver:
             taken, start = time.time(), time.monotonic()
             try:
                 error = await self._save(taken)
-            except OSError as failure:
-                error = f"{failure.strerror}."
-            self._seconds = time.monotonic() - start
+            except Exception as failure:  # noqa: BLE001 - the next save may succeed
+                error = f"{failure}."
+            self._seconds = max(time.monotonic() - start, self._seconds / 2)  # the next one may be as slow
             if error and error != self.error:
                 log.error("The state cannot be saved: %s Trying again.", error)
             elif self.error and not error:
@@ -136,7 +136,7 @@ class Saver:
 def _encoded(service: str, state: object) -> bytes:
     """The content of the file from which ministack loads the state of a service."""
     file = {"__ministack_format__": _state_format_version(service), "payload": state}
-    return json.dumps(file, default=_json_default).encode()
+    return json.dumps(file, default=_json_default, check_circular=False).encode()  # a fifth faster
 
 
 def _write(path: Path, content: bytes, modified: float) -> None:

@@ -195,6 +195,36 @@ def test_a_save_whose_process_is_killed_is_repeated(home: Path, running: LocalAw
     assert list((folder / "state").glob("*.new")) == []
 
 
+def paused_save(home: Path, running: LocalAws) -> int:
+    """The process of a save that does not end."""
+    for number in range(20):
+        create_role(running, f"role-{number}")
+        pid = saving_process(home)
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            process.suspend()
+            while process.status() != psutil.STATUS_ZOMBIE:
+                if process.status() == psutil.STATUS_STOPPED:
+                    return pid
+    raise AssertionError("every save ended before it could be paused")
+
+
+def test_a_save_that_outlives_a_killed_server_does_not_block_the_next_one(home: Path, running: LocalAws) -> None:
+    pid = paused_save(home, running)
+    try:
+        os.kill(running.pid, signal.SIGKILL)
+        eventually(lambda: not psutil.pid_exists(running.pid))
+        assert local.find(home) is None
+        after = resumed(home)
+        assert after.port == running.port
+        create_role(after, "after")
+        local.stop(home)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: not psutil.pid_exists(pid))
+    assert "after" in roles(resumed(home))
+
+
 def test_a_state_file_that_cannot_be_loaded_is_never_overwritten(home: Path, running: LocalAws) -> None:
     """Ministack by itself would start without it."""
     create_role(running, "kept")
