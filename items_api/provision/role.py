@@ -26,6 +26,7 @@ def create_request(settings: Settings) -> dict[str, Any]:
         "RoleName": settings.role_name,
         "AssumeRolePolicyDocument": json.dumps(trust_policy()),
         "Tags": settings.tag_list,
+        **({"PermissionsBoundary": settings.permissions_boundary} if settings.permissions_boundary else {}),
     }
 
 
@@ -52,12 +53,19 @@ class Role(Step[FoundRole]):
 
     @classmethod
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
-        writes = (
-            *("iam:CreateRole", "iam:DeleteRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy"),
-            *("iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
+        grants = ("iam:CreateRole", "iam:PutRolePolicy")
+        others = (
+            *("iam:DeleteRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy"),
+            *("iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
+            *("iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"),
         )
-        reads = ("iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies")
-        return (Right((*writes, *reads), (arns.role,)),)
+        boundary = arns.settings.permissions_boundary
+        if not boundary:
+            return (Right((*grants, "iam:DeleteRolePermissionsBoundary", *others), (arns.role,)),)
+        # The reference lists iam:PermissionsBoundary as a condition key of these three actions.
+        condition = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+        limited = Right((*grants, "iam:PutRolePermissionsBoundary"), (arns.role,), condition)
+        return (limited, Right(others, (arns.role,)))
 
     @property
     def _policy_field(self) -> str:
@@ -70,6 +78,7 @@ class Role(Step[FoundRole]):
     def want(self) -> dict[str, Any]:
         return {
             "trust policy": trust_policy(),
+            "permissions boundary": self.settings.permissions_boundary or None,
             self._policy_field: table_access_policy(self.arns),
             "other policies": [],
             "attached policies": [],
@@ -83,6 +92,7 @@ class Role(Step[FoundRole]):
                 arn=role["Arn"],
                 fields={
                     "trust policy": role["AssumeRolePolicyDocument"],
+                    "permissions boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
                     self._policy_field: policy,
                     "other policies": sorted(name for name in inline if name != ours),
                     "attached policies": sorted(attached),
@@ -91,6 +101,14 @@ class Role(Step[FoundRole]):
                 created=role["CreateDate"],
             )
         return None
+
+    def weakenings(self, found: FoundRole) -> tuple[str, ...]:
+        have, want = found.fields["permissions boundary"], self.settings.permissions_boundary
+        if not have or have == want:
+            return ()
+        if want:
+            return (f"replace the permissions boundary {have} of the role {self.name} with {want}",)
+        return (f"remove the permissions boundary {have} of the role {self.name}",)
 
     def _role(self) -> RoleTypeDef:
         return self.aws.send(self.aws.iam.get_role, RoleName=self.name)["Role"]
@@ -126,6 +144,8 @@ class Role(Step[FoundRole]):
 
     def _apply(self, found: FoundRole, parts: Set[str]) -> None:
         iam = self.aws.iam
+        if "permissions boundary" in parts:  # first, because only then may a restricted user change the policies
+            self._put_boundary(self.settings.permissions_boundary)
         if "tags" in parts:
             tags: Any = self.settings.tag_list
             self.aws.send(iam.tag_role, RoleName=self.name, Tags=tags)
@@ -134,6 +154,13 @@ class Role(Step[FoundRole]):
         if self._policy_field in parts:
             self.aws.send(iam.put_role_policy, **policy_request(self.arns))
         self._remove_policies(found.fields["other policies"], found.fields["attached policies"])
+
+    def _put_boundary(self, arn: str) -> None:
+        """Set the permissions boundary, or remove it if `arn` is empty."""
+        if arn:
+            self.aws.send(self.aws.iam.put_role_permissions_boundary, RoleName=self.name, PermissionsBoundary=arn)
+        else:
+            self.aws.send(self.aws.iam.delete_role_permissions_boundary, RoleName=self.name)
 
     def _remove_policies(self, inline: list[str], attached: list[str]) -> None:
         for name in inline:

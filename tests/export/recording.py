@@ -80,6 +80,7 @@ def _change_role(iam: Any, settings: Settings) -> None:
     iam.untag_role(RoleName=role, TagKeys=["team"])
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=_document(trust))
     iam.put_role_policy(RoleName=role, PolicyName="stray", PolicyDocument=_document(access))
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
     iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
 
 

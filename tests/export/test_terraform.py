@@ -118,6 +118,7 @@ def test_the_table_role_policy_and_log_group_have_the_attributes_that_up_sends(m
         "name": role["RoleName"],
         "assume_role_policy": json.loads(role["AssumeRolePolicyDocument"]),
         "tags": as_map(role["Tags"]),
+        **({"permissions_boundary": boundary} if (boundary := main.settings.permissions_boundary) else {}),
     }
     assert main.resource("aws_iam_role_policy") == {
         "name": policy["PolicyName"],

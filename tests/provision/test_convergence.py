@@ -72,8 +72,9 @@ def test_a_plan_lists_each_difference_with_both_values_and_writes_nothing(deploy
         Settings(cors_origins=("https://a.example", "https://b.example")),
         Settings(throttle_rate=1, throttle_burst=1),
         Settings(tags={"team": "web"}),
+        Settings(permissions_boundary="arn:aws:iam::123456789012:policy/boundary"),
     ],
-    ids=["memory", "timeout", "log retention", "CORS", "throttle", "tags"],
+    ids=["memory", "timeout", "log retention", "CORS", "throttle", "tags", "permissions boundary"],
 )
 def test_a_changed_setting_is_updated_in_place(deployed: Account, settings: Settings) -> None:
     assert "updated" in changes(up(deployed, settings=settings))

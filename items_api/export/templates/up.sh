@@ -76,6 +76,7 @@ aws iam create-role \
       }
     ]
   }' \
+  --permissions-boundary @permissions_boundary@ \
   --tags "$TAG_LIST" > /dev/null
 
 # The function may call four actions on its table and write to its log group.
