@@ -12,11 +12,12 @@ from items_api import __version__
 from items_api.commands import opening
 from items_api.commands.boundary import Command
 from items_api.commands.group import Group
-from items_api.commands.options import settings_options, target_options
+from items_api.commands.options import boundary_option, settings_options, target_options
 from items_api.errors import InvalidSetting
 from items_api.export import deployer, folders, openapi
 from items_api.export.output import write_file, write_folder
-from items_api.settings import Settings
+from items_api.provision.policies import boundary_policy
+from items_api.settings import Arns, Settings
 from items_api.smoke.curl import parse_endpoint
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
@@ -75,21 +76,60 @@ _folder_command(
 )
 
 
+account_option = click.option(
+    "--account", default="*", show_default=True, metavar="ID", help="Restrict the policy to this account."
+)
+
+
 @export.command("deployer-policy", list_key="files")
 @target_options
-@click.option("--account", default="*", show_default=True, metavar="ID", help="Restrict the policy to this account.")
+@boundary_option
+@account_option
 @output_options("stdout")
-def deployer_policy(screen: Screen, *, target: Target, account: str, output: str | None, force: bool) -> Result:
+def deployer_policy(
+    screen: Screen,
+    *,
+    target: Target,
+    permissions_boundary: str,
+    account: str,
+    output: str | None,
+    force: bool,
+) -> Result:
     """Write the IAM policy for the user who runs items-api.
 
-    It is the smallest policy that lets every command work on this stack.
+    It is the smallest policy that lets every command work on this stack. With --permissions-boundary, this user cannot
+    give the function's role more permissions than the boundary allows.
     """
     del screen
+    _check_account(account)
+
+    def settings_in(region: str) -> Settings:
+        return Settings(name=target.name, region=region, permissions_boundary=permissions_boundary)
+
+    settings = _settings(target, settings_in)
+    return _document(deployer.policy(settings, account), output, force=force, region=settings.region)
+
+
+@export.command("boundary", list_key="files")
+@target_options
+@account_option
+@output_options("stdout")
+def boundary(screen: Screen, *, target: Target, account: str, output: str | None, force: bool) -> Result:
+    """Write a permissions boundary for the function's role.
+
+    It allows what the function needs and nothing else. Create an IAM policy from it and set --permissions-boundary to
+    the policy's ARN.
+    """
+    del screen
+    _check_account(account)
+    settings = _settings(target, lambda region: Settings(name=target.name, region=region))
+    return _document(boundary_policy(Arns(settings, account)), output, force=force, region=settings.region)
+
+
+def _check_account(account: str) -> None:
     if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
         todo = "An account ID has 12 digits."
         raise InvalidSetting("is not an account ID.", todo=todo, setting="account", value=account)
-    settings = _settings(target, lambda region: Settings(name=target.name, region=region))
-    return _document(deployer.policy(settings, account), output, force=force, region=settings.region)
 
 
 @export.command("openapi", list_key="files")

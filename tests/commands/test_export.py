@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from items_api.export import deployer, folders, openapi
-from items_api.settings import Settings
+from items_api.provision.policies import table_access_policy
+from items_api.settings import Arns, Settings
 from tests.aws import Account
 from tests.commands.conftest import Run, document
 
@@ -69,6 +70,19 @@ def test_the_policy_can_be_restricted_to_an_account(run: Run) -> None:
     assert document(result) == deployer.policy(Settings(), "123456789012")
 
 
+def test_the_policy_requires_the_boundary_of_the_stack(run: Run) -> None:
+    arn = "arn:aws:iam::123456789012:policy/items-boundary"
+    Path("items-api.toml").write_text(f'permissions-boundary = "{arn}"\n')
+    written = document(run("export", "deployer-policy"))
+    assert written == deployer.policy(Settings(permissions_boundary=arn))
+    assert written["Statement"][1]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": arn}}
+
+
+def test_the_boundary_allows_what_the_function_may_do(run: Run) -> None:
+    written = document(run("export", "boundary", "--name", "team-todo", "--account", "123456789012"))
+    assert written == table_access_policy(Arns(Settings(name="team-todo"), "123456789012"))
+
+
 def test_an_invalid_account_is_rejected(run: Run) -> None:
     result = run("export", "deployer-policy", "--account", "12345")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -123,6 +137,6 @@ def test_items_api_toml_applies(run: Run) -> None:
 def test_every_export_works_without_credentials(run: Run, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    for kind in (*FOLDERS, "deployer-policy", "openapi"):
+    for kind in (*FOLDERS, "deployer-policy", "boundary", "openapi"):
         assert run("export", kind, "--output", f"out/{kind}").exit_code == 0
     assert list(account.journal) == []
