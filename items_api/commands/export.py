@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 _ACCOUNT_DIGITS = 12
+LOCAL_POLICY = (
+    "This policy is for the local AWS only. The statement LocalAws allows actions for all resources, because the local "
+    "AWS does not accept them otherwise. Conditions on the permissions boundary are left out, because the local AWS "
+    "cannot evaluate them."
+)
 
 
 class Export(Group):
@@ -85,6 +90,7 @@ account_option = click.option(
 @target_options
 @boundary_option
 @account_option
+@click.option("--read-only", is_flag=True, help="Allow only status, logs, smoke and up --dry-run.")
 @output_options("stdout")
 def deployer_policy(
     screen: Screen,
@@ -92,22 +98,26 @@ def deployer_policy(
     target: Target,
     permissions_boundary: str,
     account: str,
+    read_only: bool,
     output: str | None,
     force: bool,
 ) -> Result:
     """Write the IAM policy for the user who runs items-api.
 
     It is the smallest policy that lets every command work on this stack. With --permissions-boundary, this user cannot
-    give the function's role more permissions than the boundary allows.
+    give the function's role more permissions than the boundary allows. With --local, the policy is for users of the
+    local AWS.
     """
-    del screen
     _check_account(account)
+    if target.local:
+        screen.warning(LOCAL_POLICY)
 
     def settings_in(region: str) -> Settings:
         return Settings(name=target.name, region=region, permissions_boundary=permissions_boundary)
 
     settings = _settings(target, settings_in)
-    return _document(deployer.policy(settings, account), output, force=force, region=settings.region)
+    policy = deployer.policy(settings, account, read_only=read_only, local=target.local)
+    return _document(policy, output, force=force, region=settings.region)
 
 
 @export.command("boundary", list_key="files")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from items_api.settings import Arns, Settings
 
+BOUNDARY_KEY = "iam:PermissionsBoundary"
 _ABSENT = "NoSuchEntity"
 
 
@@ -62,8 +63,8 @@ class Role(Step[FoundRole]):
         boundary = arns.settings.permissions_boundary
         if not boundary:
             return (Right((*grants, "iam:DeleteRolePermissionsBoundary", *others), (arns.role,)),)
-        # The reference lists iam:PermissionsBoundary as a condition key of these three actions.
-        condition = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+        # The reference lists this condition key for these three actions.
+        condition = {"StringEquals": {BOUNDARY_KEY: boundary}}
         limited = Right((*grants, "iam:PutRolePermissionsBoundary"), (arns.role,), condition)
         return (limited, Right(others, (arns.role,)))
 

@@ -4,13 +4,11 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from items_api.aws.client import Aws, Clock
@@ -19,12 +17,10 @@ from items_api.export import deployer
 from items_api.local import ACCOUNT, LocalAws
 from items_api.observe.metrics import read_metrics
 from items_api.observe.tail import Tail
-from items_api.provision.policies import LOG_ACTIONS, TABLE_ACTIONS, boundary_policy
 from items_api.provision.stack import Stack
-from items_api.settings import Arns, Settings
+from items_api.settings import Settings
 from tests.aws import MOTO, NO_DELAYS
 from tests.aws import Account as AwsAccount
-from tests.aws.permissions import allows
 from tests.export.conftest import existing_stack, finish, owner_of
 from tests.export.recording import SETTINGS, WITH_BOUNDARY, cycle, cycle_on_moto
 
@@ -32,8 +28,8 @@ Document = dict[str, Any]
 
 POLICY = deployer.policy(SETTINGS, ACCOUNT)
 GRANTED = {action for statement in POLICY["Statement"] for action in statement["Action"]}
+LOCAL_POLICY = deployer.policy(SETTINGS, ACCOUNT, local=True)
 BOUNDED = deployer.policy(WITH_BOUNDARY, ACCOUNT)
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 # Only `status` and `logs` need these.
 READ_ONLY = {"cloudwatch:GetMetricData", "logs:FilterLogEvents"}
 # Neither moto's layers nor the local AWS check these; `rights` of each step names its source.
@@ -41,10 +37,6 @@ UNCHECKED = {"lambda:ListTags", "apigateway:TagResource", "iam:CreateServiceLink
 NEEDED = GRANTED - READ_ONLY - UNCHECKED
 # The local AWS checks one action per call, so it allows anyone who may create a function to pass it the role.
 NEEDED_LOCALLY = NEEDED - {"iam:PassRole"}
-# For these calls, the local AWS accepts only policies for all resources.
-WITHOUT_RESOURCE_LOCALLY = {
-    *("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "lambda:CreateFunction", "logs:DescribeLogGroups"),
-}
 # A policy needs at least one statement, and this one grants what every user may do anyway.
 HARMLESS = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
 
@@ -55,14 +47,13 @@ def quick_account() -> Iterator[AwsAccount]:
         yield account
 
 
-def allowing(actions: set[str], *, locally: bool = False) -> Document:
+def allowing(actions: set[str], policy: Document = POLICY) -> Document:
     """The policy, reduced to these actions."""
     statements = [
-        {**statement, "Action": [action], "Resource": "*" if any_resource else statement["Resource"]}
-        for statement in POLICY["Statement"]
+        {**statement, "Action": [action]}
+        for statement in policy["Statement"]
         for action in statement["Action"]
         if action in actions
-        for any_resource in [locally and action in WITHOUT_RESOURCE_LOCALLY]
     ]
     return {"Version": "2012-10-17", "Statement": statements or [HARMLESS]}
 
@@ -104,58 +95,6 @@ def test_with_a_boundary_the_same_holds_for_the_policy_that_requires_it(quick_ac
         finish(stack, Stack.up)
     assert raised.group_contains(AccessDenied)
     assert stack.role.read() is None
-
-
-ROLE = Arns(WITH_BOUNDARY, ACCOUNT).role
-BOUNDARY = WITH_BOUNDARY.permissions_boundary
-NEEDS_BOUNDARY = ("iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary")
-# What would let someone else change the boundary or get around it.
-NEVER = (
-    *("iam:DeleteRolePermissionsBoundary", "iam:AttachRolePolicy", "iam:CreatePolicy", "iam:CreatePolicyVersion"),
-    *("iam:SetDefaultPolicyVersion", "iam:DeletePolicyVersion", "iam:DeletePolicy", "iam:CreateUser"),
-    *("iam:AddRoleToInstanceProfile", "iam:PutUserPolicy", "iam:AttachUserPolicy", "sts:AssumeRole"),
-)
-
-
-@pytest.mark.parametrize("action", NEEDS_BOUNDARY)
-@pytest.mark.parametrize("boundary", [BOUNDARY, f"{BOUNDARY}-2", "arn:aws:iam::aws:policy/AdministratorAccess", None])
-def test_the_role_gets_permissions_only_while_it_has_the_boundary(action: str, boundary: str | None) -> None:
-    context = {"iam:PermissionsBoundary": boundary} if boundary else {}
-    assert allows([BOUNDED], action, ROLE, context) == (boundary == BOUNDARY)
-
-
-@pytest.mark.parametrize("action", NEVER)
-@pytest.mark.parametrize("resource", [ROLE, BOUNDARY])
-def test_the_boundary_can_be_neither_removed_nor_edited(action: str, resource: str) -> None:
-    assert not allows([BOUNDED], action, resource, {"iam:PermissionsBoundary": BOUNDARY})
-
-
-@pytest.mark.parametrize(
-    ("action", "resource"),
-    [
-        ("iam:DeleteRolePermissionsBoundary", ROLE),
-        *((f"iam:{verb}", BOUNDARY) for verb in ("CreatePolicyVersion", "SetDefaultPolicyVersion")),
-        *((f"iam:{verb}", BOUNDARY) for verb in ("DeletePolicyVersion", "DeletePolicy")),
-    ],
-)
-def test_this_holds_even_if_another_policy_of_the_user_allows_everything(action: str, resource: str) -> None:
-    assert allows([EVERYTHING], action, resource)
-    assert not allows([BOUNDED, EVERYTHING], action, resource, {"iam:PermissionsBoundary": BOUNDARY})
-
-
-def test_a_role_with_the_boundary_and_a_policy_that_allows_everything_can_use_only_its_table_and_logs() -> None:
-    """AWS allows what both the policy and the boundary allow."""
-    arns = Arns(WITH_BOUNDARY, ACCOUNT)
-    boundary = boundary_policy(arns)
-    stream = f"{arns.log_group}:log-stream:x"
-    resources = {arns.table, stream, ROLE, BOUNDARY, f"{arns.table}-2", "arn:aws:s3:::b/k", "*"}
-    actions = {*TABLE_ACTIONS, *LOG_ACTIONS, *GRANTED, *NEVER, "s3:GetObject"}
-    assert {
-        (action, resource)
-        for action in actions
-        for resource in resources
-        if all(allows([document], action, resource) for document in (EVERYTHING, boundary))
-    } == {*((action, arns.table) for action in TABLE_ACTIONS), *((action, stream) for action in LOG_ACTIONS)}
 
 
 def test_the_policy_fits_into_a_managed_policy() -> None:
@@ -204,7 +143,7 @@ def test_errors_of_the_local_aws_name_each_missing_action_too(
     owner = owner_of(local_aws, SETTINGS.region)
 
     def attempt(allowed: set[str]) -> None:
-        give(allowing(allowed, locally=True))
+        give(allowing(allowed, LOCAL_POLICY))
         cycle(owner, lambda: Stack(SETTINGS, aws, ACCOUNT))
 
     assert requested_by(attempt) == NEEDED_LOCALLY
@@ -230,38 +169,60 @@ def _metrics_note(aws: Aws) -> str:
     return note
 
 
-def test_the_local_aws_enforces_the_boundary_of_the_role(local_aws: LocalAws) -> None:
-    """With a policy that allows everything, a session of the role can still use only its table."""
-    owner = owner_of(local_aws, SETTINGS.region)
-    document = json.dumps(boundary_policy(Arns(SETTINGS, ACCOUNT)))
-    boundary = owner.iam.create_policy(PolicyName="deployer-test", PolicyDocument=document)["Policy"]["Arn"]
-    settings = replace(SETTINGS, permissions_boundary=boundary)
-    with existing_stack(local_aws, settings):
-        role = settings.role_name
-        trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
-        owner.iam.update_assume_role_policy(
-            RoleName=role, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        )
-        owner.iam.put_role_policy(RoleName=role, PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))
-        session = session_of_role(owner, local_aws, settings)
-        assert session("dynamodb").get_item(TableName=settings.table_name, Key={"itemId": {"S": "1"}})
-        forbidden: list[Callable[[], Any]] = [
-            lambda: session("iam").create_user(UserName="eve"),
-            lambda: session("iam").delete_role_permissions_boundary(RoleName=role),
-            lambda: session("s3").list_buckets(),
-            lambda: session("dynamodb").delete_table(TableName=settings.table_name),
-        ]
-        for call in forbidden:
-            with pytest.raises(ClientError, match="AccessDenied"):
-                call()
-        owner.iam.delete_role_permissions_boundary(RoleName=role)
-        session_of_role(owner, local_aws, settings)("iam").create_user(UserName="eve")
-    owner.iam.delete_user(UserName="eve")
+@pytest.mark.parametrize("action", deployer.LOCALLY_FOR_ALL)
+def test_the_policy_for_the_local_aws_differs_only_where_it_must(
+    local_aws: LocalAws, dev: tuple[Aws, Callable[[Document], None]], action: str
+) -> None:
+    """If one of its actions for all resources has the resources of the policy for AWS, the local AWS denies it."""
+    aws, give = dev
+    others = allowing(GRANTED - {action}, LOCAL_POLICY)["Statement"]
+    give({"Version": "2012-10-17", "Statement": others + allowing({action})["Statement"]})
+    with pytest.raises((ExceptionGroup, AccessDenied)) as raised:
+        cycle(owner_of(local_aws, SETTINGS.region), lambda: Stack(SETTINGS, aws, ACCOUNT))
+    denied = raised.value.exceptions if isinstance(raised.value, ExceptionGroup) else (raised.value,)
+    assert f"Your user or role needs {action}." in [problem.todo for problem in denied if isinstance(problem, Problem)]
+    give(LOCAL_POLICY)
+    finish(Stack(SETTINGS, aws, ACCOUNT), Stack.down)
 
 
-def session_of_role(owner: Aws, local_aws: LocalAws, settings: Settings) -> Callable[[str], Any]:
-    """A function that creates clients with the credentials of the role."""
-    arn = Arns(settings, ACCOUNT).role
-    key = owner.sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"], settings.region)
-    return lambda service: session.client(service, endpoint_url=local_aws.endpoint_url)  # type: ignore[call-overload]
+def test_the_policy_for_the_local_aws_says_exactly_what_differs() -> None:
+    def rows(policy: Document) -> set[tuple[str, ...]]:
+        return {
+            (action, *statement["Resource"], *statement.get("Condition", {}))
+            for statement in policy["Statement"]
+            for action in statement["Action"]
+        }
+
+    assert LOCAL_POLICY["Statement"][-1] == {
+        "Sid": "LocalAws",
+        "Effect": "Allow",
+        "Action": list(deployer.LOCALLY_FOR_ALL),
+        "Resource": ["*"],
+    }
+    assert {action for action, *_ in rows(POLICY) - rows(LOCAL_POLICY)} == {*deployer.LOCALLY_FOR_ALL}
+    bounded = deployer.policy(WITH_BOUNDARY, ACCOUNT, local=True)
+    differing = {action for action, *_ in rows(BOUNDED) - rows(bounded)}
+    assert differing == {*deployer.LOCALLY_FOR_ALL, *BOUNDED["Statement"][1]["Action"]}
+
+
+def test_the_read_only_policy_allows_exactly_what_status_logs_smoke_and_a_dry_run_need(
+    quick_account: AwsAccount,
+) -> None:
+    read_only = deployer.policy(SETTINGS, ACCOUNT, read_only=True)
+    granted = {action for statement in read_only["Statement"] for action in statement["Action"]}
+    finish(Stack(SETTINGS, Aws(quick_account.session(), clock=quick_account.clock), ACCOUNT), Stack.up)
+
+    def look(allowed: set[str]) -> None:
+        aws = Aws(quick_account.session(policy=allowing(allowed, read_only)), clock=quick_account.clock)
+        stack = Stack(SETTINGS, aws, ACCOUNT)
+        try:
+            stack.look()
+            stack.look_at_api()
+            list(stack.plan())
+        except Problem as problem:
+            raise ExceptionGroup("", [problem]) from None
+
+    assert requested_by(look) == granted - READ_ONLY - UNCHECKED
+    assert {
+        action.partition(":")[2] for action in granted if re.search("Put|Create|Delete|Scan|Invoke", action)
+    } == set()
