@@ -20,14 +20,17 @@ from tests.export.reference import BOTH, IDS, ORDINARY, requests_of_up
 SETTINGS = Settings(name="shell-test", tags={"cost centre": "R+D = 7/ä", "@name@": ""}, memory=512)
 OPTIONS = ["--name", SETTINGS.name, "--tag", "cost centre=R+D = 7/ä", "--tag", "@name@=", "--memory", "512"]
 PROGRAMS = Path(sys.executable).parent
-# Records its arguments, and answers as the AWS CLI would, until the operation in $FAIL.
+# Records its arguments, and answers as the AWS CLI would, until the operation in $FAIL. At the one in $STOP, it sends
+# SIGTERM to the script.
 FAKE_AWS = f"""#!{sys.executable}
-import json, os, sys
+import json, os, signal, sys
 operation = sys.argv[2]
 with open(__file__ + ".calls", "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
 if operation == os.environ.get("FAIL"):
     sys.exit("An error occurred (AccessDenied)")
+if operation == os.environ.get("STOP"):
+    os.kill(os.getppid(), signal.SIGTERM)
 ids = {{"get-caller-identity": {IDS.account!r}, "create-api": {IDS.api!r},
        "create-integration": {IDS.integration!r}, "get-api": "https://endpoint"}}
 if answer := ids.get(operation):
@@ -42,12 +45,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run_faked(
-    folder: Path, script: str, settings: Settings, *, fail: str = "", code: int = 0
+    folder: Path, script: str, settings: Settings, *, fail: str = "", stop: str = "", code: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """Run a script with the fake AWS CLI."""
     write_folder(folder, {**folders.shell(settings), "bin/aws": FAKE_AWS.encode()}, force=True)
     (folder / "bin" / "aws").chmod(0o755)
-    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "FAIL": fail}
+    environment = {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "FAIL": fail,
+        "STOP": stop,
+    }
     return run(environment, folder / script, code=code)
 
 
@@ -102,6 +110,13 @@ def test_a_script_stops_at_the_first_error_and_points_to_down_sh_only_if_it_crea
     assert "remains" not in done.stderr
     assert ("./down.sh deletes what was created." in done.stderr) == advised
     assert calls(folder)[-1][1] == fail
+
+
+def test_a_terminated_script_points_to_down_sh(folder: Path) -> None:
+    """In dash, which is /bin/sh on Debian and Ubuntu, a signal alone does not run the trap for the end of a script."""
+    done = run_faked(folder, "up.sh", ORDINARY, stop="create-role", code=143)
+    assert calls(folder)[-1][1] == "create-role"
+    assert "./down.sh deletes what was created." in done.stderr
 
 
 def environment_of(local_aws: LocalAws) -> dict[str, str]:
