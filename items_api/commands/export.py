@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 _ACCOUNT_DIGITS = 12
+_PLACEHOLDER = "us-east-1"
 LOCAL_POLICY = (
     "This policy is for the local AWS only. The statement LocalAws allows actions for all resources, because the local "
     "AWS does not accept them otherwise. Conditions on the permissions boundary are left out, because the local AWS "
@@ -61,11 +62,11 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
     @export.command(name, list_key="files", help=help_text)
     @target_options
     @settings_options
-    @output_options("a new folder named after the stack")
+    @output_options(f"the folder NAME-{name}")
     def command(screen: Screen, *, target: Target, settings_in: SettingsIn, output: str | None, force: bool) -> Result:
-        del screen
-        settings = _settings(target, settings_in)
-        return _written(write_folder(Path(output or target.name), files(settings), force=force), settings.region)
+        settings = _settings(screen, target, settings_in)
+        folder = Path(output or f"{target.name}-{name}")
+        return _written(write_folder(folder, files(settings), force=force), settings.region)
 
 
 _folder_command(
@@ -115,7 +116,7 @@ def deployer_policy(
     def settings_in(region: str) -> Settings:
         return Settings(name=target.name, region=region, permissions_boundary=permissions_boundary)
 
-    settings = _settings(target, settings_in)
+    settings = _settings(screen, target, settings_in)
     policy = deployer.policy(settings, account, read_only=read_only, local=target.local)
     return _document(policy, output, force=force, region=settings.region)
 
@@ -130,9 +131,8 @@ def boundary(screen: Screen, *, target: Target, account: str, output: str | None
     It allows what the function needs and nothing else. Create an IAM policy from it and set --permissions-boundary to
     the policy's ARN.
     """
-    del screen
     _check_account(account)
-    settings = _settings(target, lambda region: Settings(name=target.name, region=region))
+    settings = _settings(screen, target, lambda region: Settings(name=target.name, region=region))
     return _document(boundary_policy(Arns(settings, account)), output, force=force, region=settings.region)
 
 
@@ -155,9 +155,12 @@ def openapi_document(screen: Screen, *, target: Target, url: str | None, output:
     return _document(openapi.document(target.name, __version__, server), output, force=force)
 
 
-def _settings(target: Target, settings_in: SettingsIn) -> Settings:
+def _settings(screen: Screen, target: Target, settings_in: SettingsIn) -> Settings:
     """The settings for the region that `up` would use, which may come from the user's AWS configuration."""
-    return settings_in(opening.region_of(target))
+    region = opening.region_of(target)
+    if region is None:
+        screen.warning(f"No region is set, so this export is for {_PLACEHOLDER}. To choose another one, add --region.")
+    return settings_in(region or _PLACEHOLDER)
 
 
 def _document(document: dict[str, Any], output: str | None, *, force: bool, region: str | None = None) -> Result:
