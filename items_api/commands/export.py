@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 _ACCOUNT_DIGITS = 12
 _PLACEHOLDER = "us-east-1"
-LOCAL_POLICY = (
+_FOR_LOCAL = (
     "This policy is for the local AWS only. The statement LocalAws allows actions for all resources, because the local "
-    "AWS does not accept them otherwise. Conditions on the permissions boundary are left out, because the local AWS "
-    "cannot evaluate them."
+    "AWS does not accept them otherwise."
 )
+_NO_CONDITIONS = " It has no conditions on the permissions boundary, because the local AWS cannot evaluate them."
 
 
 class Export(Group):
@@ -111,7 +111,7 @@ def deployer_policy(
     """
     _check_account(account)
     if target.local:
-        screen.warning(LOCAL_POLICY)
+        screen.warning(_FOR_LOCAL + (_NO_CONDITIONS if permissions_boundary else ""))
 
     def settings_in(region: str) -> Settings:
         return Settings(name=target.name, region=region, permissions_boundary=permissions_boundary)

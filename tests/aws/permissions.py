@@ -77,16 +77,13 @@ def trusts_lambda(document: Document) -> bool:
 
 
 def _applies(statement: Document, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    if not (_matches(action, statement["Action"]) and _matches(resource, statement["Resource"])):
+        return False
     conditions = statement.get("Condition", {})
-    if conditions.keys() - {"StringEquals", "StringNotEquals"}:
+    if conditions.keys() - {"StringEquals"}:
         raise NotImplementedError(f"this condition cannot be evaluated: {statement}")
     # A key that is absent is not equal to anything.
-    return (
-        _matches(action, statement["Action"])
-        and _matches(resource, statement["Resource"])
-        and all(context.get(key) == value for key, value in conditions.get("StringEquals", {}).items())
-        and all(context.get(key) != value for key, value in conditions.get("StringNotEquals", {}).items())
-    )
+    return all(context.get(key) == value for key, value in conditions.get("StringEquals", {}).items())
 
 
 def _matches(value: str, patterns: Any) -> bool:

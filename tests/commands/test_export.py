@@ -78,6 +78,15 @@ def test_the_policy_requires_the_boundary_of_the_stack(run: Run) -> None:
     assert written["Statement"][1]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": arn}}
 
 
+def test_the_policy_for_the_local_aws_comes_with_a_warning_that_says_what_differs(run: Run) -> None:
+    result = run("export", "deployer-policy", "--local")
+    assert document(result) == deployer.policy(Settings(), local=True)
+    assert result.stderr.startswith("Warning: This policy is for the local AWS only. The statement LocalAws allows")
+    arn = "arn:aws:iam::123456789012:policy/items-boundary"
+    assert "no conditions" not in result.stderr
+    assert "no conditions" in run("export", "deployer-policy", "--local", "--permissions-boundary", arn).stderr
+
+
 def test_the_boundary_allows_what_the_function_may_do(run: Run) -> None:
     written = document(run("export", "boundary", "--name", "team-todo", "--account", "123456789012"))
     assert written == table_access_policy(Arns(Settings(name="team-todo"), "123456789012"))
