@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from items_api.aws.errors import says, tolerate
+from items_api.aws.errors import ServiceError, says, tolerate
+from items_api.errors import AwsRefused
 from items_api.provision.policies import table_access_policy, trust_policy
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterator, Set
     from datetime import datetime
 
     from mypy_boto3_iam.type_defs import RoleTypeDef
@@ -131,7 +133,7 @@ class Role(Step[FoundRole]):
         return [policy["PolicyArn"] for policy in policies]
 
     def create(self) -> FoundRole:
-        with tolerate("EntityAlreadyExists"):
+        with tolerate("EntityAlreadyExists"), self._boundary_exists():
             role = self.aws.send(self.aws.iam.create_role, **create_request(self.settings))["Role"]
             fields = {**self.want(), self._policy_field: None}
             return FoundRole(arn=self.arns.role, fields=fields, tags=self.settings.all_tags, created=role["CreateDate"])
@@ -159,9 +161,26 @@ class Role(Step[FoundRole]):
     def _put_boundary(self, arn: str) -> None:
         """Set the permissions boundary, or remove it if `arn` is empty."""
         if arn:
-            self.aws.send(self.aws.iam.put_role_permissions_boundary, RoleName=self.name, PermissionsBoundary=arn)
+            with self._boundary_exists():
+                self.aws.send(self.aws.iam.put_role_permissions_boundary, RoleName=self.name, PermissionsBoundary=arn)
         else:
             self.aws.send(self.aws.iam.delete_role_permissions_boundary, RoleName=self.name)
+
+    @contextmanager
+    def _boundary_exists(self) -> Iterator[None]:
+        """Tell a policy that does not exist from a role that has not appeared yet: both have the same error code."""
+        arn = self.settings.permissions_boundary
+        try:
+            yield
+        except ServiceError as error:
+            if not (arn and error.says(_ABSENT, text=arn)):
+                raise
+            raise AwsRefused(
+                f"The permissions boundary {arn} does not exist.",
+                f"{error.operation}: {error.message}",
+                "Correct --permissions-boundary, or create an IAM policy of this name. To write one that fits, run: "
+                "items-api export boundary",
+            ) from error
 
     def _remove_policies(self, inline: list[str], attached: list[str]) -> None:
         for name in inline:
