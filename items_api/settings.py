@@ -42,6 +42,8 @@ _REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 _TAG_KEY = r"[\w .:/=+\-@]{1,128}"
 _TAG_VALUE = r"[\w .:/=+\-@]{0,256}"
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+_POLICY_ARN = r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/([\x21-\x7e]+/)*[\w+=,.@-]{1,128}"
 _ORIGIN_HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]"
 
 
@@ -62,6 +64,7 @@ class Settings:
     log_retention: int = 14
     throttle_rate: int = 100
     throttle_burst: int = 200
+    permissions_boundary: str = ""  # the ARN of a managed policy, or empty
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -73,6 +76,7 @@ class Settings:
         _check_retention(self.log_retention)
         _check_range("throttle-rate", self.throttle_rate, THROTTLE_RATE, "requests per second")
         _check_range("throttle-burst", self.throttle_burst, THROTTLE_BURST, "requests")
+        _check_boundary(self.permissions_boundary)
 
     @property
     def table_name(self) -> str:
@@ -236,6 +240,12 @@ def _check_retention(days: int) -> None:
             setting="log-retention",
             value=days,
         )
+
+
+def _check_boundary(arn: str) -> None:
+    if arn and not re.fullmatch(_POLICY_ARN, arn, re.ASCII):
+        todo = "Use one like arn:aws:iam::123456789012:policy/items-boundary."
+        raise InvalidSetting("is not the ARN of an IAM policy.", todo=todo, setting="permissions-boundary", value=arn)
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

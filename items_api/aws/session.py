@@ -46,13 +46,7 @@ class Account:
 
 def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | None) -> Account:
     """The user's own account. Raises `NoCredentials` for an unknown profile, `InvalidSetting` without a region."""
-    try:
-        # Other SDKs read AWS_REGION; boto3 reads AWS_DEFAULT_REGION and the profile.
-        region = region or os.environ.get("AWS_REGION") or None
-        session = translating(lambda: boto3.Session(profile_name=profile, region_name=region))
-        chosen = translating(lambda: session.region_name)
-    except AwsError as error:
-        raise error.problem("Could not use your AWS configuration") from error
+    session, chosen = _configured(profile, region)
     if not chosen:
         raise InvalidSetting(
             "No region is set.",
@@ -62,6 +56,24 @@ def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | 
     if not endpoint_url:
         _check_known(chosen)
     return Account(session, chosen, endpoint_url)
+
+
+def configured_region(profile: str | None) -> str | None:
+    """The region of the user's AWS configuration. Raises `NoCredentials` for an unknown profile."""
+    _, region = _configured(profile, None)
+    if region:
+        _check_known(region)
+    return region
+
+
+def _configured(profile: str | None, region: str | None) -> tuple[boto3.Session, str | None]:
+    try:
+        # Other SDKs read AWS_REGION; boto3 reads AWS_DEFAULT_REGION and the profile.
+        region = region or os.environ.get("AWS_REGION") or None
+        session = translating(lambda: boto3.Session(profile_name=profile, region_name=region))
+        return session, translating(lambda: session.region_name)
+    except AwsError as error:
+        raise error.problem("Could not use your AWS configuration") from error
 
 
 def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key: str, advice: str = "") -> Account:

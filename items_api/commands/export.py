@@ -11,11 +11,12 @@ import click
 from items_api import __version__
 from items_api.commands import opening
 from items_api.commands.boundary import CommandGroup
-from items_api.commands.options import settings_options, target_options
+from items_api.commands.options import boundary_option, settings_options, target_options
 from items_api.errors import InvalidSetting
 from items_api.export import deployer, folders, openapi
 from items_api.export.output import write_file, write_folder
-from items_api.settings import Settings
+from items_api.provision.policies import boundary_policy
+from items_api.settings import Arns, Settings
 from items_api.smoke.curl import parse_endpoint
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 _ACCOUNT_DIGITS = 12
+_PLACEHOLDER = "us-east-1"
+_FOR_LOCAL = (
+    "This policy is for the local AWS only. The statement LocalAws allows actions for all resources, because the local "
+    "AWS does not accept them otherwise."
+)
+_NO_CONDITIONS = " It has no conditions on the permissions boundary, because the local AWS cannot evaluate them."
 
 
 @click.group(cls=CommandGroup)
@@ -50,11 +57,11 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
     @export.command(name, list_key="files", help=help_text)
     @target_options
     @settings_options
-    @output_options("a new folder named after the stack")
+    @output_options(f"the folder NAME-{name}")
     def command(screen: Screen, *, target: Target, settings_in: SettingsIn, output: str | None, force: bool) -> Result:
-        del screen
-        settings = _settings(target, settings_in)
-        return _written(write_folder(Path(output or target.name), files(settings), force=force), settings.region)
+        settings = _settings(screen, target, settings_in)
+        folder = Path(output or f"{target.name}-{name}")
+        return _written(write_folder(folder, files(settings), force=force), settings.region)
 
 
 _folder_command(
@@ -70,21 +77,64 @@ _folder_command(
 )
 
 
+account_option = click.option(
+    "--account", default="*", show_default=True, metavar="ID", help="Restrict the policy to this account."
+)
+
+
 @export.command("deployer-policy", list_key="files")
 @target_options
-@click.option("--account", default="*", show_default=True, metavar="ID", help="Restrict the policy to this account.")
+@boundary_option
+@account_option
+@click.option("--read-only", is_flag=True, help="Allow only status, logs, smoke and up --dry-run.")
 @output_options("stdout")
-def deployer_policy(screen: Screen, *, target: Target, account: str, output: str | None, force: bool) -> Result:
+def deployer_policy(
+    screen: Screen,
+    *,
+    target: Target,
+    permissions_boundary: str,
+    account: str,
+    read_only: bool,
+    output: str | None,
+    force: bool,
+) -> Result:
     """Write the IAM policy for the user who runs items-api.
 
-    It is the smallest policy that lets every command work on this stack.
+    It is the smallest policy that lets every command work on this stack. With --permissions-boundary, this user cannot
+    give the function's role more permissions than the boundary allows. With --local, the policy is for users of the
+    local AWS.
     """
-    del screen
+    _check_account(account)
+    if target.local:
+        screen.warning(_FOR_LOCAL + (_NO_CONDITIONS if permissions_boundary else ""))
+
+    def settings_in(region: str) -> Settings:
+        return Settings(name=target.name, region=region, permissions_boundary=permissions_boundary)
+
+    settings = _settings(screen, target, settings_in)
+    policy = deployer.policy(settings, account, read_only=read_only, local=target.local)
+    return _document(policy, output, force=force, region=settings.region)
+
+
+@export.command("boundary", list_key="files")
+@target_options
+@account_option
+@output_options("stdout")
+def boundary(screen: Screen, *, target: Target, account: str, output: str | None, force: bool) -> Result:
+    """Write a permissions boundary for the function's role.
+
+    It allows what the function needs and nothing else. Create an IAM policy from it and set --permissions-boundary to
+    the policy's ARN.
+    """
+    _check_account(account)
+    settings = _settings(screen, target, lambda region: Settings(name=target.name, region=region))
+    return _document(boundary_policy(Arns(settings, account)), output, force=force, region=settings.region)
+
+
+def _check_account(account: str) -> None:
     if account != "*" and not (account.isdecimal() and len(account) == _ACCOUNT_DIGITS):
         todo = "An account ID has 12 digits."
         raise InvalidSetting("is not an account ID.", todo=todo, setting="account", value=account)
-    settings = _settings(target, lambda region: Settings(name=target.name, region=region))
-    return _document(deployer.policy(settings, account), output, force=force, region=settings.region)
 
 
 @export.command("openapi", list_key="files")
@@ -100,9 +150,12 @@ def openapi_document(screen: Screen, *, target: Target, url: str | None, output:
     return _document(openapi.document(target.name, __version__, server), output, force=force)
 
 
-def _settings(target: Target, settings_in: SettingsIn) -> Settings:
+def _settings(screen: Screen, target: Target, settings_in: SettingsIn) -> Settings:
     """The settings for the region that `up` would use, which may come from the user's AWS configuration."""
-    return settings_in(opening.region_of(target))
+    region = opening.region_of(target)
+    if region is None:
+        screen.warning(f"No region is set, so this export is for {_PLACEHOLDER}. To choose another one, add --region.")
+    return settings_in(region or _PLACEHOLDER)
 
 
 def _document(document: dict[str, Any], output: str | None, *, force: bool, region: str | None = None) -> Result:

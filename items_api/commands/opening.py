@@ -86,11 +86,11 @@ def find_account(screen: Screen, target: Target, *, start: bool) -> Account | No
     )
 
 
-def region_of(target: Target) -> str:
-    """The target's region, without a call to AWS."""
+def region_of(target: Target) -> str | None:
+    """The target's region, without a call to AWS; None if none is configured."""
     if target.region or target.local:
         return target.region or LOCAL_REGION
-    return aws.session.aws_account(profile=target.profile, region=None, endpoint_url=target.endpoint_url).region
+    return aws.session.configured_region(target.profile)
 
 
 def stack_names(screen: Screen, target: Target) -> list[str]:

@@ -52,6 +52,12 @@ TARGET = (
     click.option("--endpoint-url", metavar="URL", help="Send AWS requests to this URL, such as an emulator."),
     click.option("--local", is_flag=True, help="Use the local AWS emulator: no account, no Docker."),
 )
+boundary_option = click.option(
+    "--permissions-boundary",
+    default="",
+    metavar="ARN",
+    help="IAM policy that limits what the function's role may ever do.",
+)
 SETTINGS = (
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
     click.option(
@@ -72,6 +78,7 @@ SETTINGS = (
     click.option(
         "--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Maximum burst of requests."
     ),
+    boundary_option,
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Skip the confirmation prompt.")
 explain_option = click.option("--explain", is_flag=True, help="Show each write as the equivalent aws command.")

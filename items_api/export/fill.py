@@ -2,6 +2,7 @@
 
 In HCL and YAML, the marker of a string stands inside the template's own double quotes; the marker of a list or a map
 stands alone and becomes a block with one entry per line. In a shell script, every value becomes one quoted word.
+A line with a setting that is an empty string is left out.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ def fill(name: str, settings: Settings, **values: Value) -> bytes:
     template = (files(__package__) / "templates" / name).read_text("utf-8")
     write = _WRITERS[PurePath(name).suffix]
 
-    def value(marker: str) -> str:
-        return write(values[marker] if marker in values else getattr(settings, marker))
+    def value(marker: str) -> Value:
+        found: Value = values[marker] if marker in values else getattr(settings, marker)
+        return found
 
-    return "".join(_filled(line, value) for line in template.splitlines(keepends=True)).encode()
+    lines = template.splitlines(keepends=True)
+    kept = (line for line in lines if not any(value(marker) == "" for marker in _MARKER.findall(line)))
+    return "".join(_filled(line, lambda marker: write(value(marker))) for line in kept).encode()
 
 
 def _filled(line: str, value: Callable[[str], str]) -> str:

@@ -22,6 +22,11 @@ def trust_policy() -> dict[str, Any]:
     }
 
 
+def boundary_policy(arns: Arns) -> dict[str, Any]:
+    """A permissions boundary for the execution role: the most that the handler needs, so that no policy grants more."""
+    return table_access_policy(arns)
+
+
 def table_access_policy(arns: Arns) -> dict[str, Any]:
     """The handler may call four actions on its table and write to its log group."""
     return {

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from items_api.aws.errors import says, tolerate
+from items_api.aws.errors import ServiceError, says, tolerate
+from items_api.errors import AwsRefused
 from items_api.provision.policies import table_access_policy, trust_policy
 from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterator, Set
     from datetime import datetime
 
     from mypy_boto3_iam.type_defs import RoleTypeDef
 
     from items_api.settings import Arns, Settings
 
+BOUNDARY_KEY = "iam:PermissionsBoundary"
 _ABSENT = "NoSuchEntity"
 
 
@@ -26,6 +29,7 @@ def create_request(settings: Settings) -> dict[str, Any]:
         "RoleName": settings.role_name,
         "AssumeRolePolicyDocument": json.dumps(trust_policy()),
         "Tags": settings.tag_list,
+        **({"PermissionsBoundary": settings.permissions_boundary} if settings.permissions_boundary else {}),
     }
 
 
@@ -52,12 +56,19 @@ class Role(Step[FoundRole]):
 
     @classmethod
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
-        writes = (
-            *("iam:CreateRole", "iam:DeleteRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy"),
-            *("iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
+        grants = ("iam:CreateRole", "iam:PutRolePolicy")
+        others = (
+            *("iam:DeleteRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy"),
+            *("iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
+            *("iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"),
         )
-        reads = ("iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies")
-        return (Right((*writes, *reads), (arns.role,)),)
+        boundary = arns.settings.permissions_boundary
+        if not boundary:
+            return (Right((*grants, "iam:DeleteRolePermissionsBoundary", *others), (arns.role,)),)
+        # The reference lists this condition key for these three actions.
+        condition = {"StringEquals": {BOUNDARY_KEY: boundary}}
+        limited = Right((*grants, "iam:PutRolePermissionsBoundary"), (arns.role,), condition)
+        return (limited, Right(others, (arns.role,)))
 
     @property
     def _policy_field(self) -> str:
@@ -70,6 +81,7 @@ class Role(Step[FoundRole]):
     def want(self) -> dict[str, Any]:
         return {
             "trust policy": trust_policy(),
+            "permissions boundary": self.settings.permissions_boundary or None,
             self._policy_field: table_access_policy(self.arns),
             "other policies": [],
             "attached policies": [],
@@ -83,6 +95,7 @@ class Role(Step[FoundRole]):
                 arn=role["Arn"],
                 fields={
                     "trust policy": role["AssumeRolePolicyDocument"],
+                    "permissions boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
                     self._policy_field: policy,
                     "other policies": sorted(name for name in inline if name != ours),
                     "attached policies": sorted(attached),
@@ -91,6 +104,14 @@ class Role(Step[FoundRole]):
                 created=role["CreateDate"],
             )
         return None
+
+    def weakenings(self, found: FoundRole) -> tuple[str, ...]:
+        have, want = found.fields["permissions boundary"], self.settings.permissions_boundary
+        if not have or have == want:
+            return ()
+        if want:
+            return (f"replace the permissions boundary {have} of the role {self.name} with {want}",)
+        return (f"remove the permissions boundary {have} of the role {self.name}",)
 
     def _role(self) -> RoleTypeDef:
         return self.aws.send(self.aws.iam.get_role, RoleName=self.name)["Role"]
@@ -112,7 +133,7 @@ class Role(Step[FoundRole]):
         return [policy["PolicyArn"] for policy in policies]
 
     def create(self) -> FoundRole:
-        with tolerate("EntityAlreadyExists"):
+        with tolerate("EntityAlreadyExists"), self._boundary_exists():
             role = self.aws.send(self.aws.iam.create_role, **create_request(self.settings))["Role"]
             fields = {**self.want(), self._policy_field: None}
             return FoundRole(arn=self.arns.role, fields=fields, tags=self.settings.all_tags, created=role["CreateDate"])
@@ -126,6 +147,8 @@ class Role(Step[FoundRole]):
 
     def _apply(self, found: FoundRole, parts: Set[str]) -> None:
         iam = self.aws.iam
+        if "permissions boundary" in parts:  # first, because only then may a restricted user change the policies
+            self._put_boundary(self.settings.permissions_boundary)
         if "tags" in parts:
             tags: Any = self.settings.tag_list
             self.aws.send(iam.tag_role, RoleName=self.name, Tags=tags)
@@ -134,6 +157,30 @@ class Role(Step[FoundRole]):
         if self._policy_field in parts:
             self.aws.send(iam.put_role_policy, **policy_request(self.arns))
         self._remove_policies(found.fields["other policies"], found.fields["attached policies"])
+
+    def _put_boundary(self, arn: str) -> None:
+        """Set the permissions boundary, or remove it if `arn` is empty."""
+        if arn:
+            with self._boundary_exists():
+                self.aws.send(self.aws.iam.put_role_permissions_boundary, RoleName=self.name, PermissionsBoundary=arn)
+        else:
+            self.aws.send(self.aws.iam.delete_role_permissions_boundary, RoleName=self.name)
+
+    @contextmanager
+    def _boundary_exists(self) -> Iterator[None]:
+        """Tell a policy that does not exist from a role that has not appeared yet: both have the same error code."""
+        arn = self.settings.permissions_boundary
+        try:
+            yield
+        except ServiceError as error:
+            if not (arn and error.says(_ABSENT, text=arn)):
+                raise
+            raise AwsRefused(
+                f"The permissions boundary {arn} does not exist.",
+                f"{error.operation}: {error.message}",
+                "Correct --permissions-boundary, or create an IAM policy of this name. To write one that fits, run: "
+                "items-api export boundary",
+            ) from error
 
     def _remove_policies(self, inline: list[str], attached: list[str]) -> None:
         for name in inline:

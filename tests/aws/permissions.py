@@ -5,12 +5,12 @@ permissions for. Source: the Service Authorization Reference, one page per servi
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.aws.faults import Call
-from tests.aws.layer import Document, arn_of
+from tests.aws.layer import Document, arn_of, backend
 
 # What tags in a create request need besides the create itself.
 _TAGGING = {
@@ -19,8 +19,8 @@ _TAGGING = {
     "lambda.CreateFunction": ("Tags", "lambda:TagResource"),
     "logs.CreateLogGroup": ("tags", "logs:TagResource"),
 }
-# Lambda is the only service that a role is passed to here, so this condition is always true.
-_TO_LAMBDA = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+# Lambda is the only service that a role is passed to here.
+_TO_LAMBDA = {"iam:PassedToService": "lambda.amazonaws.com"}
 
 
 def actions_of(call: Call) -> list[tuple[str, str]]:
@@ -35,6 +35,13 @@ def actions_of(call: Call) -> list[tuple[str, str]]:
     if call.service == "lambda" and "Role" in call.parameters:
         actions.append(("iam:PassRole", str(call.parameters["Role"])))
     return actions
+
+
+def context_of(call: Call) -> dict[str, str]:
+    """The condition keys of this call: the boundary that it sets, or else the one of the role that it changes."""
+    role = next((r for r in backend("iam", "aws").get_roles() if r.name == call.parameters.get("RoleName")), None)
+    boundary = call.parameters.get("PermissionsBoundary") or (role and role.permissions_boundary_arn)
+    return {**_TO_LAMBDA, **({"iam:PermissionsBoundary": boundary} if boundary else {})}
 
 
 def _resource(call: Call) -> str:
@@ -52,10 +59,13 @@ def _resource(call: Call) -> str:
     return arn_of(call.service, region, resources[call.service]) if call.service in resources else "*"
 
 
-def allows(documents: Iterable[Document], action: str, resource: str) -> bool:
-    """Whether a statement allows it and none denies it. Evaluates the part of the language that the tests use."""
+def allows(documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] = _TO_LAMBDA) -> bool:
+    """Whether a statement allows it and none denies it. Evaluates the part of the language that the tests use.
+
+    `context` has the values of the condition keys; keys that do not apply to the call are absent.
+    """
     statements = [statement for document in documents for statement in document["Statement"]]
-    return {s["Effect"] for s in statements if _applies(s, action, resource)} == {"Allow"}
+    return {s["Effect"] for s in statements if _applies(s, action, resource, context)} == {"Allow"}
 
 
 def trusts_lambda(document: Document) -> bool:
@@ -66,11 +76,14 @@ def trusts_lambda(document: Document) -> bool:
     )
 
 
-def _applies(statement: Document, action: str, resource: str) -> bool:
-    applies = _matches(action, statement["Action"]) and _matches(resource, statement["Resource"])
-    if applies and statement.get("Condition", _TO_LAMBDA) != _TO_LAMBDA:
+def _applies(statement: Document, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    if not (_matches(action, statement["Action"]) and _matches(resource, statement["Resource"])):
+        return False
+    conditions = statement.get("Condition", {})
+    if conditions.keys() - {"StringEquals"}:
         raise NotImplementedError(f"this condition cannot be evaluated: {statement}")
-    return applies
+    # A key that is absent is not equal to anything.
+    return all(context.get(key) == value for key, value in conditions.get("StringEquals", {}).items())
 
 
 def _matches(value: str, patterns: Any) -> bool:

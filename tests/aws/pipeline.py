@@ -22,7 +22,7 @@ from tests.aws.delays import Rates, Timing
 from tests.aws.faults import PROCESS, Call, ErrorResponse, Fault, Process, ProcessKilled, denied, failed, throttled
 from tests.aws.journal import Journal
 from tests.aws.layer import Layer
-from tests.aws.permissions import actions_of, allows
+from tests.aws.permissions import actions_of, allows, context_of
 
 _KEY = "tests.aws.call"  # of a request's context
 
@@ -146,7 +146,7 @@ class Pipeline:
                 raise throttled(call.service)
         if process.policy is not None and call.service != "sts":
             for action, resource in actions_of(call):
-                if not allows([dict(process.policy)], action, resource):
+                if not allows([dict(process.policy)], action, resource, context_of(call)):
                     raise denied(call.service, action, resource)
 
     def _arrive(self, call: Call) -> None:

@@ -60,6 +60,7 @@ def _role(role: Any) -> dict[str, Any]:
     return {
         "arn": role.arn,
         "trust": json.loads(role.assume_role_policy_document),
+        "boundary": role.permissions_boundary_arn,
         "inline": {name: json.loads(document) for name, document in role.policies.items()},
         "attached": sorted(role.managed_policies),
         "tags": _sorted(role.tags),

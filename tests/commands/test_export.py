@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from items_api.export import deployer, folders, openapi
-from items_api.settings import Settings
+from items_api.provision.policies import table_access_policy
+from items_api.settings import Arns, Settings
 from tests.aws import Account
 from tests.commands.conftest import Run, document
 
@@ -19,11 +20,11 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", FOLDERS)
-def test_several_files_go_into_a_folder_named_after_the_stack(run: Run, kind: str) -> None:
+def test_each_export_of_several_files_has_a_folder_of_its_own(run: Run, kind: str) -> None:
     result = run("export", kind, "--name", "team-todo", "--memory", "512")
     files = FOLDERS[kind](Settings(name="team-todo", memory=512))
-    assert content(Path("team-todo")) == files
-    assert result.stdout == "".join(f"Wrote team-todo/{name}\n" for name in files)
+    assert content(Path(f"team-todo-{kind}")) == files
+    assert result.stdout == "".join(f"Wrote team-todo-{kind}/{name}\n" for name in files)
     assert (result.exit_code, result.stderr) == (0, "")
 
 
@@ -34,27 +35,27 @@ def test_scripts_are_executable(run: Run) -> None:
 
 
 def test_a_folder_that_is_not_empty_is_not_changed(run: Run) -> None:
-    Path("items").mkdir()
-    Path("items/mine.txt").write_text("mine")
+    Path("items-sam").mkdir()
+    Path("items-sam/mine.txt").write_text("mine")
     result = run("export", "sam")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "Error: The folder items is not empty.\n"
+        "Error: The folder items-sam is not empty.\n"
         "  Why:  An export does not overwrite files by default.\n"
         "  Next: Choose another location with --output, or overwrite with --force.\n"
     )
-    assert content(Path("items")) == {"mine.txt": b"mine"}
+    assert content(Path("items-sam")) == {"mine.txt": b"mine"}
 
 
 def test_force_replaces_only_the_files_of_the_export(run: Run) -> None:
     run("export", "sam")
-    Path("items/mine.txt").write_text("mine")
+    Path("items-sam/mine.txt").write_text("mine")
     assert run("export", "sam", "--timeout", "29", "--force").exit_code == 0
-    assert content(Path("items")) == {**folders.sam(Settings(timeout=29)), "mine.txt": b"mine"}
+    assert content(Path("items-sam")) == {**folders.sam(Settings(timeout=29)), "mine.txt": b"mine"}
 
 
 def test_an_empty_folder_is_used(run: Run) -> None:
-    Path("items").mkdir()
+    Path("items-terraform").mkdir()
     assert run("export", "terraform").exit_code == 0
 
 
@@ -67,6 +68,28 @@ def test_a_single_document_goes_to_stdout(run: Run) -> None:
 def test_the_policy_can_be_restricted_to_an_account(run: Run) -> None:
     result = run("export", "deployer-policy", "--account", "123456789012")
     assert document(result) == deployer.policy(Settings(), "123456789012")
+
+
+def test_the_policy_requires_the_boundary_of_the_stack(run: Run) -> None:
+    arn = "arn:aws:iam::123456789012:policy/items-boundary"
+    Path("items-api.toml").write_text(f'permissions-boundary = "{arn}"\n')
+    written = document(run("export", "deployer-policy"))
+    assert written == deployer.policy(Settings(permissions_boundary=arn))
+    assert written["Statement"][1]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": arn}}
+
+
+def test_the_policy_for_the_local_aws_comes_with_a_warning_that_says_what_differs(run: Run) -> None:
+    result = run("export", "deployer-policy", "--local")
+    assert document(result) == deployer.policy(Settings(), local=True)
+    assert result.stderr.startswith("Warning: This policy is for the local AWS only. The statement LocalAws allows")
+    arn = "arn:aws:iam::123456789012:policy/items-boundary"
+    assert "no conditions" not in result.stderr
+    assert "no conditions" in run("export", "deployer-policy", "--local", "--permissions-boundary", arn).stderr
+
+
+def test_the_boundary_allows_what_the_function_may_do(run: Run) -> None:
+    written = document(run("export", "boundary", "--name", "team-todo", "--account", "123456789012"))
+    assert written == table_access_policy(Arns(Settings(name="team-todo"), "123456789012"))
 
 
 def test_an_invalid_account_is_rejected(run: Run) -> None:
@@ -95,16 +118,16 @@ def test_json_prints_one_document_on_stdout(run: Run) -> None:
     result = run("export", "terraform", "--json")
     report = document(result)
     assert (result.exit_code, report["ok"], report["name"]) == (0, True, "items")
-    assert report["files"] == ["items/main.tf", "items/imports.sh", "items/function.zip"]
+    assert report["files"] == [f"items-terraform/{name}" for name in ("main.tf", "imports.sh", "function.zip")]
     assert result.stderr == "".join(f"Wrote {path}\n" for path in report["files"])
 
 
 def test_a_location_that_cannot_be_written_is_an_error(run: Run) -> None:
-    Path("items").write_text("a file")
-    assert run("export", "sam").stderr.startswith("Error: items is a file.\n")
+    Path("items-sam").write_text("a file")
+    assert run("export", "sam").stderr.startswith("Error: items-sam is a file.\n")
     assert run("export", "openapi", "-o", ".").stderr.startswith("Error: . is a folder.\n")
-    assert run("export", "sam", "-o", "items/below").stderr.startswith(
-        "Error: Could not write items/below/template.yaml.\n"
+    assert run("export", "sam", "-o", "items-sam/below").stderr.startswith(
+        "Error: Could not write items-sam/below/template.yaml.\n"
     )
 
 
@@ -117,12 +140,23 @@ def test_settings_are_validated(run: Run) -> None:
 def test_items_api_toml_applies(run: Run) -> None:
     Path("items-api.toml").write_text('name = "team-todo"\nmemory = 512\n')
     run("export", "sam")
-    assert content(Path("team-todo")) == folders.sam(Settings(name="team-todo", memory=512))
+    assert content(Path("team-todo-sam")) == folders.sam(Settings(name="team-todo", memory=512))
 
 
 def test_every_export_works_without_credentials(run: Run, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    for kind in (*FOLDERS, "deployer-policy", "openapi"):
+    for kind in (*FOLDERS, "deployer-policy", "boundary", "openapi"):
         assert run("export", kind, "--output", f"out/{kind}").exit_code == 0
     assert list(account.journal) == []
+
+
+@pytest.mark.parametrize("kind", ["shell", "deployer-policy", "boundary"])
+def test_without_a_configured_region_an_export_names_the_one_that_it_is_for(
+    run: Run, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    result = run("export", kind, "--output", "out")
+    said = "Warning: No region is set, so this export is for us-east-1. To choose another one, add --region.\n"
+    assert (result.exit_code, result.stderr) == (0, said)
+    assert run("export", kind, "--output", "eu", "--region", "eu-west-1").stderr == ""

@@ -28,6 +28,7 @@ def test_the_file_may_set_the_target_and_every_setting() -> None:
     assert list(file_options()) == [
         *("name", "region", "profile", "endpoint-url", "local"),
         *("tag", "cors-origin", "memory", "timeout", "log-retention", "throttle-rate", "throttle-burst"),
+        "permissions-boundary",
     ]
 
 

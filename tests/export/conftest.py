@@ -79,7 +79,7 @@ def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
     function.zip in the current folder has the code of the stack with the given `table`.
     """
     folder = tmp_path_factory.mktemp("shell")
-    for name in ("packaged.yaml", "deployer.json"):
+    for name in ("packaged.yaml", "deployer.json", "boundary.json"):
         (folder / name).write_text("{}")
     driver = create_clidriver()
     sent: list[tuple[str, str, dict[str, Any]]] = []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ SETTINGS = Settings(
     tags={"team": "web", "cost center": "R+D = 7/ä", "empty": ""},
     cors_origins=("https://app.example.com", "http://localhost:5173"),
 )
+WITH_BOUNDARY = replace(SETTINGS, permissions_boundary=f"arn:aws:iam::{ACCOUNT}:policy/team-todo-boundary")
 SESSION = boto3.Session()
 
 
@@ -44,11 +46,11 @@ def cycle_on_moto(account: AwsAccount, *, settings: Settings = SETTINGS, watch: 
     cycle(Aws(SESSION), open_stack)
 
 
-def writes() -> list[tuple[str, str, Mapping[str, Any]]]:
+def writes(settings: Settings = SETTINGS) -> list[tuple[str, str, Mapping[str, Any]]]:
     """Every write of a cycle: (service, operation, parameters) as boto3 names them."""
     recorded: list[tuple[str, str, Mapping[str, Any]]] = []
     with mock_aws(config=MOTO), AwsAccount(delays=NO_DELAYS) as account:
-        cycle_on_moto(account, watch=lambda *call: recorded.append(call))
+        cycle_on_moto(account, settings=settings, watch=lambda *call: recorded.append(call))
     return recorded
 
 
@@ -80,6 +82,7 @@ def _change_role(iam: Any, settings: Settings) -> None:
     iam.untag_role(RoleName=role, TagKeys=["team"])
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=_document(trust))
     iam.put_role_policy(RoleName=role, PolicyName="stray", PolicyDocument=_document(access))
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
     iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
 
 

@@ -32,6 +32,7 @@ NASTY = Settings(
     log_retention=3653,
     throttle_rate=10_000,
     throttle_burst=1,
+    permissions_boundary="arn:aws-us-gov:iam::123456789012:policy/it's/path/=,.@-_",
 )
 BOTH = {"ordinary": ORDINARY, "nasty": NASTY}
 

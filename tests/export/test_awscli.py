@@ -11,7 +11,7 @@ from items_api import provision
 from items_api.aws.line import cli_line
 from items_api.provision.bundle import bundle
 from tests.export.conftest import Requests
-from tests.export.recording import SETTINGS, writes
+from tests.export.recording import SETTINGS, WITH_BOUNDARY, writes
 
 READS = ("get_", "list_", "describe_", "scan")
 
@@ -22,7 +22,8 @@ def _described(call: tuple[str, str, Mapping[str, Any]]) -> str:
 
 NO_LAYERS = ("lambda", "update_function_configuration", {"FunctionName": "items-api", "Layers": []})
 # One call for each operation and set of parameters, sorted, because steps run in parallel.
-WRITES = [call for _, call in sorted({_described(call): call for call in (*writes(), NO_LAYERS)}.items())]
+RECORDED = (*writes(), *writes(WITH_BOUNDARY), NO_LAYERS)
+WRITES = [call for _, call in sorted({_described(call): call for call in RECORDED}.items())]
 
 
 @pytest.mark.parametrize("call", WRITES, ids=_described)

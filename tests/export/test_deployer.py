@@ -21,13 +21,15 @@ from items_api.provision.stack import Stack
 from items_api.settings import Settings
 from tests.aws import MOTO, NO_DELAYS
 from tests.aws import Account as AwsAccount
-from tests.export.conftest import existing_stack, owner_of
-from tests.export.recording import SETTINGS, cycle, cycle_on_moto
+from tests.export.conftest import existing_stack, finish, owner_of
+from tests.export.recording import SETTINGS, WITH_BOUNDARY, cycle, cycle_on_moto
 
 Document = dict[str, Any]
 
 POLICY = deployer.policy(SETTINGS, ACCOUNT)
 GRANTED = {action for statement in POLICY["Statement"] for action in statement["Action"]}
+LOCAL_POLICY = deployer.policy(SETTINGS, ACCOUNT, local=True)
+BOUNDED = deployer.policy(WITH_BOUNDARY, ACCOUNT)
 # Only `status`, `logs` and `list` need these.
 READ_ONLY = {
     *("cloudwatch:GetMetricData", "logs:FilterLogEvents"),
@@ -38,10 +40,6 @@ UNCHECKED = {"lambda:ListTags", "apigateway:TagResource", "iam:CreateServiceLink
 NEEDED = GRANTED - READ_ONLY - UNCHECKED
 # The local AWS checks one action per call, so it allows anyone who may create a function to pass it the role.
 NEEDED_LOCALLY = NEEDED - {"iam:PassRole"}
-# For these calls, the local AWS accepts only policies for all resources.
-WITHOUT_RESOURCE_LOCALLY = {
-    *("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "lambda:CreateFunction", "logs:DescribeLogGroups"),
-}
 # A policy needs at least one statement, and this one grants what every user may do anyway.
 HARMLESS = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
 
@@ -52,14 +50,13 @@ def quick_account() -> Iterator[AwsAccount]:
         yield account
 
 
-def allowing(actions: set[str], *, locally: bool = False) -> Document:
+def allowing(actions: set[str], policy: Document = POLICY) -> Document:
     """The policy, reduced to these actions."""
     statements = [
-        {**statement, "Action": [action], "Resource": "*" if any_resource else statement["Resource"]}
-        for statement in POLICY["Statement"]
+        {**statement, "Action": [action]}
+        for statement in policy["Statement"]
         for action in statement["Action"]
         if action in actions
-        for any_resource in [locally and action in WITHOUT_RESOURCE_LOCALLY]
     ]
     return {"Version": "2012-10-17", "Statement": statements or [HARMLESS]}
 
@@ -92,9 +89,21 @@ def test_the_policy_grants_no_access_to_another_stack_of_the_account(quick_accou
     assert quick_account.journal.writes() == []
 
 
+def test_with_a_boundary_the_same_holds_for_the_policy_that_requires_it(quick_account: AwsAccount) -> None:
+    """The first request that a user without it may not send is the one that would create the role without it."""
+    cycle_on_moto(quick_account, policy=BOUNDED, settings=WITH_BOUNDARY)
+    assert quick_account.leftovers() == []
+    stack = Stack(SETTINGS, Aws(quick_account.session(policy=BOUNDED), clock=quick_account.clock), ACCOUNT)
+    with pytest.raises(ExceptionGroup) as raised:
+        finish(stack, Stack.up)
+    assert raised.group_contains(AccessDenied)
+    assert stack.role.read() is None
+
+
 def test_the_policy_fits_into_a_managed_policy() -> None:
     """6,144 characters without whitespace (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
-    longest = deployer.policy(Settings(name="x" * 40, region="ap-southeast-2"), ACCOUNT)
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/{'x' * 128}"
+    longest = deployer.policy(Settings("x" * 40, "ap-southeast-2", permissions_boundary=boundary), ACCOUNT)
     assert len(json.dumps(longest, separators=(",", ":"))) < 6_144
 
 
@@ -137,7 +146,7 @@ def test_errors_of_the_local_aws_name_each_missing_action_too(
     owner = owner_of(local_aws, SETTINGS.region)
 
     def attempt(allowed: set[str]) -> None:
-        give(allowing(allowed, locally=True))
+        give(allowing(allowed, LOCAL_POLICY))
         cycle(owner, lambda: Stack(SETTINGS, aws, ACCOUNT))
 
     assert requested_by(attempt) == NEEDED_LOCALLY
@@ -161,3 +170,62 @@ def test_only_a_user_with_the_policy_can_read_metrics_and_log_lines(
 def _metrics_note(aws: Aws) -> str:
     _, note = read_metrics(aws, SETTINGS, "a1b2c3d4", datetime.now(UTC))
     return note
+
+
+@pytest.mark.parametrize("action", deployer.LOCALLY_FOR_ALL)
+def test_the_policy_for_the_local_aws_differs_only_where_it_must(
+    local_aws: LocalAws, dev: tuple[Aws, Callable[[Document], None]], action: str
+) -> None:
+    """If one of its actions for all resources has the resources of the policy for AWS, the local AWS denies it."""
+    aws, give = dev
+    others = allowing(GRANTED - {action}, LOCAL_POLICY)["Statement"]
+    give({"Version": "2012-10-17", "Statement": others + allowing({action})["Statement"]})
+    with pytest.raises((ExceptionGroup, AccessDenied)) as raised:
+        cycle(owner_of(local_aws, SETTINGS.region), lambda: Stack(SETTINGS, aws, ACCOUNT))
+    denied = raised.value.exceptions if isinstance(raised.value, ExceptionGroup) else (raised.value,)
+    assert f"Your user or role needs {action}." in [problem.todo for problem in denied if isinstance(problem, Problem)]
+    give(LOCAL_POLICY)
+    finish(Stack(SETTINGS, aws, ACCOUNT), Stack.down)
+
+
+def test_the_policy_for_the_local_aws_says_exactly_what_differs() -> None:
+    def rows(policy: Document) -> set[tuple[str, ...]]:
+        return {
+            (action, *statement["Resource"], *statement.get("Condition", {}))
+            for statement in policy["Statement"]
+            for action in statement["Action"]
+        }
+
+    assert LOCAL_POLICY["Statement"][-1] == {
+        "Sid": "LocalAws",
+        "Effect": "Allow",
+        "Action": list(deployer.LOCALLY_FOR_ALL),
+        "Resource": ["*"],
+    }
+    assert {action for action, *_ in rows(POLICY) - rows(LOCAL_POLICY)} == {*deployer.LOCALLY_FOR_ALL}
+    bounded = deployer.policy(WITH_BOUNDARY, ACCOUNT, local=True)
+    differing = {action for action, *_ in rows(BOUNDED) - rows(bounded)}
+    assert differing == {*deployer.LOCALLY_FOR_ALL, *BOUNDED["Statement"][1]["Action"]}
+
+
+def test_the_read_only_policy_allows_exactly_what_status_logs_smoke_and_a_dry_run_need(
+    quick_account: AwsAccount,
+) -> None:
+    read_only = deployer.policy(SETTINGS, ACCOUNT, read_only=True)
+    granted = {action for statement in read_only["Statement"] for action in statement["Action"]}
+    finish(Stack(SETTINGS, Aws(quick_account.session(), clock=quick_account.clock), ACCOUNT), Stack.up)
+
+    def look(allowed: set[str]) -> None:
+        aws = Aws(quick_account.session(policy=allowing(allowed, read_only)), clock=quick_account.clock)
+        stack = Stack(SETTINGS, aws, ACCOUNT)
+        try:
+            stack.look()
+            stack.look_at_api()
+            list(stack.plan())
+        except Problem as problem:
+            raise ExceptionGroup("", [problem]) from None
+
+    assert requested_by(look) == granted - READ_ONLY - UNCHECKED
+    assert {
+        action.partition(":")[2] for action in granted if re.search("Put|Create|Delete|Scan|Invoke", action)
+    } == set()

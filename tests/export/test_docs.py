@@ -17,6 +17,7 @@ from tests.export.conftest import Requests
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PERMISSIONS = (DOCS / "permissions.md").read_text()
+BOUNDARY = "arn:aws:iam::123456789012:policy/items-boundary"
 LEAVING = (DOCS / "leaving.md").read_text()
 LINES = [
     line for block in re.findall(r"```sh\n(.*?)```", PERMISSIONS + LEAVING, re.DOTALL) for line in block.splitlines()
@@ -26,7 +27,11 @@ LINES = [
 def test_the_policies_are_those_of_the_code() -> None:
     """If this fails, paste them from `items-api export deployer-policy` and items_api/provision/policies.py."""
     shown = re.findall(r"```json\n(.*?)\n```", PERMISSIONS, re.DOTALL)
-    documents = trust_policy(), table_access_policy(Arns(Settings(), "123456789012")), deployer.policy(Settings())
+    documents = (
+        *(trust_policy(), table_access_policy(Arns(Settings(), "123456789012")), deployer.policy(Settings())),
+        *deployer.policy(Settings(permissions_boundary=BOUNDARY))["Statement"][1:2],
+        *deployer.policy(Settings(permissions_boundary=BOUNDARY))["Statement"][-2:],
+    )
     assert shown == [json.dumps(document, indent=2) for document in documents]
 
 
@@ -54,7 +59,7 @@ def test_the_aws_cli_accepts_the_line(line: str, request_of: Requests) -> None:
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("items-api ")])
 def test_items_api_has_the_command(line: str) -> None:
     command: click.Command | None = cli
-    for word in shlex.split(line.partition(" > ")[0])[1:]:
+    for word in shlex.split(re.split(" > | --", line)[0])[1:]:
         assert isinstance(command, click.Group)
         command = command.get_command(click.Context(command), word)
     assert command

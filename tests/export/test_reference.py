@@ -1,13 +1,15 @@
 """The requests that the exports are compared with are those that `up` sends."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from items_api import local
-from items_api.settings import Settings
-from tests.export.conftest import existing_stack
+from items_api.provision.policies import boundary_policy
+from items_api.settings import Arns, Settings
+from tests.export.conftest import existing_stack, owner_of
 from tests.export.reference import BOTH, NASTY, ORDINARY, Ids, requests_of_up
 
 
@@ -15,6 +17,11 @@ from tests.export.reference import BOTH, NASTY, ORDINARY, Ids, requests_of_up
 @pytest.mark.parametrize("settings", [ORDINARY, replace(NASTY, region="eu-central-1")], ids=BOTH)
 def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: local.LocalAws) -> None:
     sent: list[Any] = []
+    if settings.permissions_boundary:
+        document = json.dumps(boundary_policy(Arns(settings, local.ACCOUNT)))
+        iam = owner_of(local_aws, settings.region).iam
+        created = iam.create_policy(PolicyName="boundary", PolicyDocument=document)["Policy"]
+        settings = replace(settings, permissions_boundary=created["Arn"])
     with existing_stack(local_aws, settings, lambda *call: sent.append(call)) as stack:
         writes = [*sent]
         assert stack.api.found

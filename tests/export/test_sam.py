@@ -92,6 +92,7 @@ def test_the_table_role_and_policy_have_the_properties_that_up_sends(expanded: E
         "AssumeRolePolicyDocument": json.loads(up["role"]["AssumeRolePolicyDocument"]),
         "Policies": [{"PolicyName": expanded.settings.policy_name, "PolicyDocument": document}],
         "Tags": up["role"]["Tags"],
+        **{name: up["role"][name] for name in ("PermissionsBoundary",) if expanded.settings.permissions_boundary},
     }
 
 

@@ -10,26 +10,32 @@ from typing import Any
 
 import pytest
 
-from items_api.export import folders
+from items_api.export import deployer, folders
 from items_api.export.output import write_folder
-from items_api.local import LocalAws
+from items_api.local import ACCOUNT, LocalAws
 from items_api.settings import Settings
-from tests.export.conftest import Requests, existing_stack, local_aws_in
+from tests.export.conftest import Requests, existing_stack, local_aws_in, owner_of
 from tests.export.reference import BOTH, IDS, ORDINARY, requests_of_up
 
 SETTINGS = Settings(name="shell-test", tags={"cost centre": "R+D = 7/ä", "@name@": ""}, memory=512)
 OPTIONS = ["--name", SETTINGS.name, "--tag", "cost centre=R+D = 7/ä", "--tag", "@name@=", "--memory", "512"]
 PROGRAMS = Path(sys.executable).parent
-# Records its arguments, and answers as the AWS CLI would, until the operation in $FAIL.
+# Records its arguments, and answers as the AWS CLI would, until the operation in $FAIL. The one in $MISSING finds that the
+# resource does not exist, and at the one in $STOP, the script gets a SIGTERM.
 FAKE_AWS = f"""#!{sys.executable}
-import json, os, sys
+import json, os, signal, sys
 operation = sys.argv[2]
 with open(__file__ + ".calls", "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
 if operation == os.environ.get("FAIL"):
     sys.exit("An error occurred (AccessDenied)")
+if operation == os.environ.get("MISSING"):
+    sys.exit("An error occurred (ResourceNotFoundException)")
+if operation == os.environ.get("STOP"):
+    os.kill(os.getppid(), signal.SIGTERM)
 ids = {{"get-caller-identity": {IDS.account!r}, "create-api": {IDS.api!r},
-       "create-integration": {IDS.integration!r}, "get-api": "https://endpoint"}}
+       "create-integration": {IDS.integration!r}, "get-api": "https://endpoint",
+       "describe-table": "DELETING"}}
 if answer := ids.get(operation):
     print(answer)
 """
@@ -42,12 +48,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run_faked(
-    folder: Path, script: str, settings: Settings, *, fail: str = "", code: int = 0
+    folder: Path, script: str, settings: Settings, *, code: int = 0, **at: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script with the fake AWS CLI."""
+    """Run a script with the fake AWS CLI; `at` are its operations, such as fail="create-role"."""
     write_folder(folder, {**folders.shell(settings), "bin/aws": FAKE_AWS.encode()}, force=True)
     (folder / "bin" / "aws").chmod(0o755)
-    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "FAIL": fail}
+    environment = {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        **{name.upper(): operation for name, operation in at.items()},
+    }
     return run(environment, folder / script, code=code)
 
 
@@ -104,6 +114,13 @@ def test_a_script_stops_at_the_first_error_and_points_to_down_sh_only_if_it_crea
     assert calls(folder)[-1][1] == fail
 
 
+def test_a_terminated_script_points_to_down_sh(folder: Path) -> None:
+    """In dash, which is /bin/sh on Debian and Ubuntu, a signal alone does not run the trap for the end of a script."""
+    done = run_faked(folder, "up.sh", ORDINARY, stop="create-role", code=143)
+    assert calls(folder)[-1][1] == "create-role"
+    assert "./down.sh deletes what was created." in done.stderr
+
+
 def environment_of(local_aws: LocalAws) -> dict[str, str]:
     """The AWS CLI with a local AWS."""
     return {
@@ -141,6 +158,35 @@ def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder
         assert report["endpoint"] == endpoint
         items_api("smoke", "--name", SETTINGS.name)
         items_api("down", "--name", SETTINGS.name, "--yes")
+
+
+def test_the_scripts_need_no_rights_beyond_the_exported_policies(local_aws: LocalAws, folder: Path) -> None:
+    """imports.sh needs only those of the policy that reads."""
+    write_folder(folder, {**folders.terraform(SETTINGS), **folders.shell(SETTINGS)}, force=False)
+    iam = owner_of(local_aws, SETTINGS.region).iam
+    environment = environment_of(local_aws)
+    for name, read_only in (("deployer", False), ("reader", True)):
+        iam.create_user(UserName=name)
+        document = json.dumps(deployer.policy(SETTINGS, ACCOUNT, read_only=read_only, local=True))
+        iam.put_user_policy(UserName=name, PolicyName="exported", PolicyDocument=document)
+
+    def run_as(user: str, script: str, code: int = 0) -> None:
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        run({**environment, **keys}, folder / script, code=code)
+
+    run_as("deployer", "up.sh")
+    run_as("reader", "imports.sh")
+    run_as("reader", "down.sh", code=1)
+    run_as("deployer", "down.sh")
+
+
+def test_down_sh_waits_for_a_table_that_is_already_being_deleted(folder: Path) -> None:
+    """Such a table has lost its tags, and the delete request can find that it is gone."""
+    done = run_faked(folder, "down.sh", ORDINARY, missing="delete-table")
+    assert done.stderr.endswith("Waiting for the table to be deleted\nNothing of the stack items remains.\n")
+    assert calls(folder)[-1] == ["dynamodb", "wait", "table-not-exists", "--table-name", "Items"]
+    assert "list-tags-of-resource" not in [operation for _, operation, *_ in calls(folder)]
 
 
 def test_down_sh_leaves_resources_that_lack_one_of_the_stacks_tags(local_aws: LocalAws, folder: Path) -> None:

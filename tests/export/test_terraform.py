@@ -16,8 +16,9 @@ from items_api.export import folders
 from items_api.export.output import write_folder
 from items_api.handler import ROUTES
 from items_api.local import LocalAws
+from items_api.provision.stack import Stack
 from items_api.settings import Arns, Settings
-from tests.export.conftest import existing_stack
+from tests.export.conftest import existing_stack, finish
 from tests.export.reference import BOTH, IDS, parameters_of_up
 from tests.export.test_shell import environment_of, run
 
@@ -118,6 +119,7 @@ def test_the_table_role_policy_and_log_group_have_the_attributes_that_up_sends(m
         "name": role["RoleName"],
         "assume_role_policy": json.loads(role["AssumeRolePolicyDocument"]),
         "tags": as_map(role["Tags"]),
+        **({"permissions_boundary": boundary} if (boundary := main.settings.permissions_boundary) else {}),
     }
     assert main.resource("aws_iam_role_policy") == {
         "name": policy["PolicyName"],
@@ -196,3 +198,15 @@ def test_imports_sh_needs_an_existing_stack(local_aws: LocalAws, tmp_path: Path)
     write_folder(tmp_path, folders.terraform(Settings(name="no-such-stack")), force=False)
     done = run(environment_of(local_aws), tmp_path / "imports.sh", code=1)
     assert (done.stdout, done.stderr) == ("", "The stack no-such-stack has no HTTP API in us-east-1.\n")
+
+
+def test_imports_sh_does_not_choose_between_two_apis(local_aws: LocalAws, tmp_path: Path) -> None:
+    settings = Settings(name="two-apis")
+    write_folder(tmp_path, folders.terraform(settings), force=False)
+    with existing_stack(local_aws, settings) as stack:
+        stack.aws.apigateway.create_api(Name=settings.api_name, ProtocolType="HTTP", Tags=settings.all_tags)
+        done = run(environment_of(local_aws), tmp_path / "imports.sh", code=1)
+        assert done.stdout == ""
+        assert done.stderr.startswith("The stack two-apis has more than one HTTP API in us-east-1: ")
+        finish(stack, Stack.up)
+        assert run(environment_of(local_aws), tmp_path / "imports.sh").stdout

@@ -11,6 +11,7 @@ from tests.provision.drive import ACCOUNT
 
 ROLE = "items-api-role"
 FUNCTION = "items-api"
+OTHER_BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/other-boundary"
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
 
@@ -88,6 +89,10 @@ def add_policies(account: Account) -> None:
     iam.attach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess")
 
 
+def add_boundary(account: Account) -> None:
+    boto3.client("iam").put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=OTHER_BOUNDARY)
+
+
 def change_retention(account: Account) -> None:
     boto3.client("logs").put_retention_policy(logGroupName="/aws/lambda/items-api", retentionInDays=1)
 
@@ -152,6 +157,7 @@ MANUAL_CHANGES: list[Callable[[Account], Any]] = [
     recreate_role,
     widen_trust,
     add_policies,
+    add_boundary,
     change_retention,
     change_configuration,
     change_code,

@@ -9,8 +9,8 @@ from moto import mock_aws
 
 from items_api.provision.stack import STEPS
 from items_api.settings import Settings
-from tests.aws import AWS_RATES, MOTO, Account, Fault, VirtualClock
-from tests.provision.drive import changes, down, errors, new_process, states, up
+from tests.aws import AWS_RATES, MOTO, Account, ErrorResponse, Fault, VirtualClock
+from tests.provision.drive import ACCOUNT, changes, down, errors, new_process, states, up
 from tests.provision.manual_changes import FUNCTION, MANUAL_CHANGES, ROLE, delete_table, update_api
 
 
@@ -72,8 +72,9 @@ def test_a_plan_lists_each_difference_with_both_values_and_writes_nothing(deploy
         Settings(cors_origins=("https://a.example", "https://b.example")),
         Settings(throttle_rate=1, throttle_burst=1),
         Settings(tags={"team": "web"}),
+        Settings(permissions_boundary="arn:aws:iam::123456789012:policy/boundary"),
     ],
-    ids=["memory", "timeout", "log retention", "CORS", "throttle", "tags"],
+    ids=["memory", "timeout", "log retention", "CORS", "throttle", "tags", "permissions boundary"],
 )
 def test_a_changed_setting_is_updated_in_place(deployed: Account, settings: Settings) -> None:
     assert "updated" in changes(up(deployed, settings=settings))
@@ -196,3 +197,18 @@ def test_up_and_down_stay_within_the_rate_limits_of_aws() -> None:
         assert changes(up(account)) == {"created"}
         outcomes, left = down(account)
         assert (errors(outcomes), left) == ([], [])
+
+
+@pytest.mark.parametrize("operation", ["iam.CreateRole", "iam.PutRolePermissionsBoundary"])
+def test_a_boundary_that_does_not_exist_is_an_error_at_once(account: Account, operation: str) -> None:
+    """A role that has not appeared yet has the same error code."""
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/missing"
+    if operation == "iam.PutRolePermissionsBoundary":
+        up(account)
+        account.rest()
+    session = account.session()
+    missing = ErrorResponse("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.", 404)
+    session.faults.at(operation, 1, missing, times=99)
+    (error,) = errors(up(account, session, Settings(permissions_boundary=arn)))
+    assert error.startswith(f"The permissions boundary {arn} does not exist.")
+    assert session.process.counts[operation] == 1

@@ -14,6 +14,8 @@ from tests.aws import Account
 from tests.provision.drive import ACCOUNT, down, errors, finish, new_process, states, up, weakenings
 from tests.provision.manual_changes import EMPTY_ZIP, api_id, protect, update_api
 
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/items-boundary"
+
 
 def foreign_table(account: Account, key: str = "itemId") -> None:
     boto3.client("dynamodb").create_table(
@@ -172,7 +174,18 @@ def test_stacks_with_different_names_are_independent(account: Account) -> None:
         ),
         ({"throttle_rate": 5}, {}, ["raise the throttle rate from 5 to 100"]),
         ({"throttle_burst": 5}, {}, ["raise the throttle burst from 5 to 200"]),
+        (
+            {"permissions_boundary": BOUNDARY},
+            {},
+            [f"remove the permissions boundary {BOUNDARY} of the role items-api-role"],
+        ),
+        (
+            {"permissions_boundary": BOUNDARY},
+            {"permissions_boundary": f"{BOUNDARY}-2"},
+            [f"replace the permissions boundary {BOUNDARY} of the role items-api-role with {BOUNDARY}-2"],
+        ),
         ({}, {"cors_origins": ("https://a.example",), "throttle_rate": 5, "memory": 512}, []),
+        ({}, {"permissions_boundary": BOUNDARY}, []),
     ],
 )
 def test_a_plan_names_each_protection_that_it_weakens(

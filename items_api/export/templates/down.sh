@@ -3,6 +3,7 @@
 # Needs the AWS CLI, version 1 or 2, with credentials. Written by: items-api export shell
 #
 # Only resources with the tags of this stack are deleted. The script can be run again.
+# It needs no permissions beyond those of: items-api export deployer-policy
 set -eu
 
 STACK=@name@
@@ -44,15 +45,17 @@ ours() {
   echo "$title" >&2
 }
 
-# retry TEXT COMMAND...
+# delete TEXT COMMAND...
 # Repeats the command for up to two minutes while it fails with an error that contains the text.
-retry() {
+# It is not an error if the resource is already gone: another down.sh may be running.
+delete() {
   text=$1
   shift
   tries=0
   until failure=$("$@" 2>&1 > /dev/null); do
     tries=$((tries + 1))
     case $failure in
+      *NotFound* | *NoSuchEntity*) return 0 ;;
       *"$text"*) [ "$tries" -lt 60 ] && sleep 2 && continue ;;
     esac
     printf '%s\n' "$failure" >&2
@@ -67,39 +70,44 @@ echo "Account $ACCOUNT, region $REGION" >&2
 API_IDS=$(aws apigatewayv2 get-apis --query "Items[?(Tags | $IN_MAP)].ApiId" --output text)
 for API_ID in $API_IDS; do
   echo "HTTP API $API_ID" >&2
-  aws apigatewayv2 delete-api --api-id "$API_ID"
+  delete TooManyRequests aws apigatewayv2 delete-api --api-id "$API_ID"
 done
 
 if ours 'Lambda function' aws lambda list-tags \
   --resource "arn:$PARTITION:lambda:$REGION:$ACCOUNT:function:$FUNCTION" \
   --query "Tags | $IN_MAP"; then
-  aws lambda delete-function --function-name "$FUNCTION" > /dev/null
+  delete ResourceConflict aws lambda delete-function --function-name "$FUNCTION"
 fi
 
 # Deleted after the function, which would still write to it.
 if ours 'Log group' aws logs list-tags-for-resource \
   --resource-arn "arn:$PARTITION:logs:$REGION:$ACCOUNT:log-group:$LOG_GROUP" \
   --query "tags | $IN_MAP"; then
-  aws logs delete-log-group --log-group-name "$LOG_GROUP"
+  delete OperationAborted aws logs delete-log-group --log-group-name "$LOG_GROUP"
 fi
 
 # A role can be deleted only when it has no policies.
-if ours 'IAM role' aws iam list-role-tags --role-name "$ROLE" --query "Tags | $IN_LIST"; then
+if ours 'IAM role' aws iam get-role --role-name "$ROLE" --query "Role.Tags | $IN_LIST"; then
   POLICIES=$(aws iam list-role-policies --role-name "$ROLE" --query PolicyNames --output text)
   for POLICY in $POLICIES; do
-    aws iam delete-role-policy --role-name "$ROLE" --policy-name "$POLICY"
+    delete ConcurrentModification aws iam delete-role-policy --role-name "$ROLE" --policy-name "$POLICY"
   done
-  retry DeleteConflict aws iam delete-role --role-name "$ROLE"
+  delete DeleteConflict aws iam delete-role --role-name "$ROLE"
 fi
 
 # If the table does not exist, only describe-table says so: a request for its tags is denied.
+# A table that is already being deleted may have lost its tags. It counts as ours, because it only remains to wait.
 table_tags() {
-  aws dynamodb describe-table --table-name "$TABLE" > /dev/null &&
+  status=$(aws dynamodb describe-table --table-name "$TABLE" --query Table.TableStatus --output text) || return
+  if [ "$status" = DELETING ]; then
+    echo true
+  else
     aws dynamodb list-tags-of-resource \
       --resource-arn "arn:$PARTITION:dynamodb:$REGION:$ACCOUNT:table/$TABLE" "$@"
+  fi
 }
 if ours 'DynamoDB table' table_tags --query "Tags | $IN_LIST"; then
-  aws dynamodb delete-table --table-name "$TABLE" > /dev/null
+  delete ResourceInUse aws dynamodb delete-table --table-name "$TABLE"
   echo 'Waiting for the table to be deleted' >&2
   aws dynamodb wait table-not-exists --table-name "$TABLE"
 fi

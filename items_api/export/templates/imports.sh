@@ -2,6 +2,8 @@
 # Prints Terraform import blocks for the stack @name@ in @region@, which must exist.
 # Needs the AWS CLI, version 1 or 2, with credentials. Written by: items-api export terraform
 #
+# It needs no permissions beyond those of: items-api export deployer-policy --read-only
+#
 #   ./imports.sh > imports.tf
 #   terraform init
 #   terraform plan
@@ -31,6 +33,13 @@ if [ -z "$API_ID" ]; then
   echo "The stack $STACK has no HTTP API in $REGION." >&2
   exit 1
 fi
+case $API_ID in
+  *[[:space:]]*)
+    echo "The stack $STACK has more than one HTTP API in $REGION: $API_ID" >&2
+    echo "Run items-api up, which keeps the oldest, or delete the others, and run this script again." >&2
+    exit 1
+    ;;
+esac
 INTEGRATION_ID=$(aws apigatewayv2 get-integrations --api-id "$API_ID" --query 'Items[].IntegrationId' --output text)
 ROUTES=$(aws apigatewayv2 get-routes --api-id "$API_ID" --query 'Items[].[RouteId, RouteKey]' --output text)
 

@@ -42,6 +42,7 @@ resource "aws_iam_role" "items" {
   name = "@role_name@"
   tags = local.tags
 
+  permissions_boundary = "@permissions_boundary@"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

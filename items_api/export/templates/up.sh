@@ -4,6 +4,7 @@
 #
 # The script creates and does not update: if a resource already exists, it stops with the error from AWS.
 # down.sh deletes everything.
+# It needs no permissions beyond those of: items-api export deployer-policy
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")"
 
@@ -61,6 +62,10 @@ aws dynamodb create-table \
 
 # Set only now: if the table already existed, the advice to delete it would be wrong.
 trap '[ $? -eq 0 ] || echo "Not finished. ./down.sh deletes what was created." >&2' EXIT
+# Some shells, such as dash, do not run the EXIT trap when a signal ends them.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # The function runs with this role. Only Lambda may assume it.
 echo 'IAM role' >&2
@@ -76,6 +81,7 @@ aws iam create-role \
       }
     ]
   }' \
+  --permissions-boundary @permissions_boundary@ \
   --tags "$TAG_LIST" > /dev/null
 
 # The function may call four actions on its table and write to its log group.
