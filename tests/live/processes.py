@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -61,8 +60,7 @@ class Running:
         try:
             output, errors = self.process.communicate(timeout=_SECONDS)
         except BaseException:
-            self.process.kill()
-            self.process.communicate()
+            self.end()
             raise
         if self.process.returncode not in expect:
             codes = " or ".join(map(str, expect))
@@ -74,10 +72,13 @@ class Running:
         while self.process.poll() is None and not self._has_called(operation):
             time.sleep(0.01)
         alive = self.process.poll() is None
-        if alive:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
+        self.end()
         return alive
+
+    def end(self) -> None:
+        """Kill the command with SIGKILL, if it is still running."""
+        self.process.kill()
+        self.process.communicate()
 
     def _has_called(self, operation: str) -> bool:
         lines = self.recording.read_text().splitlines() if self.recording.exists() else []

@@ -1,0 +1,120 @@
+"""What exists in the account, read directly from every service: leaks of this run, and stacks that older runs left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+PREFIX = "live-"
+STARTED_TAG = "live-test-started"  # its value is an ISO 8601 time
+_AGE = timedelta(hours=1)  # longer than any run
+_GONE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"}
+
+
+@dataclass(frozen=True)
+class Resource:
+    kind: str
+    name: str
+    tags: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def stack(self) -> str:
+        """The name of the stack if a run created it, else an empty string."""
+        name = self.tags.get("items-api:stack", "")
+        is_ours = self.tags.get("managed-by") == "items-api" and STARTED_TAG in self.tags
+        return name if is_ours and name.startswith(PREFIX) else ""
+
+    def is_older_than_a_run(self, now: datetime) -> bool:
+        try:
+            started = datetime.fromisoformat(self.tags[STARTED_TAG])
+            return now - started > _AGE
+        except (KeyError, ValueError, TypeError):  # no tag, no time, or a time without a zone
+            return False
+
+
+def resources(session: boto3.Session, name: str) -> list[Resource]:
+    """Every resource whose name starts like those of the stack `name`; `live-` finds those of all runs."""
+    return [*_tables(session, name), *_roles(session, name), *_serverless(session, name)]
+
+
+def abandoned(found: list[Resource], now: datetime | None = None) -> tuple[list[str], list[Resource]]:
+    """The stacks, and the roles of restricted deployers, that runs of more than an hour ago left behind."""
+    old = [one for one in found if one.stack and one.is_older_than_a_run(now or datetime.now(UTC))]
+    deployers = [one for one in old if one.kind == "role" and one.name == deployer_role(one.stack)]
+    return sorted({one.stack for one in old} - {one.stack for one in deployers if _only(one, old)}), deployers
+
+
+def deployer_role(stack: str) -> str:
+    return f"{stack}-deployer"
+
+
+def delete_role(session: boto3.Session, name: str) -> None:
+    """Delete a role with its inline policies, if it exists."""
+    iam: Any = session.client("iam")
+    try:
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        iam.delete_role(RoleName=name)
+    except iam.exceptions.NoSuchEntityException:
+        pass
+
+
+def _only(one: Resource, others: list[Resource]) -> bool:
+    return [other for other in others if other.stack == one.stack] == [one]
+
+
+def _tables(session: boto3.Session, name: str) -> Iterator[Resource]:
+    dynamodb: Any = session.client("dynamodb")
+    prefix = "".join(part.capitalize() for part in name.split("-"))
+    for page in dynamodb.get_paginator("list_tables").paginate():
+        for table in page["TableNames"]:
+            if table.startswith(prefix):
+                yield Resource("table", table, _table_tags(dynamodb, table))
+
+
+def _table_tags(dynamodb: Any, table: str) -> dict[str, str]:
+    """The tags of a table that is being created or deleted cannot be read; it exists all the same."""
+    try:
+        arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
+        return _pairs(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+        return {}
+
+
+def _roles(session: boto3.Session, name: str) -> Iterator[Resource]:
+    iam: Any = session.client("iam")
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            if role["RoleName"].startswith(name):
+                tags = _pairs(iam.list_role_tags(RoleName=role["RoleName"])["Tags"])
+                yield Resource("role", role["RoleName"], tags)
+
+
+def _serverless(session: boto3.Session, name: str) -> Iterator[Resource]:
+    logs: Any = session.client("logs")
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{name}"):
+        for group in page["logGroups"]:
+            tags = logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
+            yield Resource("log group", group["logGroupName"], tags)
+    functions: Any = session.client("lambda")
+    for page in functions.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            if function["FunctionName"].startswith(name):
+                tags = functions.list_tags(Resource=function["FunctionArn"])["Tags"]
+                yield Resource("function", function["FunctionName"], tags)
+    for page in session.client("apigatewayv2").get_paginator("get_apis").paginate():
+        for api in page["Items"]:
+            if api["Name"].startswith(name):
+                yield Resource("HTTP API", f"{api['Name']} ({api['ApiId']})", api.get("Tags", {}))
+
+
+def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
