@@ -99,13 +99,14 @@ def _announce(run: Run, recording: Path) -> None:
 
 
 def _attempt(report: Report, name: str, act: Callable[[], None]) -> None:
-    began = time.monotonic()
+    began, outcome = time.monotonic(), "ok"
     try:
         act()
     except Exception as error:  # noqa: BLE001 - whatever it is, the rest must be cleaned up and reported
         report.failure += f"{name}: {error}\n"
+        outcome = "failed"
     report.seconds[name] = time.monotonic() - began
-    print(f"{'failed' if report.failure else 'ok':6}  {name}  {report.seconds[name]:.1f} s", flush=True)
+    print(f"{outcome:6}  {name}  {report.seconds[name]:.1f} s", flush=True)
 
 
 def _sweep(run: Run) -> None:

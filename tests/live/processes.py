@@ -36,7 +36,7 @@ class Processes:
         process = subprocess.Popen(
             [*line, *arguments, "--json"],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment, **(environment or {})},
+            env=_environment({**self.environment, **(environment or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -83,3 +83,9 @@ class Running:
     def _has_called(self, operation: str) -> bool:
         lines = self.recording.read_text().splitlines() if self.recording.exists() else []
         return any(f'"process": "{self.name}"' in line and f'"operation": "{operation}"' in line for line in lines)
+
+
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Credentials in `own` replace the user's profile."""
+    user = {key: value for key, value in os.environ.items() if key != "AWS_PROFILE" or "AWS_SESSION_TOKEN" not in own}
+    return {**user, "PYTHONPATH": str(ROOT), **own}

@@ -173,7 +173,6 @@ def _restricted_credentials(run: Run) -> Mapping[str, str]:
         "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
         "AWS_SESSION_TOKEN": credentials["SessionToken"],
-        "AWS_PROFILE": "",
     }
 
 
