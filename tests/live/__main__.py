@@ -93,7 +93,9 @@ def _announce(run: Run, recording: Path) -> None:
     print(f"Account {run.account}, region {run.settings.region}, stack {run.settings.name}")
     print(f"This creates the stack {run.settings.name} several times, changes it by hand, and deletes it. It creates a")
     print(f"temporary role {existing.deployer_role(run.settings.name)} and deletes it too. First, it deletes stacks")
-    print(f"named {existing.PREFIX}… with the tag {existing.STARTED_TAG} that runs of more than an hour ago left behind.")
+    print(
+        f"named {existing.PREFIX}… with the tag {existing.STARTED_TAG} that runs of more than an hour ago left behind."
+    )
     print(f"It costs less than a cent and takes about ten minutes. Every call is recorded in {recording}.")
     sys.stdout.flush()
 

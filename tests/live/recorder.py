@@ -45,6 +45,8 @@ class Recorder:
     def _end(self, *, http_response: Any, parsed: dict[str, Any], model: Any, context: Any, **_: Any) -> None:
         status = http_response.status_code
         content = {key: value for key, value in parsed.items() if key not in ("ResponseMetadata", "Error")}
+        if model.name == "GetApis":  # the only list of the whole account that the command reads
+            content["Items"] = [api for api in content.get("Items", []) if str(api.get("Name")).startswith("live-")]
         if status < 300:
             self._write(model, context, status, response=content)
         else:

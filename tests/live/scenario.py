@@ -192,7 +192,7 @@ def _expect_changes(document: Any, *changes: str) -> None:
     _expect(found == set(changes), f"{document['command']} reports {sorted(found)}, not {sorted(changes)}")
 
 
-def _expect(ok: bool, problem: str) -> None:  # noqa: FBT001 - as `assert`
+def _expect(ok: bool, problem: str) -> None:
     if not ok:
         raise StepFailed(problem)
 
