@@ -84,7 +84,7 @@ def _run(
             if not report.failure and (only is None or step in only):
                 _attempt(report, step, act)
     finally:
-        _clean_up(run, report, session)
+        clean_up(run, report, session)
         _finish(run, report, recording, output)
     return 0 if report.ok else 1
 
@@ -120,7 +120,7 @@ def _sweep(run: Run) -> None:
         print(f"        deleted {stack}, which an earlier run left behind")
 
 
-def _clean_up(run: Run, report: Report, session: boto3.Session) -> None:
+def clean_up(run: Run, report: Report, session: boto3.Session) -> None:
     """Runs after every outcome, also Ctrl-C: delete what may be left, then look for leaks in every service."""
     name = run.settings.name
     actions: Iterable[tuple[str, Callable[[], None]]] = (

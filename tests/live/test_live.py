@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +12,15 @@ import boto3
 import pytest
 
 from items_api.local import ACCOUNT, LocalAws
+from items_api.settings import Settings
+from tests.aws import Account
 from tests.export.conftest import local_aws_in
 from tests.live import existing
+from tests.live.__main__ import clean_up
 from tests.live.existing import STARTED_TAG, Resource, abandoned
-from tests.live.processes import ROOT
+from tests.live.processes import ROOT, StepFailed
+from tests.live.report import Report
+from tests.live.scenario import Run
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -77,7 +83,9 @@ def live(local_aws: LocalAws, tmp_path: Path) -> Live:
 def test_another_account_is_refused_before_any_other_call(live: Live) -> None:
     refused = live("up", account="999999999999")
     assert refused.returncode == 2
-    assert f"Your credentials belong to account {ACCOUNT}, but ITEMS_API_LIVE_ACCOUNT is 999999999999." in refused.stderr
+    assert (
+        f"Your credentials belong to account {ACCOUNT}, but ITEMS_API_LIVE_ACCOUNT is 999999999999." in refused.stderr
+    )
     assert refused.stdout == ""
     assert list(live.output.iterdir()) == []
 
@@ -100,10 +108,33 @@ def test_a_run_leaves_nothing_behind_and_reports_its_steps_and_cost(live: Live) 
 
 
 def test_a_failure_in_the_middle_still_cleans_up(live: Live) -> None:
-    """Without a stack, `restricted deployer` works, and then `up again` has nothing that is unchanged."""
-    done = live("up", "killed down", "up again")
-    assert done.returncode == 0 or "failed" in done.stdout
+    """Without `up`, the second `up` creates the stack instead of finding it unchanged."""
+    done = live("up again", "smoke")
+    assert done.returncode == 1
+    assert "failed  up again" in done.stdout
+    assert "smoke" not in done.stdout
+    assert "up again: up reports ['created'], not ['unchanged']" in done.stdout
     assert "No leaks." in done.stdout
+    assert not any(name.endswith("-api-role") for name in live.roles())
+
+
+@dataclass
+class BrokenProcesses:
+    """`items-api` fails each time."""
+
+    def run(self, *_: str) -> None:
+        raise StepFailed("down exited with 1")
+
+
+def test_what_cleanup_cannot_delete_is_reported_as_a_leak(account: Account) -> None:
+    session, settings = boto3.Session(region_name="us-east-1"), Settings(name="live-a1")
+    session.client("logs").create_log_group(logGroupName=settings.log_group_name)
+    session.client("logs").create_log_group(logGroupName="/aws/lambda/live-b2-api")
+    run, report = Run(session, ACCOUNT, "", settings, BrokenProcesses(), emulated=True), Report("", "")  # type: ignore[arg-type]
+    clean_up(run, report, session)
+    assert report.leaks == ["log group /aws/lambda/live-a1-api"]
+    assert report.failure == "cleanup: down exited with 1\n"
+    assert not report.ok
 
 
 @pytest.mark.parametrize(
@@ -119,7 +150,9 @@ def test_a_failure_in_the_middle_still_cleans_up(live: Live) -> None:
         ("table", {"items-api:stack": ""}, []),
     ],
 )
-def test_the_sweep_takes_only_stacks_of_runs_that_are_over(kind: str, tags: dict[str, str], expected: list[str]) -> None:
+def test_the_sweep_takes_only_stacks_of_runs_that_are_over(
+    kind: str, tags: dict[str, str], expected: list[str]
+) -> None:
     ours = {"managed-by": "items-api", "items-api:stack": "live-a", STARTED_TAG: (NOW - timedelta(hours=2)).isoformat()}
     assert abandoned([Resource(kind, "live-a-x", ours | tags)], NOW) == (expected, [])
 
