@@ -1,8 +1,10 @@
 """`python -m tests.live`: run the scenario in the account that ITEMS_API_LIVE_ACCOUNT names."""
 
 import argparse
+import json
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -14,6 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from items_api import __version__
 from items_api.settings import Settings, parse_tags
 from tests.live import existing
 from tests.live.processes import ROOT, Processes
@@ -23,6 +26,7 @@ from tests.live.report import THROTTLE_BURST, THROTTLE_RATE, Report
 from tests.live.scenario import Run, owner_tag, steps
 
 VARIABLE = "ITEMS_API_LIVE_ACCOUNT"
+LATE_LINES_SECONDS = 30  # a late log line could recreate the log group
 
 
 def main(arguments: list[str]) -> int:
@@ -74,6 +78,8 @@ def _run(
     )
     run = Run(session, account, identity["Arn"], settings, processes, emulated)
     report = Report(started, f"{region} (emulator)" if emulated else region)
+    header = {"comment": f"items-api {__version__}, {report.region}, {started}", "delays": {}}
+    recording.write_text(json.dumps(header) + "\n")
     _announce(run, recording)
     try:
         _attempt(report, "sweep", lambda: _sweep(run))
@@ -120,20 +126,21 @@ def _sweep(run: Run) -> None:
         print(f"        deleted {stack}, which an earlier run left behind")
 
 
-def clean_up(run: Run, report: Report, session: boto3.Session) -> None:
+def clean_up(run: Run, report: Report, session: boto3.Session, pause: Callable[[float], None] = time.sleep) -> None:
     """Runs after every outcome, also Ctrl-C: delete what may be left, then look for leaks in every service."""
     name = run.settings.name
     actions: Iterable[tuple[str, Callable[[], None]]] = (
         ("cleanup", lambda: run.processes.run("down", "--yes")),
         ("cleanup of the role", lambda: existing.delete_role(session, existing.deployer_role(name))),
-        ("leak check", lambda: report.leaks.extend(map(str, existing.resources(session, name)))),
+        ("wait for late log lines", lambda: pause(0 if run.emulated else LATE_LINES_SECONDS)),
+        ("leak check", lambda: report.leaks.extend(existing.leaks(session, name, pause))),
     )
     for title, act in actions:
         _attempt(report, title, act)
 
 
 def _finish(run: Run, report: Report, recording: Path, output: Path) -> None:
-    text = recording.read_text() if recording.exists() else ""
+    text = recording.read_text()
     report.apis = text.count('"operation": "CreateApi"')
     if leaked := leaks(text, run.account):
         recording.unlink()
@@ -152,4 +159,5 @@ def _refuse(why: str, todo: str) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled workflow must clean up too
     sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,10 @@
 """What exists in the account, read directly from every service: leaks of this run, and stacks that older runs left."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import boto3
@@ -11,6 +13,7 @@ from botocore.exceptions import ClientError
 PREFIX = "live-"
 STARTED_TAG = "live-test-started"  # its value is an ISO 8601 time
 _AGE = timedelta(hours=1)  # longer than any run
+_CHECKS, _PAUSE = 6, 10.0  # how often, and seconds between: lists show deleted resources for a while
 _GONE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"}
 
 
@@ -41,6 +44,16 @@ class Resource:
 def resources(session: boto3.Session, name: str) -> list[Resource]:
     """Every resource whose name starts like those of the stack `name`; `live-` finds those of all runs."""
     return [*_tables(session, name), *_roles(session, name), *_serverless(session, name)]
+
+
+def leaks(session: boto3.Session, name: str, pause: Callable[[float], None] = time.sleep) -> list[str]:
+    """What still exists of a stack after a minute; sooner if there is nothing."""
+    for _ in range(_CHECKS):
+        found = resources(session, name)
+        if not found:
+            break
+        pause(_PAUSE)
+    return [str(one) for one in found]
 
 
 def abandoned(found: list[Resource], now: datetime | None = None) -> tuple[list[str], list[Resource]]:
@@ -75,14 +88,18 @@ def _tables(session: boto3.Session, name: str) -> Iterator[Resource]:
     for page in dynamodb.get_paginator("list_tables").paginate():
         for table in page["TableNames"]:
             if table.startswith(prefix):
-                yield Resource("table", table, _table_tags(dynamodb, table))
+                yield Resource("table", table, _tags(partial(_table_tags, dynamodb, table)))
 
 
 def _table_tags(dynamodb: Any, table: str) -> dict[str, str]:
-    """The tags of a table that is being created or deleted cannot be read; it exists all the same."""
+    arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
+    return _pairs(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"])
+
+
+def _tags(read: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """None for a resource that is being created or deleted; it exists all the same."""
     try:
-        arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
-        return _pairs(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"])
+        return read()
     except ClientError as error:
         if error.response["Error"]["Code"] not in _GONE:
             raise
@@ -94,21 +111,24 @@ def _roles(session: boto3.Session, name: str) -> Iterator[Resource]:
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             if role["RoleName"].startswith(name):
-                tags = _pairs(iam.list_role_tags(RoleName=role["RoleName"])["Tags"])
-                yield Resource("role", role["RoleName"], tags)
+                role_name = role["RoleName"]
+                tags = _tags(lambda name=role_name: _pairs(iam.list_role_tags(RoleName=name)["Tags"]))  # type: ignore[misc]
+                yield Resource("role", role_name, tags)
 
 
 def _serverless(session: boto3.Session, name: str) -> Iterator[Resource]:
     logs: Any = session.client("logs")
     for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{name}"):
         for group in page["logGroups"]:
-            tags = logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
+            arn = group["arn"].removesuffix(":*")
+            tags = _tags(lambda arn=arn: logs.list_tags_for_resource(resourceArn=arn)["tags"])  # type: ignore[misc]
             yield Resource("log group", group["logGroupName"], tags)
     functions: Any = session.client("lambda")
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             if function["FunctionName"].startswith(name):
-                tags = functions.list_tags(Resource=function["FunctionArn"])["Tags"]
+                arn = function["FunctionArn"]
+                tags = _tags(lambda arn=arn: functions.list_tags(Resource=arn)["Tags"])  # type: ignore[misc]
                 yield Resource("function", function["FunctionName"], tags)
     for page in session.client("apigatewayv2").get_paginator("get_apis").paginate():
         for api in page["Items"]:

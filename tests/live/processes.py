@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+OVERLAPPING = ", overlapping"
 _SECONDS = 900.0  # longer than any wait of the command
 
 
@@ -30,8 +31,11 @@ class Processes:
     folder: Path  # the current folder of the commands, without an items-api.toml
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
-    def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> "Running":
-        name = f"{next(self._numbers)} {arguments[0]}"
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, overlapping: bool = False
+    ) -> "Running":
+        """`overlapping` says in the recording that other processes run meanwhile or that this one is killed."""
+        name = f"{next(self._numbers)} {arguments[0]}{OVERLAPPING if overlapping else ''}"
         line = [sys.executable, "-m", "tests.live.cli", str(self.recording), name, self.account, str(self.started)]
         process = subprocess.Popen(
             [*line, *arguments, "--json"],
@@ -86,6 +90,7 @@ class Running:
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Credentials in `own` replace the user's profile."""
-    user = {key: value for key, value in os.environ.items() if key != "AWS_PROFILE" or "AWS_SESSION_TOKEN" not in own}
+    """Settings of the user would select another stack or account; credentials in `own` replace the user's profile."""
+    without = ("ITEMS_API_", "AWS_PROFILE") if "AWS_SESSION_TOKEN" in own else ("ITEMS_API_",)
+    user = {key: value for key, value in os.environ.items() if not key.startswith(without)}
     return {**user, "PYTHONPATH": str(ROOT), **own}

@@ -16,7 +16,7 @@ _PATTERNS = (
     (re.compile(r"(arn:aws[a-z-]*:sts::\d{12}:federated-user)/[^\s\"',]+"), r"\1/caller"),
     (re.compile(r"(arn:aws[a-z-]*:iam::\d{12}:user)/[^\s\"',]+"), r"\1/caller"),
     (re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,}"), REDACTED),
-    (re.compile(r"(?i)(x-amz-(?:signature|credential|security-token)(?:=|%3D))[^&\s\"']+"), REDACTED),
+    (re.compile(r"(?i)x-amz-(?:signature|credential|security-token)(?:=|%3D)[^&\s\"']+"), REDACTED),
     (re.compile(r"(?i)(?:x-amz-)?signature=[0-9a-f]{16,}"), REDACTED),
     (re.compile(r"(?i)\b(request ?id: ?)[0-9a-f-]{16,}"), rf"\1{REDACTED}"),
 )

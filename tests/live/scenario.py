@@ -112,6 +112,7 @@ def restricted_deployer(run: Run) -> None:
         environment = _restricted_credentials(run)
         _expect_changes(run.processes.run("up", "--yes", environment=environment), "created")
         run.processes.run("status", environment=environment)
+        run.processes.run("logs", environment=environment)
         other = run.processes.run("up", "--yes", "--name", f"{run.settings.name}-x", expect=1, environment=environment)
         _expect(other["error"]["type"] == "AccessDenied", "another stack: expected AccessDenied")
         run.processes.run("down", "--yes", environment=environment)
@@ -121,7 +122,7 @@ def restricted_deployer(run: Run) -> None:
 
 def concurrent_up(run: Run) -> None:
     """Two at the same time create one stack. One may report an error that the next `up` resolves."""
-    both = [run.processes.start("up", "--yes") for _ in range(2)]
+    both = [run.processes.start("up", "--yes", overlapping=True) for _ in range(2)]
     try:
         for one in both:
             one.document(0, 1)
@@ -134,13 +135,13 @@ def concurrent_up(run: Run) -> None:
 
 
 def killed_down(run: Run) -> None:
-    run.processes.start("down", "--yes").kill_after("DeleteApi")
+    run.processes.start("down", "--yes", overlapping=True).kill_after("DeleteApi")
     run.processes.run("down", "--yes")
     run.processes.run("status", expect=4)
 
 
 def killed_up(run: Run) -> None:
-    run.processes.start("up", "--yes").kill_after("CreateApi")
+    run.processes.start("up", "--yes", overlapping=True).kill_after("CreateApi")
     run.processes.run("up", "--yes")
     run.expect_states(0, "ok")
 

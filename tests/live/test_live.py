@@ -131,7 +131,7 @@ def test_what_cleanup_cannot_delete_is_reported_as_a_leak(account: Account) -> N
     session.client("logs").create_log_group(logGroupName=settings.log_group_name)
     session.client("logs").create_log_group(logGroupName="/aws/lambda/live-b2-api")
     run, report = Run(session, ACCOUNT, "", settings, BrokenProcesses(), emulated=True), Report("", "")  # type: ignore[arg-type]
-    clean_up(run, report, session)
+    clean_up(run, report, session, pause=lambda _: None)
     assert report.leaks == ["log group /aws/lambda/live-a1-api"]
     assert report.failure == "cleanup: down exited with 1\n"
     assert not report.ok
