@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from items_api.export import deployer
 from items_api.settings import Settings
+from tests.live import probes
 from tests.live.existing import STARTED_TAG, delete_role, deployer_role
 from tests.live.processes import Processes, StepFailed
 
@@ -45,6 +46,7 @@ def steps(run: Run) -> Iterator[tuple[str, Callable[[], None]]]:
         up_again,
         status,
         smoke,
+        probes_of_http,
         drift_and_repair,
         recreated_role,
         down,
@@ -72,6 +74,11 @@ def status(run: Run) -> None:
 
 def smoke(run: Run) -> None:
     run.processes.run("smoke")
+
+
+def probes_of_http(run: Run) -> None:
+    endpoint = run.processes.run("status")["endpoint"]
+    probes.record(endpoint, run.processes.recording, run.account, run.processes.started)
 
 
 def drift_and_repair(run: Run) -> None:
