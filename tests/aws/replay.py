@@ -20,8 +20,9 @@ from tests.aws.account import Account
 from tests.aws.delays import Delays
 from tests.live.processes import OVERLAPPING
 
-# The layers reject overlapping and too frequent calls, but a replay sends one call at a time.
-_CAUSED_BY_OTHERS = {
+# A replay sends one call at a time, as a user who may do everything.
+_NOT_REPLAYED = {
+    *("AccessDenied", "AccessDeniedException"),
     *("TooManyRequestsException", "Throttling", "ThrottlingException", "OperationAbortedException"),
     *("ConcurrentModification", "ServiceUnavailable", "InternalFailure", "InternalServerError", "ServiceException"),
 }
@@ -124,7 +125,7 @@ def differences(path: Path, account: Account) -> list[str]:
         if line["process"].endswith(OVERLAPPING):
             break
         code = line.get("error", {}).get("code")
-        if line["service"] not in _SERVICES or (code and line["status"] is None) or code in _CAUSED_BY_OTHERS:
+        if line["service"] not in _SERVICES or (code and line["status"] is None) or code in _NOT_REPLAYED:
             continue
         if _is_read(line) and any(_overlap(line, other) for other in lines):
             continue

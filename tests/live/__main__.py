@@ -57,35 +57,28 @@ def main(arguments: list[str]) -> int:
 def _run(
     session: boto3.Session, identity: Any, folder: Path, output: Path, only: list[str] | None, *, emulated: bool
 ) -> int:
-    account, region, began = identity["Account"], session.region_name, datetime.now(UTC)
-    name, started = existing.PREFIX + secrets.token_hex(3), began.isoformat(timespec="seconds")
-    recording = output / "tests" / "recordings" / f"{began:%Y-%m-%dT%H%M%S}-{region}.jsonl"
+    began = datetime.now(UTC)
+    started = began.isoformat(timespec="seconds")
+    recording = output / "tests" / "recordings" / f"{began:%Y-%m-%dT%H%M%S}-{session.region_name}.jsonl"
     recording.parent.mkdir(parents=True, exist_ok=True)
-    environment = {
-        "ITEMS_API_NAME": name,
-        "ITEMS_API_REGION": region,
-        "ITEMS_API_TAG": owner_tag(started),
-        "ITEMS_API_THROTTLE_RATE": str(THROTTLE_RATE),
-        "ITEMS_API_THROTTLE_BURST": str(THROTTLE_BURST),
-    }
-    processes = Processes(recording, account, time.time(), environment, folder)
     settings = Settings(
-        name=name,
-        region=region,
+        name=existing.PREFIX + secrets.token_hex(3),
+        region=session.region_name,
         tags=parse_tags([owner_tag(started)]),
         throttle_rate=THROTTLE_RATE,
         throttle_burst=THROTTLE_BURST,
     )
-    run = Run(session, account, identity["Arn"], settings, processes, emulated)
-    report = Report(started, f"{region} (emulator)" if emulated else region)
+    processes = Processes(recording, identity["Account"], time.time(), _variables(settings), folder)
+    run = Run(session, identity["Account"], identity["Arn"], settings, processes, emulated)
+    report = Report(started, f"{settings.region} (emulator)" if emulated else settings.region)
     header = {"comment": f"items-api {__version__}, {report.region}, {started}", "delays": {}}
     recording.write_text(json.dumps(header) + "\n")
     _announce(run, recording)
     try:
         _attempt(report, "sweep", lambda: _sweep(run))
         # Listings of the whole account are not recorded: they may show resources that are none of the run's business.
-        Recorder(recording, "by hand", account, processes.started).attach()
-        run.session = boto3.Session(region_name=region)
+        Recorder(recording, "by hand", run.account, processes.started).attach()
+        run.session = boto3.Session(region_name=settings.region)
         for step, act in steps(run):
             if not report.failure and (only is None or step in only):
                 _attempt(report, step, act)
@@ -93,6 +86,17 @@ def _run(
         clean_up(run, report, session)
         _finish(run, report, recording, output)
     return 0 if report.ok else 1
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """These settings, as the commands read them."""
+    return {
+        "ITEMS_API_NAME": settings.name,
+        "ITEMS_API_REGION": settings.region,
+        "ITEMS_API_TAG": " ".join(f"{key}={value}" for key, value in settings.tags.items()),
+        "ITEMS_API_THROTTLE_RATE": str(settings.throttle_rate),
+        "ITEMS_API_THROTTLE_BURST": str(settings.throttle_burst),
+    }
 
 
 def _announce(run: Run, recording: Path) -> None:

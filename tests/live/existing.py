@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import boto3
@@ -84,26 +83,28 @@ def _only(one: Resource, others: list[Resource]) -> bool:
 
 def _tables(session: boto3.Session, name: str) -> Iterator[Resource]:
     dynamodb: Any = session.client("dynamodb")
+
+    def tags_of(table: str) -> Any:
+        arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
+        return dynamodb.list_tags_of_resource(ResourceArn=arn)
+
     prefix = "".join(part.capitalize() for part in name.split("-"))
     for page in dynamodb.get_paginator("list_tables").paginate():
         for table in page["TableNames"]:
             if table.startswith(prefix):
-                yield Resource("table", table, _tags(partial(_table_tags, dynamodb, table)))
+                yield Resource("table", table, _tags(tags_of, table=table))
 
 
-def _table_tags(dynamodb: Any, table: str) -> dict[str, str]:
-    arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
-    return _pairs(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"])
-
-
-def _tags(read: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """None for a resource that is being created or deleted; it exists all the same."""
+def _tags(read: Callable[..., Any], **parameters: str) -> dict[str, str]:
+    """Empty for a resource that is being created or deleted; it exists all the same."""
     try:
-        return read()
+        response = read(**parameters)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _GONE:
             raise
         return {}
+    tags = response.get("Tags", response.get("tags"))
+    return tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
 
 
 def _roles(session: boto3.Session, name: str) -> Iterator[Resource]:
@@ -111,9 +112,7 @@ def _roles(session: boto3.Session, name: str) -> Iterator[Resource]:
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             if role["RoleName"].startswith(name):
-                role_name = role["RoleName"]
-                tags = _tags(lambda name=role_name: _pairs(iam.list_role_tags(RoleName=name)["Tags"]))  # type: ignore[misc]
-                yield Resource("role", role_name, tags)
+                yield Resource("role", role["RoleName"], _tags(iam.list_role_tags, RoleName=role["RoleName"]))
 
 
 def _serverless(session: boto3.Session, name: str) -> Iterator[Resource]:
@@ -121,20 +120,14 @@ def _serverless(session: boto3.Session, name: str) -> Iterator[Resource]:
     for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{name}"):
         for group in page["logGroups"]:
             arn = group["arn"].removesuffix(":*")
-            tags = _tags(lambda arn=arn: logs.list_tags_for_resource(resourceArn=arn)["tags"])  # type: ignore[misc]
-            yield Resource("log group", group["logGroupName"], tags)
+            yield Resource("log group", group["logGroupName"], _tags(logs.list_tags_for_resource, resourceArn=arn))
     functions: Any = session.client("lambda")
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             if function["FunctionName"].startswith(name):
-                arn = function["FunctionArn"]
-                tags = _tags(lambda arn=arn: functions.list_tags(Resource=arn)["Tags"])  # type: ignore[misc]
+                tags = _tags(functions.list_tags, Resource=function["FunctionArn"])
                 yield Resource("function", function["FunctionName"], tags)
     for page in session.client("apigatewayv2").get_paginator("get_apis").paginate():
         for api in page["Items"]:
             if api["Name"].startswith(name):
                 yield Resource("HTTP API", f"{api['Name']} ({api['ApiId']})", api.get("Tags", {}))
-
-
-def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}

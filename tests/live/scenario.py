@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
@@ -57,7 +58,7 @@ def steps(run: Run) -> Iterator[tuple[str, Callable[[], None]]]:
         final_down,
     )
     for step in every:
-        yield step.__name__.replace("_", " "), lambda step=step: step(run)  # type: ignore[misc]
+        yield step.__name__.replace("_", " "), partial(step, run)
 
 
 def up(run: Run) -> None:
