@@ -45,13 +45,16 @@ def main(arguments: list[str]) -> int:
     except (BotoCoreError, ClientError) as error:
         return _refuse(f"Could not look up the AWS account: {error}", "Check your credentials.")
     if identity["Account"] != wanted:
-        why = f"Your credentials belong to account {identity['Account']}, but {VARIABLE} is {wanted or 'empty'}."
+        why = f"Your credentials belong to account {identity['Account']}, but {VARIABLE} is {wanted}."
         return _refuse(why, "Nothing was changed. Correct the variable or use other credentials.")
     emulated = bool(os.environ.get("AWS_ENDPOINT_URL"))
     # What an emulator answers says nothing about AWS, so it does not go into the repository.
     output = options.output or (ROOT / "build" / "live" if emulated else ROOT)
     with tempfile.TemporaryDirectory() as folder:
-        return _run(session, identity, Path(folder), output, options.only, emulated=emulated)
+        try:
+            return _run(session, identity, Path(folder), output, options.only, emulated=emulated)
+        except KeyboardInterrupt:
+            return 130
 
 
 def _run(
@@ -117,6 +120,9 @@ def _attempt(report: Report, name: str, act: Callable[[], None]) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the rest must be cleaned up and reported
         report.failure += f"{name}: {error}\n"
         outcome = "failed"
+    except KeyboardInterrupt:
+        report.failure += f"{name}: interrupted\n"
+        raise
     report.seconds[name] = time.monotonic() - began
     print(f"{outcome:6}  {name}  {report.seconds[name]:.1f} s", flush=True)
 
