@@ -97,7 +97,9 @@ def test_without_the_variable_nothing_is_called(live: Live) -> None:
 
 
 def test_a_run_leaves_nothing_behind_and_reports_its_steps_and_cost(live: Live) -> None:
-    done = live("up", "up again", "smoke", "probes of http", "drift and repair", "down")
+    done = live(
+        "up", "up again", "smoke", "probes of http", "drift and repair", "down", "restricted deployer", "killed up"
+    )
     assert done.returncode == 0, done.stdout
     assert "No leaks.\nCost: under $0.01." in done.stdout
     row = (live.output / "docs" / "live.md").read_text()
