@@ -128,7 +128,7 @@ def _attempt(report: Report, name: str, act: Callable[[], None]) -> None:
 
 
 def _sweep(run: Run) -> None:
-    stacks, deployers = existing.abandoned(existing.resources(run.session, existing.PREFIX))
+    stacks, deployers = existing.abandoned(existing.resources(run.session, existing.PREFIX), run.settings.region)
     for role in deployers:
         existing.delete_role(run.session, role.name)
     for stack in stacks:

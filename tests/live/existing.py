@@ -55,9 +55,10 @@ def leaks(session: boto3.Session, name: str, pause: Callable[[float], None] = ti
     return [str(one) for one in found]
 
 
-def abandoned(found: list[Resource], now: datetime | None = None) -> tuple[list[str], list[Resource]]:
-    """The stacks, and the roles of restricted deployers, that runs of more than an hour ago left behind."""
-    old = [one for one in found if one.stack and one.is_older_than_a_run(now or datetime.now(UTC))]
+def abandoned(found: list[Resource], region: str, now: datetime | None = None) -> tuple[list[str], list[Resource]]:
+    """The stacks, and the roles of restricted deployers, that runs in this region left behind more than an hour ago."""
+    here = [one for one in found if one.stack and one.tags.get("items-api:region") == region]
+    old = [one for one in here if one.is_older_than_a_run(now or datetime.now(UTC))]
     deployers = [one for one in old if one.kind == "role" and one.name == deployer_role(one.stack)]
     return sorted({one.stack for one in old} - {one.stack for one in deployers if _only(one, old)}), deployers
 

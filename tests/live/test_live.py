@@ -23,6 +23,12 @@ from tests.live.report import Report
 from tests.live.scenario import Run
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
+OURS = {
+    "managed-by": "items-api",
+    "items-api:stack": "live-a",
+    "items-api:region": "us-east-1",
+    STARTED_TAG: (NOW - timedelta(hours=2)).isoformat(),
+}
 
 
 class Live:
@@ -59,7 +65,7 @@ class Live:
         return "".join(path.read_text() for path in self.output.rglob("*.jsonl"))
 
     def create_role(self, name: str, stack: str, started: datetime, *, managed_by: str = "items-api") -> None:
-        tags = {"managed-by": managed_by, "items-api:stack": stack, STARTED_TAG: started.isoformat()}
+        tags = OURS | {"managed-by": managed_by, "items-api:stack": stack, STARTED_TAG: started.isoformat()}
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         iam = self.session.client("iam", endpoint_url=self.endpoint)
         iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}", Tags=pairs)  # type: ignore[arg-type]
@@ -151,18 +157,18 @@ def test_what_cleanup_cannot_delete_is_reported_as_a_leak(account: Account) -> N
         ("table", {"managed-by": "terraform"}, []),
         ("table", {"items-api:stack": "alive"}, []),
         ("table", {"items-api:stack": ""}, []),
+        ("role", {"items-api:region": "eu-west-1"}, []),
     ],
 )
 def test_the_sweep_takes_only_stacks_of_runs_that_are_over(
     kind: str, tags: dict[str, str], expected: list[str]
 ) -> None:
-    ours = {"managed-by": "items-api", "items-api:stack": "live-a", STARTED_TAG: (NOW - timedelta(hours=2)).isoformat()}
-    assert abandoned([Resource(kind, "live-a-x", ours | tags)], NOW) == (expected, [])
+    assert abandoned([Resource(kind, "live-a-x", OURS | tags)], "us-east-1", NOW) == (expected, [])
 
 
 def test_a_stack_of_a_user_that_is_named_like_a_run_is_kept() -> None:
-    tags = {"managed-by": "items-api", "items-api:stack": "live-shop"}
-    assert abandoned([Resource("table", "LiveShop", tags)], NOW) == ([], [])
+    tags = {key: value for key, value in OURS.items() if key != STARTED_TAG}
+    assert abandoned([Resource("table", "LiveA", tags)], "us-east-1", NOW) == ([], [])
 
 
 def test_the_sweep_deletes_an_abandoned_deployer_and_nothing_else(live: Live) -> None:

@@ -36,6 +36,7 @@ SECRETS = (
         {"text": f"AWS4-HMAC-SHA256 Credential={KEY}/20261124/us-east-1/iam/aws4_request, Signature={'0a' * 32}"},
         {"message": f"User: arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Admin_0a0a0a/jane.doe@example.com is not authorized"},
         {"message": f"User: arn:aws:iam::{ACCOUNT}:user/team/jane.doe is not authorized to perform: iam:CreateRole"},
+        {"message": f"arn:aws:sts::{ACCOUNT}:federated-user/jane.doe", "text": f"Signature={'0a' * 32}, RequestID: {'0a0a' * 8}"},
         {"UserId": "AROAI44QH8DHBEXAMPLE:jane.doe", "Account": ACCOUNT},
         {"Role": {"RoleId": "AROAI44QH8DHBEXAMPLE", "Arn": f"arn:aws-us-gov:iam::{ACCOUNT}:role/live-api-role"}},
         {"PolicyDocument": json.dumps({"Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Key": f"x{ACCOUNT}x"})},
