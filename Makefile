@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Every install uses the versions in constraints.txt.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel constraints clean
+.PHONY: demo test live lint wheel constraints clean
 
 demo: $(VENV)/.local
 	$(BIN)/items-api up --local --yes
@@ -19,6 +19,10 @@ demo: $(VENV)/.local
 # More workers than cores, because a third of the tests wait for their own subprocesses.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
+
+# Test on a real AWS account, which ITEMS_API_LIVE_ACCOUNT names: see docs/live.md.
+live: $(VENV)/.dev
+	$(BIN)/python -m tests.live
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
