@@ -36,6 +36,8 @@ log = logging.getLogger("items_api.local")
 class Saver:
     """Saves ministack services, each to its own file, soon after each change.
 
+    It spends at most this `share` of the time on it.
+
     Attributes:
         size: of all files, in bytes.
         interval: the number of seconds within which a change is saved.
@@ -43,10 +45,11 @@ class Saver:
         error: why the last save failed; empty if it did not.
     """
 
-    def __init__(self, folder: Path, states: Callable[[], States], is_ours: Callable[[], bool]) -> None:
+    def __init__(self, folder: Path, states: Callable[[], States], is_ours: Callable[[], bool], share: float) -> None:
         self._folder = folder
         self._states = states
         self._is_ours = is_ours
+        self._share = share
         self._changed = asyncio.Event()
         self._saving = asyncio.Lock()
         self._sizes: dict[str, int] = {}
@@ -61,7 +64,7 @@ class Saver:
 
     @property
     def interval(self) -> float:
-        return max(1.0, self.size / BYTES_PER_SECOND, 3 * self._seconds)
+        return max(1.0, self.size / BYTES_PER_SECOND, self._seconds / self._share)
 
     def changed(self) -> None:
         self._changed.set()

@@ -44,9 +44,10 @@ class Server:
         self._access_key = access_key
         self._lock = os.fstat(lock)
         self._started = time.time()
-        # The log grows with each request. It has its own saver, so that it does not delay saving the items.
-        self._items = Saver(paths.state, lambda: states(logs=False), self._has_folder)
-        self._logs = Saver(paths.state, lambda: states(logs=True), self._has_folder)
+        # The log grows with each request, and losing a part of it is no great loss. So that it delays neither requests
+        # nor saving the items, it is saved separately and less often.
+        self._items = Saver(paths.state, lambda: states(logs=False), self._has_folder, share=1 / 3)
+        self._logs = Saver(paths.state, lambda: states(logs=True), self._has_folder, share=1 / 20)
         self._endpoints = Endpoints(ministack.app, self._is_allowed, paths.folder, self._logs.changed)
         self._load_errors = LoadErrors()
         self._saving: list[asyncio.Task[None]] = []
