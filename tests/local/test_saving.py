@@ -59,13 +59,18 @@ def roles(running: LocalAws) -> list[str]:
     return [role["RoleName"] for role in client(running, "iam").list_roles()["Roles"]]
 
 
-def saving_process(home: Path) -> int:
-    """The process that is saving roles; its files have its process id in their names. It runs for milliseconds."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for path in (home / "local-aws" / "state").glob("iam.*.new"):
-            return int(path.name.split(".")[1])
-    raise AssertionError("timed out after 20 s")
+def saving_process(home: Path, running: LocalAws) -> int:
+    """The process that is saving a new role; its files have its process id in their names.
+
+    It runs for milliseconds. If it was missed, there is another role to save.
+    """
+    for number in range(20):
+        create_role(running, f"saved-{time.monotonic_ns()}-{number}")
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            for path in (home / "local-aws" / "state").glob("iam.*.new"):
+                return int(path.name.split(".")[1])
+    raise AssertionError("no save was seen")
 
 
 def roles_saved(home: Path) -> str:
@@ -122,10 +127,9 @@ def test_a_killed_local_aws_has_every_item_that_was_acknowledged_before_its_last
 def test_a_kill_at_any_moment_of_a_save_leaves_a_complete_state(home: Path, running: LocalAws) -> None:
     create_role(running, "kept")
     local.stop(home)
-    for number in range(3):
+    for _ in range(3):
         running = resumed(home)
-        create_role(running, f"new-{number}")
-        saving_process(home)
+        saving_process(home, running)
         os.kill(running.pid, signal.SIGKILL)
         assert "kept" in roles(resumed(home))
 
@@ -184,9 +188,9 @@ def test_a_save_whose_process_is_killed_is_repeated(home: Path, running: LocalAw
     """For example by the kernel, if the computer runs out of memory."""
     folder, died = home / "local-aws", "The state cannot be saved: The process that saves the state died. Trying again."
     for number in range(20):  # a save takes milliseconds, so some end before they can be killed
-        create_role(running, f"new-{number}")
         with suppress(ProcessLookupError):
-            os.kill(saving_process(home), signal.SIGKILL)
+            os.kill(saving_process(home, running), signal.SIGKILL)
+        create_role(running, f"new-{number}")
         eventually(partial(is_saved, home, f"new-{number}"))
         if died in (folder / "server.log").read_text():
             break
@@ -197,9 +201,8 @@ def test_a_save_whose_process_is_killed_is_repeated(home: Path, running: LocalAw
 
 def paused_save(home: Path, running: LocalAws) -> int:
     """The process of a save that does not end."""
-    for number in range(20):
-        create_role(running, f"role-{number}")
-        pid = saving_process(home)
+    for _ in range(20):
+        pid = saving_process(home, running)
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             process.suspend()
