@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from ministack.services import apigateway  # type: ignore[import-untyped]
 
 from items_api.local.asgi import access_key_id, header_values, lifespan, respond, serve
-from items_api.local.paths import ACCOUNT, HOST
+from items_api.local.paths import HOST
 from items_api.local.ports import listen
 
 if TYPE_CHECKING:
@@ -47,12 +47,6 @@ class Endpoint(NamedTuple):
 def http_apis() -> list[tuple[Any, Api]]:
     """All HTTP APIs in ministack, by account, region and id."""
     return [item for item in apigateway._apis.all_items() if item[1]["protocolType"] == "HTTP"]  # noqa: SLF001
-
-
-def tags_of(region: str, api: Api) -> dict[str, str]:
-    """The record of an API does not have tags that were added later."""
-    store = apigateway._api_tags  # noqa: SLF001
-    return dict(store.get_scoped(ACCOUNT, region, f"arn:aws:apigateway:{region}::/apis/{api['apiId']}", {}))
 
 
 def _port_of(api: Api) -> int | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ministack import app as ministack  # type: ignore[import-untyped]
 
 from items_api.local.asgi import serve
-from items_api.local.endpoints import Endpoints, http_apis, tags_of
+from items_api.local.endpoints import Endpoints, http_apis
 from items_api.local.guard import Guard
 from items_api.local.inline import keep_tags_inline
 from items_api.local.paths import LOGS, READY, SAVE_PATH, STARTING, STATUS_PATH, STOPPING, Paths, Status, write_json
@@ -122,7 +122,7 @@ class Server:
             started=self._started,
             resources=sum(len(getattr(module, STORES[name]).to_dict()) for name, module in modules.items() if module),
             apis=[
-                {"name": api["name"], "region": region, "endpoint": api["apiEndpoint"], "tags": tags_of(region, api)}
+                {"name": api["name"], "region": region, "endpoint": api["apiEndpoint"], "tags": api["tags"]}
                 for (_, region, _), api in http_apis()
             ],
             moved=self._endpoints.moved,
