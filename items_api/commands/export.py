@@ -41,7 +41,7 @@ def export(**_output: bool) -> None:
     """Export the stack as code, without calling AWS."""
 
 
-def output_options(default: str) -> Callable[[Any], Any]:
+def destination_options(default: str) -> Callable[[Any], Any]:
     """Add `--output` and `--force`. `default` describes where the output goes by default."""
 
     def decorate(callback: Any) -> Any:
@@ -57,7 +57,7 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
     @export.command(name, list_key="files", help=help_text)
     @target_options
     @settings_options
-    @output_options(f"the folder NAME-{name}")
+    @destination_options(f"the folder NAME-{name}")
     def command(screen: Screen, *, target: Target, settings_in: SettingsIn, output: str | None, force: bool) -> Result:
         settings = _settings(screen, target, settings_in)
         folder = Path(output or f"{target.name}-{name}")
@@ -86,8 +86,10 @@ account_option = click.option(
 @target_options
 @boundary_option
 @account_option
-@click.option("--read-only", is_flag=True, help="Allow only status, logs, smoke and up --dry-run.")
-@output_options("stdout")
+@click.option(
+    "--read-only", is_flag=True, help="Allow only commands that read: status, logs, smoke, list, url and up --dry-run."
+)
+@destination_options("stdout")
 def deployer_policy(
     screen: Screen,
     *,
@@ -119,7 +121,7 @@ def deployer_policy(
 @export.command("boundary", list_key="files")
 @target_options
 @account_option
-@output_options("stdout")
+@destination_options("stdout")
 def boundary(screen: Screen, *, target: Target, account: str, output: str | None, force: bool) -> Result:
     """Write a permissions boundary for the function's role.
 
@@ -140,7 +142,7 @@ def _check_account(account: str) -> None:
 @export.command("openapi", list_key="files")
 @target_options
 @click.option("--url", metavar="URL", help="The server URL in the document.")
-@output_options("stdout")
+@destination_options("stdout")
 def openapi_document(screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool) -> Result:
     """Write the API as an OpenAPI 3.1 document."""
     del screen

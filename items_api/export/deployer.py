@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from items_api.settings import Settings
 
 
-# `status`, `logs`, `smoke` and a dry run send no other actions; Scan, which reads items, belongs to `down`.
+# Commands that only read send no other actions; Scan, which reads items, belongs to `down`.
 _READS = re.compile(r"\w+:(Describe|Filter|Get|List)\w+|apigateway:GET")
 # The local AWS allows these only in statements for all resources.
 LOCALLY_FOR_ALL = (
@@ -41,7 +41,7 @@ def policy(settings: Settings, account: str = "*", *, read_only: bool = False, l
     Args:
         settings: the stack, and the boundary that the policy requires.
         account: the account ID or `*`.
-        read_only: only what `status`, `logs`, `smoke` and a dry run need.
+        read_only: only what `status`, `logs`, `smoke`, `list`, `url` and a dry run need.
         local: for the local AWS, see `LOCALLY_FOR_ALL`. It cannot evaluate the condition on the boundary.
     """
     arns = Arns(settings, account)

@@ -161,7 +161,7 @@ async def _in_forked_process(work: Callable[[], bytes]) -> tuple[int, bytes]:
     with os.fdopen(ours, "rb", 0) as reader, os.fdopen(theirs, "wb", 0) as writer:
         pid = os.fork()
         if pid == 0:
-            with suppress(BaseException):
+            with suppress(BaseException):  # whatever happens, this copy of the server must not run on
                 _detach(writer.fileno())
                 writer.write(work())
             os._exit(0)

@@ -11,7 +11,7 @@ from items_api.provision.api import Api
 from items_api.provision.function import Function
 from items_api.provision.log_group import LogGroup
 from items_api.provision.role import Role
-from items_api.provision.step import Right, Step
+from items_api.provision.step import Right, Step, as_map, stack_of
 from items_api.provision.table import Table
 from items_api.settings import Arns, Settings
 
@@ -57,8 +57,8 @@ def stacks(aws: Aws, region: str, account: str) -> list[Listed]:
     titles: dict[str, set[str]] = defaultdict(set)
     for step, resources in zip(LISTED, tagged, strict=True):
         for tags in resources:
-            if tags.get("managed-by") == "items-api" and tags.get("items-api:region") == region:
-                titles[tags.get("items-api:stack", "")].add(step.title)
+            if (stack := stack_of(tags)) and tags.get("items-api:region") == region:
+                titles[stack].add(step.title)
     return [
         Listed(
             name,
@@ -96,12 +96,10 @@ class _Lists:
 
     def apis(self) -> list[Tags]:
         apis = self._aws.every(self._aws.apigateway.get_apis, "Items")
-        self.endpoints = {
-            api["Tags"]["items-api:stack"]: api["ApiEndpoint"]
-            for api in apis
-            if "items-api:stack" in api.get("Tags", {})
-        }
-        return [api.get("Tags", {}) for api in apis]
+        tags = [api.get("Tags", {}) for api in apis]
+        stacks = map(stack_of, tags)
+        self.endpoints = {stack: api["ApiEndpoint"] for stack, api in zip(stacks, apis, strict=True) if stack}
+        return tags
 
     def tables(self) -> list[Tags]:
         dynamodb = self._aws.dynamodb
@@ -111,45 +109,45 @@ class _Lists:
         prefix = self._arns.table.removesuffix(self._arns.settings.table_name)
 
         def tags(name: str) -> Tags:
-            with tolerate("ResourceNotFoundException"):
-                found = self._aws.every(dynamodb.list_tags_of_resource, "Tags", ResourceArn=prefix + name)
-                return {tag["Key"]: tag["Value"] for tag in found}
-            return {}
+            return as_map(self._aws.every(dynamodb.list_tags_of_resource, "Tags", ResourceArn=prefix + name))
 
-        return self._each(tags, (name for name in names if name.isalnum() and name[0].isupper()))
+        return self._each("ResourceNotFoundException", tags, (n for n in names if n.isalnum() and n[0].isupper()))
 
     def roles(self) -> list[Tags]:
         iam = self._aws.iam
         names = [role["RoleName"] for role in self._aws.every(iam.list_roles, "Roles", "Marker")]
 
         def tags(name: str) -> Tags:
-            with tolerate("NoSuchEntity"):
-                return {tag["Key"]: tag["Value"] for tag in self._aws.send(iam.list_role_tags, RoleName=name)["Tags"]}
-            return {}
+            return as_map(self._aws.send(iam.list_role_tags, RoleName=name)["Tags"])
 
-        return self._each(tags, (name for name in names if name.endswith("-api-role")))
+        return self._each("NoSuchEntity", tags, (name for name in names if name.endswith("-api-role")))
 
     def functions(self) -> list[Tags]:
         lambda_ = self._aws.lambda_
         functions = self._aws.every(lambda_.list_functions, "Functions", "NextMarker", start="Marker")
+        arns = (function["FunctionArn"] for function in functions if function["FunctionName"].endswith("-api"))
 
         def tags(arn: str) -> Tags:
-            with tolerate("ResourceNotFoundException"):
-                return self._aws.send(lambda_.list_tags, Resource=arn)["Tags"]
-            return {}
+            return self._aws.send(lambda_.list_tags, Resource=arn)["Tags"]
 
-        return self._each(tags, (f["FunctionArn"] for f in functions if f["FunctionName"].endswith("-api")))
+        return self._each("ResourceNotFoundException", tags, arns)
 
     def log_groups(self) -> list[Tags]:
         logs = self._aws.logs
         groups = self._aws.every(logs.describe_log_groups, "logGroups", "nextToken", logGroupNamePrefix="/aws/lambda/")
+        arns = (group["arn"].removesuffix(":*") for group in groups if group["logGroupName"].endswith("-api"))
 
         def tags(arn: str) -> Tags:
-            with tolerate("ResourceNotFoundException"):
-                return self._aws.send(logs.list_tags_for_resource, resourceArn=arn)["tags"]
+            return self._aws.send(logs.list_tags_for_resource, resourceArn=arn)["tags"]
+
+        return self._each("ResourceNotFoundException", tags, arns)
+
+    def _each(self, absent: str, read: Callable[[str], Tags], names: Iterable[str]) -> list[Tags]:
+        """The tags of each of these resources. One that was deleted since it was listed has none."""
+
+        def tags(name: str) -> Tags:
+            with tolerate(absent):
+                return read(name)
             return {}
 
-        return self._each(tags, (g["arn"].removesuffix(":*") for g in groups if g["logGroupName"].endswith("-api")))
-
-    def _each(self, tags: Callable[[str], Tags], names: Iterable[str]) -> list[Tags]:
         return self._aws.together(*(lambda name=name: tags(name) for name in names))

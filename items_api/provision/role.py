@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from items_api.aws.errors import ServiceError, says, tolerate
 from items_api.errors import AwsRefused
 from items_api.provision.policies import table_access_policy, trust_policy
-from items_api.provision.step import Found, Right, Step
+from items_api.provision.step import Found, Right, Step, as_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -100,7 +100,7 @@ class Role(Step[FoundRole]):
                     "other policies": sorted(name for name in inline if name != ours),
                     "attached policies": sorted(attached),
                 },
-                tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+                tags=as_map(role.get("Tags", [])),
                 created=role["CreateDate"],
             )
         return None

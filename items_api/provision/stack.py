@@ -21,7 +21,7 @@ from items_api.provision.function import Function
 from items_api.provision.log_group import LogGroup
 from items_api.provision.permission import Permission
 from items_api.provision.role import Role
-from items_api.provision.step import Change, Outcome, Progress, State, Step
+from items_api.provision.step import Change, Outcome, Progress, State, Step, stack_of
 from items_api.provision.table import Table
 from items_api.settings import Arns
 
@@ -237,8 +237,8 @@ class Stack:
 
 def stack_names(aws: Aws) -> list[str]:
     """The names of the stacks in an account and region, from the tags of their APIs."""
-    tags = [api.get("Tags", {}) for api in aws.every(aws.apigateway.get_apis, "Items")]
-    return sorted({t["items-api:stack"] for t in tags if t.get("managed-by") == "items-api" and "items-api:stack" in t})
+    names = {stack_of(api.get("Tags", {})) for api in aws.every(aws.apigateway.get_apis, "Items")}
+    return sorted(name for name in names if name)
 
 
 def _state(step: AnyStep) -> Outcome:

@@ -12,7 +12,7 @@ from items_api.aws.errors import tolerate
 from items_api.errors import CannotChange, DeletedMeanwhile, ForeignResource, Problem, TimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Set
+    from collections.abc import Callable, Iterable, Mapping, Set
 
     from items_api.aws.client import Aws
     from items_api.aws.errors import ServiceError
@@ -72,6 +72,16 @@ class Found:
 
 
 F = TypeVar("F", bound=Found)
+
+
+def as_map(tags: Iterable[Any]) -> dict[str, str]:
+    """Tags in the format of DynamoDB and IAM as a dict; `Settings.tag_list` is the opposite."""
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def stack_of(tags: Mapping[str, str]) -> str | None:
+    """The stack that a resource with these tags belongs to; None if it was not created by this tool."""
+    return tags.get("items-api:stack") if tags.get("managed-by") == "items-api" else None
 
 
 @dataclass(frozen=True)
@@ -314,8 +324,8 @@ class Step(ABC, Generic[F]):
 
     def foreign(self, found: F) -> ForeignResource:
         tags = found.tags or {}
-        if tags.get("managed-by") == "items-api" and "items-api:stack" in tags:
-            stack, region = tags["items-api:stack"], tags.get("items-api:region", "?")
+        if stack := stack_of(tags):
+            region = tags.get("items-api:region", "?")
             return ForeignResource(
                 f"The {self.title} {self.name} belongs to the stack {stack} in region {region}.",
                 "Both regions would use the same name."

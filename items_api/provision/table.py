@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import says, tolerate
 from items_api.errors import TimedOut
-from items_api.provision.step import Found, Right, Step
+from items_api.provision.step import Found, Right, Step, as_map
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -80,13 +80,13 @@ class Table(Step[FoundTable]):
         found = self._seen()
         if found and not found.tags and found.is_new:
             with suppress(TimedOut):
-                self.settle(
+                return self.settle(
                     self._seen,
                     until=lambda seen: seen is None or bool(seen.tags) or not seen.is_new,
                     waiting="for the table's tags to appear",
                     seconds=_TAGS_SECONDS,
                 )
-            found = self._seen()
+            return self._seen()
         return found
 
     def _seen(self) -> FoundTable | None:
@@ -119,8 +119,7 @@ class Table(Step[FoundTable]):
 
     def _tags(self) -> dict[str, str]:
         with tolerate(_ABSENT):
-            tags = self.aws.every(self.aws.dynamodb.list_tags_of_resource, "Tags", ResourceArn=self.arns.table)
-            return {tag["Key"]: tag["Value"] for tag in tags}
+            return as_map(self.aws.every(self.aws.dynamodb.list_tags_of_resource, "Tags", ResourceArn=self.arns.table))
         return {}
 
     def count_items(self) -> tuple[int, bool] | None:

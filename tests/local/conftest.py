@@ -60,6 +60,29 @@ def kill(home: Path) -> None:
         eventually(lambda: local.find(home) is None)
 
 
+@pytest.fixture
+def port(tmp_path: Path) -> int:
+    return prepare_home(tmp_path)
+
+
+@pytest.fixture
+def home(tmp_path: Path, port: int) -> Iterator[Path]:
+    """A folder whose local AWS has a port of its own, and is killed at the end."""
+    yield tmp_path
+    kill(tmp_path)
+
+
+@pytest.fixture
+def running(home: Path) -> LocalAws:
+    return local.ensure_running(home)
+
+
+def resumed(home: Path) -> LocalAws:
+    running = local.resume(home)
+    assert running is not None
+    return running
+
+
 def client(running: LocalAws, service: str, *, region: str = "us-east-1", access_key: str = "") -> Any:
     return SESSION.client(
         service,  # type: ignore[call-overload]

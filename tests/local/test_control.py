@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,7 +19,7 @@ from items_api.errors import LocalUnavailable
 from items_api.local import LocalAws
 from items_api.local.ports import listen
 from items_api.local.starting import server_environment
-from tests.local.conftest import client, eventually, kill, prepare_home
+from tests.local.conftest import client, eventually, kill, resumed
 
 
 def is_running(pid: int) -> bool:
@@ -29,23 +28,6 @@ def is_running(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-@pytest.fixture
-def port(tmp_path: Path) -> int:
-    return prepare_home(tmp_path)
-
-
-@pytest.fixture
-def home(tmp_path: Path, port: int) -> Iterator[Path]:
-    yield tmp_path
-    kill(tmp_path)
-
-
-def resumed(home: Path) -> LocalAws:
-    running = local.resume(home)
-    assert running is not None
-    return running
 
 
 def failed_start(home: Path) -> LocalUnavailable:

@@ -87,18 +87,6 @@ def endpoint(stack: Cli) -> str:
     return str(stack.json("status")["endpoint"])
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    prepare_home(tmp_path)
-    yield tmp_path
-    kill(tmp_path)
-
-
-@pytest.fixture
-def running(home: Path) -> LocalAws:
-    return local.ensure_running(home)
-
-
 def test_the_printed_endpoint_works_in_urllib(endpoint: str) -> None:
     body = b'{"itemId":"from urllib"}'
     with urllib.request.urlopen(f"{endpoint}/items", body) as created:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException
@@ -24,31 +24,9 @@ import pytest
 from items_api import local
 from items_api.errors import LocalUnavailable
 from items_api.local import LocalAws
-from tests.local.conftest import Cli, client, eventually, kill, prepare_home
+from tests.local.conftest import Cli, client, eventually, kill, resumed
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit the files of another process")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    prepare_home(tmp_path)
-    yield tmp_path
-    kill(tmp_path)
-
-
-@pytest.fixture
-def running(home: Path) -> LocalAws:
-    return local.ensure_running(home)
-
-
-def resumed(home: Path) -> LocalAws:
-    running = local.resume(home)
-    assert running is not None
-    return running
-
-
-def create_group(running: LocalAws, name: str) -> None:
-    client(running, "logs").create_log_group(logGroupName=name)
 
 
 def create_role(running: LocalAws, name: str) -> None:

@@ -14,14 +14,6 @@ from tests.provision.drive import ACCOUNT, changes, down, errors, new_process, s
 from tests.provision.manual_changes import FUNCTION, MANUAL_CHANGES, ROLE, delete_table, update_api
 
 
-@pytest.fixture
-def deployed(account: Account) -> Account:
-    """An account with a stack of default settings."""
-    assert errors(up(account)) == []
-    account.rest()
-    return account
-
-
 def test_the_steps_of_a_stack_are_in_the_order_of_the_tutorial(account: Account) -> None:
     assert tuple(type(step) for step in new_process(account).steps) == STEPS
 

@@ -35,13 +35,6 @@ def answering(session: ProcessSession, answers: Iterator[dict[str, Any]]) -> Ite
     events.unregister("after-call", change)
 
 
-@pytest.fixture
-def deployed(account: Account) -> Account:
-    assert errors(up(account)) == []
-    account.rest()
-    return account
-
-
 def test_tags_that_lambda_cannot_read_for_a_moment_are_read_again(deployed: Account) -> None:
     session = deployed.session()
     with answering(session, repeat(THROTTLED, 3)):

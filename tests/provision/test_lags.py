@@ -1,10 +1,13 @@
 """AWS contradicts itself for seconds after a create, a delete or a change of tags: no command is misled by it."""
 
+from collections.abc import Callable
+from functools import partial
+
 import boto3
 import pytest
 
 from items_api.settings import Settings
-from tests.aws import SWALLOWED, Account, Fault, ProcessKilled
+from tests.aws import SWALLOWED, Account, Fault, ProcessKilled, ProcessSession
 from tests.provision.drive import changes, down, errors, states, up
 
 # Before ListTagsOfResource finds a new table, while it lists nothing, and after that: see tests/aws/delays.py.
@@ -13,13 +16,18 @@ AFTER_CREATE = [0.6, 3.0, 5.4, 5.6, 6.0, 6.4, 8.0]
 AFTER_DELETE = [0.1, 1.5, 1.7, 4.0, 5.9, 6.1]
 
 
+def killed(account: Account, operation: str, command: Callable[[Account, ProcessSession], object]) -> None:
+    """The command is killed by the first call of this operation, which takes effect."""
+    session = account.session()
+    session.faults.at(operation, 1, Fault.KILLED_AFTER)
+    with pytest.raises(ProcessKilled):
+        command(account, session)
+
+
 @pytest.fixture(params=AFTER_CREATE)
 def creating(request: pytest.FixtureRequest, account: Account) -> Account:
     """An account some seconds after an `up` was killed by its CreateTable."""
-    session = account.session()
-    session.faults.at("dynamodb.CreateTable", 1, Fault.KILLED_AFTER)
-    with pytest.raises(ProcessKilled):
-        up(account, session)
+    killed(account, "dynamodb.CreateTable", up)
     account.clock.advance(request.param)
     return account
 
@@ -28,10 +36,7 @@ def creating(request: pytest.FixtureRequest, account: Account) -> Account:
 def deleting(request: pytest.FixtureRequest, account: Account) -> Account:
     """An account some seconds after a `down` was killed by its DeleteTable."""
     assert errors(up(account)) == []
-    session = account.session()
-    session.faults.at("dynamodb.DeleteTable", 1, Fault.KILLED_AFTER)
-    with pytest.raises(ProcessKilled):
-        down(account, session)
+    killed(account, "dynamodb.DeleteTable", down)
     account.clock.advance(request.param)
     return account
 
@@ -78,10 +83,7 @@ def test_up_changes_tags_twice_in_a_row(account: Account) -> None:
 
 def test_down_right_after_a_change_of_tags_deletes_the_table(account: Account) -> None:
     up(account)
-    session = account.session()
-    session.faults.at("dynamodb.TagResource", 1, Fault.KILLED_AFTER)
-    with pytest.raises(ProcessKilled):
-        up(account, session, Settings(tags={"team": "web"}))
+    killed(account, "dynamodb.TagResource", partial(up, settings=Settings(tags={"team": "web"})))
     outcomes, left = down(account)
     assert (errors(outcomes), left, account.leftovers()) == ([], [], [])
 
