@@ -18,13 +18,13 @@ _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 @dataclass(frozen=True)
 class Target:
-    """The options that select a stack."""
+    """The options that select a stack. An option that the command does not have has its default."""
 
-    name: str
-    region: str | None
-    profile: str | None
-    endpoint_url: str | None
-    local: bool
+    name: str = "items"
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+    local: bool = False
 
     def __post_init__(self) -> None:
         url = self.endpoint_url

@@ -1,5 +1,7 @@
 """`list` and `url`: which stacks exist, and where."""
 
+from pathlib import Path
+
 import boto3
 import pytest
 
@@ -63,6 +65,17 @@ def test_a_stack_of_another_region_is_not_listed(run: Run) -> None:
     assert [stack["name"] for stack in document(run("list", "--region", "eu-central-1", "--json"))["stacks"]] == [
         "items"
     ]
+
+
+def test_list_has_no_name_option_and_ignores_a_configured_name(run: Run, tmp_path: Path) -> None:
+    run("up")
+    refused = run("list", "--name", "items")
+    assert (refused.exit_code, "No such option '--name'." in refused.stderr) == (2, True)
+    (tmp_path / "items-api.toml").write_text('name = "todo"\n')
+    result = run("list", "--json", env={"ITEMS_API_NAME": "blog"})
+    report = document(result)
+    assert (result.exit_code, report["name"], [stack["name"] for stack in report["stacks"]]) == (0, None, ["items"])
+    assert "Warning" not in result.stderr
 
 
 def test_an_empty_list_is_no_error(run: Run) -> None:
