@@ -124,7 +124,7 @@ class Api(Step[FoundApi]):
         owner = self.settings.owner_tags.items()
         ours: list[ApiTypeDef] = []
         others: list[ApiTypeDef] = []
-        for api in sorted(self._listed(), key=_age):
+        for api in sorted(self._listed(), key=age):
             if owner <= api.get("Tags", {}).items():
                 ours.append(api)
             elif api["Name"] == self.name:
@@ -323,5 +323,6 @@ class Api(Step[FoundApi]):
             self.aws.send(self.aws.apigateway.delete_api, ApiId=api_id)
 
 
-def _age(api: ApiTypeDef) -> tuple[Any, str]:
+def age(api: ApiTypeDef) -> tuple[Any, str]:
+    """A sort key: of several APIs with a stack's tags, the oldest is the stack's."""
     return (api["CreatedDate"], api["ApiId"])

@@ -40,6 +40,18 @@ def test_list_shows_every_stack_and_what_an_incomplete_one_lacks(run: Run) -> No
     assert "incomplete: 4 of 5 resources; missing: Lambda function" in run("list").stdout
 
 
+def test_of_duplicate_apis_list_and_url_show_the_oldest(run: Run) -> None:
+    run("up")
+    gateway = boto3.client("apigatewayv2")
+    [oldest] = gateway.get_apis()["Items"]
+    listed = [oldest]
+    while oldest["ApiId"] in (listed[0]["ApiId"], listed[-1]["ApiId"]):  # the order is that of the random IDs
+        gateway.create_api(Name="items-http-api", ProtocolType="HTTP", Tags=oldest["Tags"])
+        listed = gateway.get_apis()["Items"]
+    [stack] = document(run("list", "--json"))["stacks"]
+    assert stack["endpoint"] == run("url").stdout.strip() == oldest["ApiEndpoint"]
+
+
 @pytest.mark.parametrize("kept", ["DynamoDB table", "IAM role", "log group", "Lambda function", "HTTP API"])
 def test_list_finds_a_stack_by_any_of_its_resources(run: Run, kept: str) -> None:
     run("up")
