@@ -21,8 +21,29 @@ def test_url_prints_only_the_endpoint_on_stdout(run: Run) -> None:
 def test_url_of_a_missing_stack_is_exit_4(run: Run) -> None:
     missing = run("url", "--name", "todo")
     assert (missing.exit_code, missing.stdout) == (4, "")
-    assert "Run items-api up --name todo first." in missing.stderr
-    assert document(run("url", "--json"))["error"]["type"] == "NoStack"
+    report = document(run("url", "--json"))
+    assert (report["account"], report["error"]["type"]) == ("123456789012", "NoStack")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "why", "more"),
+    [
+        ("url", 4, "No HTTP API has its tags.", ""),
+        ("smoke", 1, "No HTTP API has its tags.", " To test another API, use --url."),
+        ("logs", 1, "The log group /aws/lambda/todo-api does not exist.", ""),
+    ],
+)
+def test_commands_that_need_the_stack_say_in_the_same_words_that_it_is_missing(
+    run: Run, command: str, code: int, why: str, more: str
+) -> None:
+    result = run(command, "--name", "todo", "--region", "eu-west-1")
+    assert result.exit_code == code
+    assert result.stderr.endswith(
+        "Error: The stack todo does not exist or is incomplete.\n"
+        f"  Why:  {why}\n"
+        "  Next: Check --name and --region. To create or repair the stack, "
+        f"run items-api up --name todo --region eu-west-1.{more}\n"
+    )
 
 
 def test_list_shows_every_stack_and_what_an_incomplete_one_lacks(run: Run) -> None:

@@ -113,7 +113,7 @@ def test_smoke_tests_the_url_or_the_stack_whichever_the_command_line_selects(run
     result = run("smoke", "--url", nowhere, "--wait", "0", env={"ITEMS_API_NAME": "todo"})
     assert (result.exit_code, result.stdout.splitlines()[0]) == (1, f"Testing {nowhere}")
     (tmp_path / "items-api.toml").unlink()
-    assert "There is no stack todo" in run("smoke", "--name", "todo", env={"ITEMS_API_URL": nowhere}).stderr
+    assert "The stack todo does not exist" in run("smoke", "--name", "todo", env={"ITEMS_API_URL": nowhere}).stderr
 
 
 def test_an_unknown_variable_is_a_warning_with_a_suggestion(run: Run) -> None:
