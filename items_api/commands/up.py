@@ -57,11 +57,13 @@ def up(
 
 def _dry_run(stack: Stack, plan: list[Outcome]) -> Result:
     changes = sum(outcome.change != "unchanged" for outcome in plan)
-    summary = Line(f"Dry run: {changes} of {len(plan)} resources would change. Nothing was changed.")
+    summary = f"all {len(plan)} resources match the settings."
+    if changes:
+        summary = f"{changes} of {len(plan)} resources will be created or updated. Nothing was changed."
     return Result(
         PENDING if changes else DONE,
         document={**known_of(stack), "endpoint": stack.endpoint, "resources": plan},
-        lines=[*outcomes_lines(plan, planned=True), summary],
+        lines=[*outcomes_lines(plan, planned=True), Line(f"Dry run: {summary}")],
     )
 
 

@@ -150,7 +150,8 @@ def test_a_dry_run_and_status_explain_what_they_show(run: Run) -> None:
     run("up")
     dry_run = run("up", "--dry-run", "--memory", "512").stdout
     assert "  ~ will be updated Lambda function   items-api\n      memory: 256 → 512\n" in dry_run
-    assert "Dry run: 1 of 6 resources would change. Nothing was changed." in dry_run
+    assert dry_run.endswith("\nDry run: 1 of 6 resources will be created or updated. Nothing was changed.\n")
+    assert run("up", "--dry-run").stdout.endswith("\nDry run: all 6 resources match the settings.\n")
     assert "current value → configured value" in run("status", "--memory", "512").stdout
     assert "→" not in run("status").stdout
 
