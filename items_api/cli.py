@@ -120,5 +120,5 @@ def _run() -> Any:
     except click.ClickException as error:
         # The module takes 40 ms to load, so it is loaded only when needed.
         boundary = importlib.import_module("items_api.commands.boundary")
-        boundary.report_usage_error(error, json="--json" in sys.argv)
+        boundary.report_usage_error(error, sys.argv)
         return error.exit_code

@@ -70,6 +70,18 @@ def test_only_the_terminal_package_imports_rich() -> None:
     assert files_that_import("rich") == {"terminal"}
 
 
+def test_only_commands_tell_users_to_run_another_command() -> None:
+    """They know the options that it needs: --local, --name and so on. Other packages say "Run the command again"."""
+    texts = {
+        (package_of(path), node.value)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    # `items-api local` takes no such options.
+    assert {package for package, text in texts if re.search(r"[Rr]un items-api (?!local )", text)} == {"commands"}
+
+
 def test_the_handler_is_self_contained() -> None:
     handler = [path for path in FILES if package_of(path) == "handler"]
     assert set().union(*(own_packages(path) for path in handler)) == set()

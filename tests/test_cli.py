@@ -1,5 +1,6 @@
 """The table of commands is lazy and matches the commands."""
 
+import json
 import re
 import subprocess
 import sys
@@ -82,6 +83,25 @@ def test_a_usage_error_is_a_block_like_every_other_error(
         "",
         "Error: No such option '--outptu'. Did you mean '--output'?\n  Next: See items-api export sam --help.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value", "is_json"),
+    [("--json", "", True), ("", "1", True), ("", "true", True), ("", "0", False), ("", "maybe", False)],
+)
+def test_a_usage_error_is_a_document_with_the_option_or_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, value: str, is_json: bool
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["items-api", "up", "--bogus", *arguments.split()])
+    monkeypatch.setenv("ITEMS_API_JSON", value)
+    with pytest.raises(SystemExit):
+        main()
+    output = capsys.readouterr()
+    assert output.err.startswith("Error: No such option '--bogus'.")
+    assert bool(output.out) is is_json
+    if is_json:
+        report = json.loads(output.out)
+        assert (report["command"], report["name"], report["resources"]) == ("up", None, [])
 
 
 def test_version_is_printed() -> None:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 # Of the services that a stack uses, the one that is available in the fewest regions.
 _NARROWEST = "apigatewayv2"
+# For a botocore session on which the user's AWS files and variables have no effect.
+_ISOLATED = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,24 @@ def configured_region(profile: str | None) -> str | None:
 
 def _configured(profile: str | None, region: str | None) -> tuple[boto3.Session, str | None]:
     try:
-        # Other SDKs read AWS_REGION; boto3 reads AWS_DEFAULT_REGION and the profile.
-        region = region or os.environ.get("AWS_REGION") or None
-        session = translating(lambda: boto3.Session(profile_name=profile, region_name=region))
+        core = botocore.session.Session(
+            session_vars={
+                "profile": (None, _set_variables("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), None, None),
+                # Other SDKs read AWS_REGION, and boto3 only the second one.
+                "region": ("region", _set_variables("AWS_REGION", "AWS_DEFAULT_REGION"), None, None),
+            }
+        )
+        session = translating(
+            lambda: boto3.Session(profile_name=profile or None, region_name=region or None, botocore_session=core)
+        )
         return session, translating(lambda: session.region_name)
     except AwsError as error:
         raise error.problem("Could not use your AWS configuration") from error
+
+
+def _set_variables(*names: str) -> list[str]:
+    """Those that are set. An empty value counts as none; boto3 would look for a profile without a name."""
+    return [name for name in names if os.environ.get(name)]
 
 
 def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key: str, advice: str = "") -> Account:
@@ -81,18 +99,11 @@ def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key
 
     `advice` is what to do about an error, instead of the advice for AWS.
     """
-    isolated = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-    )
     session = boto3.Session(
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
         region_name=region,
-        botocore_session=isolated,
+        botocore_session=botocore.session.Session(session_vars=_ISOLATED),
     )
     direct = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
     return Account(session, region, endpoint_url, direct, advice)
@@ -100,7 +111,7 @@ def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key
 
 def regions() -> list[str]:
     """Every region with HTTP APIs that this version of boto3 knows, in the supported partitions."""
-    known = botocore.session.Session()
+    known = botocore.session.Session(session_vars=_ISOLATED)
     return [region for partition in PARTITIONS for region in known.get_available_regions(_NARROWEST, partition)]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import traceback
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -16,6 +18,9 @@ from items_api.commands.sources import defaults_from_file, source, unknown_varia
 from items_api.errors import Interrupted, InvalidSetting, OutputFailed, Problem
 from items_api.terminal.result import FAILED, Result
 from items_api.terminal.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Command(click.Command):
@@ -92,8 +97,8 @@ def _is_on(ctx: click.Context | None, flag: str) -> bool:
     return ctx is not None and (bool(ctx.params.get(flag)) or _is_on(ctx.parent, flag))
 
 
-def report_usage_error(error: click.ClickException, *, json: bool) -> None:
-    """Print an error of click in the same way as every other error."""
+def report_usage_error(error: click.ClickException, arguments: Sequence[str]) -> None:
+    """Print an error of click in the same way as every other error: the options may not have been parsed."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "items-api"
     list_key = getattr(context.command, "list_key", "resources") if context else "resources"
@@ -101,4 +106,11 @@ def report_usage_error(error: click.ClickException, *, json: bool) -> None:
     what = message if message.endswith((".", "?")) else f"{message}."
     problem = InvalidSetting(what, todo=f"See {path} --help.")
     result = Result(problem.exit_code, ok=False, document={list_key: []}, error=problem)
-    result.print(Screen(json=json), path.partition(" ")[2], "")
+    json = "--json" in arguments or _is_on_by_variable("ITEMS_API_JSON")
+    result.print(Screen(json=json), path.partition(" ")[2], None)
+
+
+def _is_on_by_variable(flag: str) -> bool:
+    with suppress(click.BadParameter):  # it may be the error
+        return click.BOOL.convert(os.environ.get(flag) or "0", None, None)
+    return False

@@ -9,7 +9,7 @@ import click
 from items_api.aws.errors import AwsError
 from items_api.commands.boundary import Command
 from items_api.commands.opening import find_account
-from items_api.commands.options import target_options
+from items_api.commands.options import account_options
 from items_api.provision.listing import LISTED, stacks
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, list_key="stacks")
-@target_options
+@account_options
 def list(screen: Screen, *, target: Target) -> Result:  # noqa: A001 - the name of the command
     """List every stack in the account and region."""
     account = find_account(screen, target, start=False)

@@ -13,7 +13,8 @@ import click
 from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
-from items_api.errors import Interrupted, NoStack
+from items_api.commands.target import LOCAL_IS_EMPTY, Target
+from items_api.errors import Interrupted
 from items_api.observe.events import local_time
 from items_api.observe.tail import Tail
 from items_api.terminal.logs import event_lines
@@ -23,7 +24,6 @@ from items_api.terminal.text import Line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from items_api.commands.target import Target
     from items_api.observe.events import Event
     from items_api.terminal.screen import Screen
 
@@ -70,11 +70,11 @@ def start_of(text: str, now: float) -> int:
 @click.option("--errors", is_flag=True, help="Show only failures: 5xx responses and errors in the log.")
 def logs(screen: Screen, *, target: Target, since: int, follow: bool, text: str | None, errors: bool) -> Result:
     """Show the function's log, one line per request. With -v, also show Lambda's own lines."""
-    todo = f"Run items-api up{target.flags} first."
     with opened(screen, target) as stack:
         if stack is None:
-            raise NoStack(f"There is no stack {target.name}.", "The local AWS is empty.", todo)
-        tail = Tail(stack.aws, stack.settings.log_group_name, since, todo=todo)
+            raise target.no_stack(LOCAL_IS_EMPTY)
+        group = stack.settings.log_group_name
+        tail = Tail(stack.aws, group, since, absent=target.no_stack(f"The log group {group} does not exist."))
         every = tail.follow() if follow else tail.read()
         events = (event for event in every if event.matches(text=text, errors=errors))
         if screen.json and not follow:

@@ -84,7 +84,7 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Skip the confirmati
 explain_option = click.option("--explain", is_flag=True, help="Show each write as the equivalent aws command.")
 
 
-def target_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+def target_options(callback: Callable[..., Any], options: Iterable[Decorator] = TARGET) -> Callable[..., Any]:
     """Add the options that select a stack, as a `Target` in `target`, and those for the output."""
 
     @wraps(callback)
@@ -92,10 +92,15 @@ def target_options(callback: Callable[..., Any]) -> Callable[..., Any]:
         target = target_in(values)
         _check_combination(target)
         for field in fields(Target):
-            del values[field.name]
+            values.pop(field.name, None)
         return callback(*args, target=target, **values)
 
-    return _with_options(wrapper, (*TARGET, *OUTPUT))
+    return _with_options(wrapper, (*options, *OUTPUT))
+
+
+def account_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the same options without --name, for a command that is not about one stack."""
+    return target_options(callback, TARGET[1:])
 
 
 def output_options(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,7 +110,7 @@ def output_options(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 def target_in(values: Mapping[str, Any]) -> Target:
     """The target that the values of a command's options select."""
-    return Target(**{field.name: values.get(field.name) for field in fields(Target)})  # type: ignore[arg-type]
+    return Target(**{field.name: values[field.name] for field in fields(Target) if field.name in values})
 
 
 def _check_combination(target: Target) -> None:

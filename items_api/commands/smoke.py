@@ -13,8 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
-from items_api.commands.target import Target
-from items_api.errors import NoStack
+from items_api.commands.target import LOCAL_IS_EMPTY, Target
 from items_api.smoke import smoke as run_checks
 from items_api.smoke.curl import parse_endpoint
 from items_api.terminal.result import DONE, FAILED, Result
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
     from items_api.smoke import Check
     from items_api.terminal.screen import Screen
+
+_ALTERNATIVE = "To test another API, use --url."
 
 
 @click.command(cls=Command, list_key="checks")
@@ -78,13 +79,11 @@ def _tested_instead(url: str | None) -> str | None:
 def _find_endpoint(screen: Screen, target: Target) -> tuple[dict[str, Any], Sequence[str]]:
     """What is known about the stack, including its endpoint, and the origins that its CORS configuration allows."""
     with opened(screen, target) as stack:
-        if stack is not None:
-            stack.look_at_api()
-            if api := stack.api.owned:
-                cors = api.fields["cors"]
-                return {**known_of(stack), "endpoint": api.endpoint}, cors["origins"] if cors else ()
-    raise NoStack(
-        f"There is no stack {target.name} to test.",
-        "No HTTP API has its tags.",
-        f"Run items-api up{target.flags} first, or test another API with --url.",
-    )
+        if stack is None:
+            raise target.no_stack(LOCAL_IS_EMPTY, _ALTERNATIVE)
+        stack.look_at_api()
+        api = stack.api.owned
+        if api is None:
+            raise target.no_stack("No HTTP API has its tags.", _ALTERNATIVE)
+        cors = api.fields["cors"]
+        return {**known_of(stack), "endpoint": api.endpoint}, cors["origins"] if cors else ()

@@ -9,22 +9,23 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from items_api.errors import InvalidSetting
+from items_api.errors import InvalidSetting, NoStack
 from items_api.settings import Settings
 
+LOCAL_IS_EMPTY = "The local AWS is empty."
 SettingsIn: TypeAlias = Callable[[str], Settings]  # the settings of the stack in a region
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
 @dataclass(frozen=True)
 class Target:
-    """The options that select a stack."""
+    """The options that select a stack. An option that the command does not have has its default."""
 
-    name: str
-    region: str | None
-    profile: str | None
-    endpoint_url: str | None
-    local: bool
+    name: str = "items"
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+    local: bool = False
 
     def __post_init__(self) -> None:
         url = self.endpoint_url
@@ -43,6 +44,11 @@ class Target:
         }
         words = [word for option, value in given.items() if value for word in (option, value)]
         return "".join(f" {shlex.quote(word)}" for word in [*words, *(["--local"] if self.local else [])])
+
+    def no_stack(self, why: str, alternative: str = "") -> NoStack:
+        """The error of a command that needs the stack. `alternative` is another thing to do, as a sentence."""
+        todo = f"Check --name and --region. To create or repair the stack, run items-api up{self.flags}. {alternative}"
+        return NoStack(f"The stack {self.name} does not exist or is incomplete.", why, todo.rstrip())
 
 
 def _is_url(text: str) -> bool:

@@ -52,16 +52,18 @@ def up(
             confirm(screen, f"This would {'; and '.join(weakenings)}.")
             _check_again(stack, weakenings, adopt=adopt)
         outcomes = run_steps(screen, stack, stack.up())
-        return _result(stack, outcomes, target)
+        return _result(stack, outcomes)
 
 
 def _dry_run(stack: Stack, plan: list[Outcome]) -> Result:
     changes = sum(outcome.change != "unchanged" for outcome in plan)
-    summary = Line(f"Dry run: {changes} of {len(plan)} resources would change. Nothing was changed.")
+    summary = f"all {len(plan)} resources match the settings."
+    if changes:
+        summary = f"{changes} of {len(plan)} resources will be created or updated. Nothing was changed."
     return Result(
         PENDING if changes else DONE,
         document={**known_of(stack), "endpoint": stack.endpoint, "resources": plan},
-        lines=[*outcomes_lines(plan, planned=True), summary],
+        lines=[*outcomes_lines(plan, planned=True), Line(f"Dry run: {summary}")],
     )
 
 
@@ -80,15 +82,15 @@ def _check_again(stack: Stack, weakenings: list[str], *, adopt: bool) -> None:
     stack.plan(adopt=adopt)
     if set(stack.weakenings()) - set(weakenings):
         raise NotConfirmed(
-            "Nothing was changed.", "The stack has changed since you were asked.", "Run items-api up again."
+            "Nothing was changed.", "The stack has changed since you were asked.", "Run the command again."
         )
 
 
-def _result(stack: Stack, outcomes: list[Outcome], target: Target) -> Result:
+def _result(stack: Stack, outcomes: list[Outcome]) -> Result:
     ok = not any(outcome.error for outcome in outcomes)
     lines = endpoint_lines(stack.endpoint) if ok and stack.endpoint else []
     if not ok:
-        lines = [Line(f"The stack is not complete. Fix the cause and run items-api up{target.flags} again.")]
+        lines = [Line("The stack is not complete. Fix the cause and run the command again.")]
     return Result(
         DONE if ok else FAILED,
         ok=ok,

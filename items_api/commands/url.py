@@ -9,11 +9,10 @@ import click
 from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
-from items_api.errors import NoStack
+from items_api.commands.target import LOCAL_IS_EMPTY, Target
 from items_api.terminal.result import ABSENT, Result
 
 if TYPE_CHECKING:
-    from items_api.commands.target import Target
     from items_api.terminal.screen import Screen
 
 
@@ -21,15 +20,12 @@ if TYPE_CHECKING:
 @target_options
 def url(screen: Screen, *, target: Target) -> Result:
     """Print the endpoint of the stack."""
-    known = {}
+    known, why = {}, LOCAL_IS_EMPTY
     with opened(screen, target) as stack:
         if stack is not None:
             stack.look_at_api()
-            known = known_of(stack)
+            known, why = known_of(stack), "No HTTP API has its tags."
             if stack.endpoint:
                 document = {**known, "endpoint": stack.endpoint, "resources": []}
                 return Result(document=document, text=None if screen.json else stack.endpoint)
-    missing = NoStack(
-        f"There is no stack {target.name}.", "No HTTP API has its tags.", f"Run items-api up{target.flags} first."
-    )
-    return Result(ABSENT, ok=False, document={**known, "resources": []}, error=missing)
+    return Result(ABSENT, ok=False, document={**known, "resources": []}, error=target.no_stack(why))

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import AwsError, tolerate
-from items_api.errors import NoStack
 from items_api.observe.events import Event
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilterLogEventsResponseTypeDef
 
     from items_api.aws.client import Aws
+    from items_api.errors import Problem
 
 POLL_SECONDS = 2.0
 # How much older than the newest event a late event may be. An event has the time at which it was written, and arrives
@@ -33,14 +33,14 @@ class Tail:
         aws: the account and region.
         group: the log group's name.
         since: the start; older events are ignored.
-        todo: what the user can do if the log group does not exist.
+        absent: what to raise if the log group does not exist.
     """
 
-    def __init__(self, aws: Aws, group: str, since: int, *, todo: str = "") -> None:
+    def __init__(self, aws: Aws, group: str, since: int, *, absent: Problem) -> None:
         self._aws = aws
         self._group = group
         self._since = since
-        self._todo = todo
+        self._absent = absent
         self._newest = since
         self._seen: dict[Hashable, int] = {}
 
@@ -96,9 +96,7 @@ class Tail:
                 return self._aws.send(self._aws.logs.filter_log_events, logGroupName=self._group, **parameters)
         except AwsError as error:
             raise error.problem(f"Could not read the log group {self._group}") from error
-        raise NoStack(
-            f"The log group {self._group} does not exist.", "The stack does not exist or is incomplete.", self._todo
-        )
+        raise self._absent
 
 
 def _event(event: Any) -> Event:

@@ -124,7 +124,7 @@ class Api(Step[FoundApi]):
         owner = self.settings.owner_tags.items()
         ours: list[ApiTypeDef] = []
         others: list[ApiTypeDef] = []
-        for api in sorted(self._listed(), key=_age):
+        for api in sorted(self._listed(), key=age):
             if owner <= api.get("Tags", {}).items():
                 ours.append(api)
             elif api["Name"] == self.name:
@@ -217,7 +217,7 @@ class Api(Step[FoundApi]):
         raise conflict or TimedOut(
             f"The {self.title} {self.name} still differs after {_ROUNDS} attempts: {', '.join(sorted(parts))}.",
             "Something else keeps changing it.",
-            "Find out what it is, then run items-api up again.",
+            "Find out what it is, then run the command again.",
         )
 
     def _apply(self, found: FoundApi, parts: Set[str]) -> None:
@@ -294,7 +294,7 @@ class Api(Step[FoundApi]):
             raise ForeignResource(
                 f"The {self.title} {self.name} ({found.api_id}) was created with quick create (--target).",
                 "API Gateway manages its route, integration and stage, and does not allow changes to them.",
-                "Delete it and run items-api up to create a new one, or choose another --name.",
+                "Delete it and run the command again to create a new one, or choose another --name.",
             )
 
     def foreign(self, found: FoundApi) -> ForeignResource:
@@ -323,5 +323,6 @@ class Api(Step[FoundApi]):
             self.aws.send(self.aws.apigateway.delete_api, ApiId=api_id)
 
 
-def _age(api: ApiTypeDef) -> tuple[Any, str]:
+def age(api: ApiTypeDef) -> tuple[Any, str]:
+    """A sort key: of several APIs with a stack's tags, the oldest is the stack's."""
     return (api["CreatedDate"], api["ApiId"])

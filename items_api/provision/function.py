@@ -206,7 +206,7 @@ class Function(Step[FoundFunction]):
             raise AwsRefused(
                 f"The {self.title} {self.name} did not become Active. It is {found.fields['state']}.",
                 found.reason or "Lambda gives no reason.",
-                "Run items-api up again. If it fails again, delete the function first.",
+                "Run the command again. If it fails again, delete the function first.",
             )
         if "tags" in parts:
             self.aws.send(self.aws.lambda_.tag_resource, Resource=self.arns.function, Tags=self.want_tags())

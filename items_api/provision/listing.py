@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import tolerate
-from items_api.provision.api import Api
+from items_api.provision.api import Api, age
 from items_api.provision.function import Function
 from items_api.provision.log_group import LogGroup
 from items_api.provision.role import Role
@@ -95,10 +95,11 @@ class _Lists:
         self.endpoints: dict[str, str] = {}  # stack -> endpoint, set by `apis`
 
     def apis(self) -> list[Tags]:
-        apis = self._aws.every(self._aws.apigateway.get_apis, "Items")
-        tags = [api.get("Tags", {}) for api in apis]
+        newest_first = sorted(self._aws.every(self._aws.apigateway.get_apis, "Items"), key=age, reverse=True)
+        tags = [api.get("Tags", {}) for api in newest_first]
         stacks = map(stack_of, tags)
-        self.endpoints = {stack: api["ApiEndpoint"] for stack, api in zip(stacks, apis, strict=True) if stack}
+        # If there are duplicates, the oldest, which `up` keeps, comes last and overwrites the others.
+        self.endpoints = {stack: api["ApiEndpoint"] for stack, api in zip(stacks, newest_first, strict=True) if stack}
         return tags
 
     def tables(self) -> list[Tags]:

@@ -96,7 +96,7 @@ class Permission(Step[Found]):
                 f"The Lambda function {self.settings.function_name} was deleted before the {self.title} could be added "
                 "to it.",
                 "Its deletion had started before this command.",
-                "Run items-api up again.",
+                "Run the command again.",
             )
         return self.existing()
 

@@ -292,5 +292,5 @@ def _interrupted(step: AnyStep, verb: str) -> Problem:
     return Interrupted(
         f"Interrupted before this step could {verb} the {step.title} {step.name}.",
         "A request that was in progress may have taken effect.",
-        "Run the same command again to finish, or items-api down to delete everything.",
+        "Run the command again to finish.",
     )

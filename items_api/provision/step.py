@@ -252,7 +252,7 @@ class Step(ABC, Generic[F]):
         return DeletedMeanwhile(
             f"The {self.title} {self.name} was deleted {when}.",
             "Another items-api down is probably running.",
-            "Run items-api up again when it has finished.",
+            "Run the command again when it has finished.",
         )
 
     def existing(self) -> F:
@@ -316,7 +316,7 @@ class Step(ABC, Generic[F]):
             raise CannotChange(
                 f"The {self.title} {self.name} differs in a way that AWS cannot change in place: {differences}.",
                 "It would have to be replaced, and items-api never deletes a resource to recreate it.",
-                "Move its data, delete it and run items-api up again, or choose another --name.",
+                "Move its data, delete it and run the command again, or choose another --name.",
             )
 
     def check_adoptable(self, found: F) -> None:

@@ -52,16 +52,6 @@ def test_a_foreign_resource_stops_up_before_its_first_write(run: Run, account: A
     assert account.journal.writes() == []
 
 
-def test_smoke_without_a_stack_says_what_to_do(run: Run) -> None:
-    result = run("smoke", "--name", "nope")
-    assert result.exit_code == 1
-    assert result.stderr.endswith(
-        "Error: There is no stack nope to test.\n"
-        "  Why:  No HTTP API has its tags.\n"
-        "  Next: Run items-api up --name nope first, or test another API with --url.\n"
-    )
-
-
 def test_verbose_adds_the_traceback(run: Run, process: Process) -> None:
     process.faults.at("sts.GetCallerIdentity", 1, Fault.DENIED)
     assert "Traceback" in run("status", "--verbose").stderr

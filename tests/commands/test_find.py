@@ -1,5 +1,7 @@
 """`list` and `url`: which stacks exist, and where."""
 
+from pathlib import Path
+
 import boto3
 import pytest
 
@@ -19,8 +21,29 @@ def test_url_prints_only_the_endpoint_on_stdout(run: Run) -> None:
 def test_url_of_a_missing_stack_is_exit_4(run: Run) -> None:
     missing = run("url", "--name", "todo")
     assert (missing.exit_code, missing.stdout) == (4, "")
-    assert "Run items-api up --name todo first." in missing.stderr
-    assert document(run("url", "--json"))["error"]["type"] == "NoStack"
+    report = document(run("url", "--json"))
+    assert (report["account"], report["error"]["type"]) == ("123456789012", "NoStack")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "why", "more"),
+    [
+        ("url", 4, "No HTTP API has its tags.", ""),
+        ("smoke", 1, "No HTTP API has its tags.", " To test another API, use --url."),
+        ("logs", 1, "The log group /aws/lambda/todo-api does not exist.", ""),
+    ],
+)
+def test_commands_that_need_the_stack_say_in_the_same_words_that_it_is_missing(
+    run: Run, command: str, code: int, why: str, more: str
+) -> None:
+    result = run(command, "--name", "todo", "--region", "eu-west-1")
+    assert result.exit_code == code
+    assert result.stderr.endswith(
+        "Error: The stack todo does not exist or is incomplete.\n"
+        f"  Why:  {why}\n"
+        "  Next: Check --name and --region. To create or repair the stack, "
+        f"run items-api up --name todo --region eu-west-1.{more}\n"
+    )
 
 
 def test_list_shows_every_stack_and_what_an_incomplete_one_lacks(run: Run) -> None:
@@ -36,6 +59,18 @@ def test_list_shows_every_stack_and_what_an_incomplete_one_lacks(run: Run) -> No
     assert all(stack["endpoint"].startswith("https://") for stack in report["stacks"])
     assert "team-todo  https://" in run("list").stdout
     assert "incomplete: 4 of 5 resources; missing: Lambda function" in run("list").stdout
+
+
+def test_of_duplicate_apis_list_and_url_show_the_oldest(run: Run) -> None:
+    run("up")
+    gateway = boto3.client("apigatewayv2")
+    [oldest] = gateway.get_apis()["Items"]
+    listed = [oldest]
+    while oldest["ApiId"] in (listed[0]["ApiId"], listed[-1]["ApiId"]):  # the order is that of the random IDs
+        gateway.create_api(Name="items-http-api", ProtocolType="HTTP", Tags=oldest["Tags"])
+        listed = gateway.get_apis()["Items"]
+    [stack] = document(run("list", "--json"))["stacks"]
+    assert stack["endpoint"] == run("url").stdout.strip() == oldest["ApiEndpoint"]
 
 
 @pytest.mark.parametrize("kept", ["DynamoDB table", "IAM role", "log group", "Lambda function", "HTTP API"])
@@ -63,6 +98,17 @@ def test_a_stack_of_another_region_is_not_listed(run: Run) -> None:
     assert [stack["name"] for stack in document(run("list", "--region", "eu-central-1", "--json"))["stacks"]] == [
         "items"
     ]
+
+
+def test_list_has_no_name_option_and_ignores_a_configured_name(run: Run, tmp_path: Path) -> None:
+    run("up")
+    refused = run("list", "--name", "items")
+    assert (refused.exit_code, "No such option '--name'." in refused.stderr) == (2, True)
+    (tmp_path / "items-api.toml").write_text('name = "todo"\n')
+    result = run("list", "--json", env={"ITEMS_API_NAME": "blog"})
+    report = document(result)
+    assert (result.exit_code, report["name"], [stack["name"] for stack in report["stacks"]]) == (0, None, ["items"])
+    assert "Warning" not in result.stderr
 
 
 def test_an_empty_list_is_no_error(run: Run) -> None:

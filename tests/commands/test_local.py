@@ -1,4 +1,4 @@
-"""`items-api local` without a running local AWS; `tests/local/` has the rest."""
+"""The local AWS before it has ever run; `tests/local/` has the rest."""
 
 import sys
 from pathlib import Path
@@ -41,3 +41,11 @@ def test_an_error_has_the_same_keys(run: Run, home: Path) -> None:
     shown = document(run("local", "start", "--json"))
     assert list(shown) == [*ENVELOPE, "stacks", "error"]
     assert shown["error"]["type"] == "LocalUnavailable"
+
+
+@pytest.mark.parametrize("command", ["url", "smoke", "logs"])
+def test_commands_that_need_a_stack_do_not_start_an_empty_local_aws(run: Run, home: Path, command: str) -> None:
+    result = run(command, "--local")
+    assert "  Why:  The local AWS is empty.\n" in result.stderr
+    assert "run items-api up --local." in result.stderr
+    assert not (home / "local-aws" / "state").exists()

@@ -124,16 +124,6 @@ def test_follow_ends_when_its_reader_exits(monkeypatch: pytest.MonkeyPatch) -> N
         assert follow() == 0
 
 
-def test_logs_of_a_missing_stack_say_what_to_do(run: Run) -> None:
-    result = run("logs", "--name", "nope")
-    assert result.exit_code == 1
-    assert result.stderr.splitlines() == [
-        "Error: The log group /aws/lambda/nope-api does not exist.",
-        "  Why:  The stack does not exist or is incomplete.",
-        "  Next: Run items-api up --name nope first.",
-    ]
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("0s", 0), ("30s", 30), ("15m", 900), ("2h", 7200), ("1d", 86_400)],

@@ -92,6 +92,23 @@ def test_an_error_in_the_aws_configuration_names_it(run: Run) -> None:
     assert "Error: The region us-esat-1 in your AWS configuration is not a region" in result.stderr
 
 
+def test_an_empty_profile_or_region_counts_as_not_set(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
+    empty = dict.fromkeys(("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
+    result = run("export", "sam", "--profile", "", "--json", env={"AWS_CONFIG_FILE": str(tmp_path / "config"), **empty})
+    assert (document(result)["region"], document(result)["error"]) == ("eu-west-1", None)
+
+
+def test_the_profile_option_takes_precedence_over_a_variable_whose_profile_does_not_exist(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[profile dev]\nregion = eu-west-1\n")
+    environment = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "nope", "AWS_DEFAULT_REGION": ""}
+    # The credentials of a profile replace those in the environment, and this profile has none.
+    assert "no usable AWS credentials" in run("status", "--profile", "dev", env=environment).stderr
+    assert "The config profile (nope) could not be found" in run("status", env=environment).stderr
+
+
 def test_an_error_names_the_value_that_takes_precedence(run: Run, tmp_path: Path) -> None:
     (tmp_path / "items-api.toml").write_text("memory = 97\nlocal = true\n")
     assert "ITEMS_API_MEMORY=98 is out" in run("up", env={"ITEMS_API_MEMORY": "98"}).stderr
@@ -113,7 +130,7 @@ def test_smoke_tests_the_url_or_the_stack_whichever_the_command_line_selects(run
     result = run("smoke", "--url", nowhere, "--wait", "0", env={"ITEMS_API_NAME": "todo"})
     assert (result.exit_code, result.stdout.splitlines()[0]) == (1, f"Testing {nowhere}")
     (tmp_path / "items-api.toml").unlink()
-    assert "There is no stack todo" in run("smoke", "--name", "todo", env={"ITEMS_API_URL": nowhere}).stderr
+    assert "The stack todo does not exist" in run("smoke", "--name", "todo", env={"ITEMS_API_URL": nowhere}).stderr
 
 
 def test_an_unknown_variable_is_a_warning_with_a_suggestion(run: Run) -> None:

@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from items_api.aws.client import Aws, Clock
-from items_api.errors import AccessDenied, Problem
+from items_api.errors import AccessDenied, NoStack, Problem
 from items_api.export import deployer
 from items_api.local import ACCOUNT, LocalAws
 from items_api.observe.metrics import read_metrics
@@ -156,7 +156,7 @@ def test_only_a_user_with_the_policy_can_read_metrics_and_log_lines(
     local_aws: LocalAws, dev: tuple[Aws, Callable[[Document], None]]
 ) -> None:
     aws, give = dev
-    lines = Tail(aws, SETTINGS.log_group_name, 0)
+    lines = Tail(aws, SETTINGS.log_group_name, 0, absent=NoStack("There is no log group."))
     give(allowing(GRANTED - READ_ONLY))
     assert _metrics_note(aws).endswith("your user or role needs cloudwatch:GetMetricData.")
     with pytest.raises(AccessDenied, match=re.escape("Your user or role needs logs:FilterLogEvents.")):

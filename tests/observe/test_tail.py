@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, Problem
+from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, NoStack, Problem
 from items_api.observe.tail import FULL_PAGE, LATE_MS, POLL_SECONDS, Tail
 from tests.aws.clock import CountingClock
 from tests.aws.test_client import client_error
@@ -18,7 +18,7 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="https://logs.example")
 
 
 def tail(group: LogGroup, since: int = 0, clock: CountingClock | None = None) -> Tail:
-    return Tail(aws_with(clock, logs=group), GROUP, since)
+    return Tail(aws_with(clock, logs=group), GROUP, since, absent=NoStack("There is no log group."))
 
 
 def messages(reader: Tail) -> list[str]:
