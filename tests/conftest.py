@@ -9,7 +9,7 @@ import pytest
 from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 
-from tests.aws import MOTO, Account
+from tests.aws import MOTO, NO_DELAYS, Account
 from tests.aws.conformity import violations
 
 # Subprocesses inherit these variables, so they are set permanently and not by a fixture.
@@ -29,6 +29,13 @@ os.environ.update(
 def account() -> Iterator[Account]:
     """An empty AWS account: moto, with AWS's usual delays on a virtual clock."""
     with mock_aws(config=MOTO), Account() as account:
+        yield account
+
+
+@pytest.fixture
+def quick_account() -> Iterator[Account]:
+    """The same, without delays."""
+    with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account:
         yield account
 
 

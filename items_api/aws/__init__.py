@@ -2,6 +2,7 @@
 
 session.py    credentials, region and endpoint -> an `Account`
 client.py     `Aws`: clients, retries, waits and pages
+rehearsal.py  an `Aws` that sends no writes, for dry runs
 errors.py     what AWS's errors mean; `tolerate` for those that are expected
 translate.py  botocore's exceptions -> the errors of errors.py
 line.py       one call as an `aws` command line

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar, cast
 
 from botocore.config import Config
 
@@ -68,6 +68,8 @@ Watcher: TypeAlias = "Callable[[str, str, Mapping[str, Any]], None]"
 class Aws:
     """Clients for one account and region."""
 
+    is_rehearsal = False
+
     def __init__(
         self,
         session: boto3.Session,
@@ -79,7 +81,7 @@ class Aws:
         local_advice: str = "",
     ) -> None:
         self._session = session
-        self._endpoint_url = endpoint_url
+        self.endpoint_url = endpoint_url
         self._config = _CONFIG.merge(config) if config else _CONFIG
         self._clock = clock or Clock()
         self._watch = watch
@@ -99,14 +101,19 @@ class Aws:
     sts: STSClient
 
     def __getattr__(self, name: str) -> Any:
-        if name not in type(self).__annotations__:
+        if name not in Aws.__annotations__:
             raise AttributeError(name)
         with self._lock:  # threads may share boto3's clients, but not its sessions
             if name not in self.__dict__:
                 service: Any = {"apigateway": "apigatewayv2"}.get(name, name.rstrip("_"))
-                client: Any = self._session.client(service, endpoint_url=self._endpoint_url, config=self._config)
+                client: Any = self._session.client(service, endpoint_url=self.endpoint_url, config=self._config)
                 setattr(self, name, client)
             return self.__dict__[name]
+
+    @classmethod
+    def like(cls, other: Aws, watch: Watcher) -> Self:
+        """One for the same account and region, with another `watch`."""
+        return cls(other._session, endpoint_url=other.endpoint_url, config=other._config, watch=watch)
 
     def account_id(self) -> str:
         """The account that the credentials belong to. Raises `Problem`."""
@@ -183,15 +190,14 @@ class Aws:
     def _send(
         self, attempt: Callable[[], T], call: Callable[..., T], parameters: Mapping[str, Any], *, unclear_attempts: int
     ) -> T:
+        self._announce(call, parameters)
         operation = getattr(call, "__name__", "")
-        if self._watch and not operation.startswith(_READS):
-            self._watch(call.__self__.meta.service_model.service_name, operation, parameters)  # type: ignore[attr-defined]
         started = self.now()
         rejected = unclear = 0
         while True:
             self._raise_if_stopped()
             try:
-                return cast("T", _strict(translating(attempt), operation))
+                return cast("T", strict(translating(attempt), operation))
             except AwsError as error:
                 error.local_advice = self._local_advice
                 elapsed = self.now() - started
@@ -206,6 +212,12 @@ class Aws:
             # Full jitter keeps parallel steps from retrying at the same moment:
             # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
             self.pause(random.uniform(0.05, min(5.0, 0.2 * 2 ** (rejected + unclear))))  # noqa: S311 - not a secret
+
+    def _announce(self, call: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
+        """Pass a write to `watch`."""
+        operation = getattr(call, "__name__", "")
+        if self._watch and not operation.startswith(_READS):
+            self._watch(call.__self__.meta.service_model.service_name, operation, parameters)  # type: ignore[attr-defined]
 
     def settle(
         self,
@@ -269,11 +281,12 @@ class _Reply(dict[str, Any]):
         raise missing(self.operation, key)
 
 
-def _strict(value: Any, operation: str) -> Any:
+def strict(value: Any, operation: str) -> Any:
+    """The response to an operation, with every object in it as a `_Reply`."""
     if isinstance(value, dict):
-        reply = _Reply({key: _strict(inner, operation) for key, inner in value.items()})
+        reply = _Reply({key: strict(inner, operation) for key, inner in value.items()})
         reply.operation = operation
         return reply
     if isinstance(value, list):
-        return [_strict(inner, operation) for inner in value]
+        return [strict(inner, operation) for inner in value]
     return value

@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 # What the AWS CLI's shorthand syntax accepts without quotes:
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
 _PLAIN = re.compile(r"[A-Za-z0-9_./:-]+")
+# The IDs that AWS chooses and later calls need: operation -> (variable of the shell, member of the response).
+VARIABLES = {"create_api": ("API_ID", "ApiId"), "create_integration": ("INTEGRATION_ID", "IntegrationId")}
+_VARIABLE = rf"\$(?:{'|'.join(variable for variable, _ in VARIABLES.values())})\b"
+
+
+def script_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
+    """Like `cli_line`, but an ID that later calls need is assigned to a variable of the shell, as in `VARIABLES`."""
+    line = cli_line(service, operation, parameters)
+    if operation not in VARIABLES:
+        return line
+    variable, member = VARIABLES[operation]
+    return f"{variable}=$({line} --query {member} --output text)"
 
 
 def cli_line(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
@@ -38,7 +50,15 @@ def _option(name: str, value: Any) -> str:
     option = xform_name(name, "-")
     if isinstance(value, bool):
         return f"--{option}" if value else f"--no-{option}"
-    return " ".join([f"--{option}", *map(shlex.quote, _words(value))])
+    return " ".join([f"--{option}", *map(_quoted, _words(value))])
+
+
+def _quoted(word: str) -> str:
+    """The word for a shell, which replaces our variables in it."""
+    if not re.search(_VARIABLE, word):
+        return shlex.quote(word)
+    escaped = re.sub(rf'(?!{_VARIABLE})[$"`\\]', r"\\\g<0>", word)
+    return f'"{escaped}"'
 
 
 def _words(value: Any) -> list[str]:

@@ -13,7 +13,7 @@ from items_api.provision import stack as stacks
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from items_api.aws.client import Watcher
     from items_api.aws.session import Account
@@ -49,7 +49,8 @@ def opened(
     if account is None:
         yield None
         return
-    client = account.aws(_explainer(screen, account) if explain else None)
+    watch = explainer(screen, account.region, account.endpoint_url, aws.line.cli_line) if explain else None
+    client = account.aws(watch)
     stack = stacks.Stack(settings(account.region), client, client.account_id())
     where = "the local AWS, account" if target.local else "account"
     screen.line(f"Stack {target.name} in {where} {stack.account}, region {account.region}")
@@ -99,22 +100,31 @@ def stack_names(screen: Screen, target: Target) -> list[str]:
     return stacks.stack_names(account.aws()) if account else []
 
 
-def _explainer(screen: Screen, account: Account) -> Watcher:
+def explainer(
+    screen: Screen, region: str, endpoint_url: str | None, line_of: Callable[[str, str, Mapping[str, Any]], str]
+) -> Watcher:
     """Shows every write as an `aws` command, after the exports that these commands need in a shell."""
     shown: set[str] = set()
-
-    def show(line: str) -> None:
-        if line not in shown:  # while a step waits, it can send the same command every half second
-            shown.add(line)
-            screen.line(f"$ {line}", "cyan", essential=True, verbatim=True)
+    exports = [f"export AWS_DEFAULT_REGION={region}"]
+    if endpoint_url:
+        exports.append(f"export AWS_ENDPOINT_URL={shlex.quote(endpoint_url)}")
 
     def explain(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
-        show(aws.line.cli_line(service, operation, parameters))
+        for line in (*exports, line_of(service, operation, parameters)):
+            if line not in shown:  # while a step waits, it can send the same command every half second
+                shown.add(line)
+                screen.line(f"$ {line}", "cyan", essential=True, verbatim=True)
 
-    show(f"export AWS_DEFAULT_REGION={account.region}")
-    if account.endpoint_url:
-        show(f"export AWS_ENDPOINT_URL={shlex.quote(account.endpoint_url)}")
     return explain
+
+
+def empty_stack(target: Target, settings_in: SettingsIn) -> stacks.Stack:
+    """The stack in a local AWS that is not running and has no data. It can be planned and rehearsed."""
+    region = target.region or LOCAL_REGION
+    account = aws.session.local_account(
+        region=region, endpoint_url="http://127.0.0.1:PORT", access_key="", secret_key=""
+    )
+    return stacks.Stack(settings_in(region), account.aws(), local.ACCOUNT)
 
 
 def _interrupted(stack: stacks.Stack, target: Target) -> Interrupted:

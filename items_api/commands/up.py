@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from items_api import aws
 from items_api.commands.boundary import Command
-from items_api.commands.opening import known_of, opened
+from items_api.commands.opening import empty_stack, explainer, known_of, opened
 from items_api.commands.options import explain_option, settings_options, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.errors import NotConfirmed
@@ -41,12 +42,12 @@ def up(
     """Create the stack or update it to match the settings."""
     with opened(screen, target, settings_in, start=not dry_run, explain=explain) as stack:
         if stack is None:
-            line = Line("The local AWS is empty: every resource will be created.")
-            return Result(PENDING, document={"region": target.region, "resources": []}, lines=[line])
+            screen.line("The local AWS is empty.")
+            return _dry_run(screen, empty_stack(target, settings_in), explain=explain)
         stack.look()
-        plan = stack.plan(adopt=adopt)
         if dry_run:
-            return _dry_run(stack, plan)
+            return _dry_run(screen, stack, adopt=adopt, explain=explain)
+        plan = stack.plan(adopt=adopt)
         _preview(screen, plan)
         if (weakenings := stack.weakenings()) and not yes:
             confirm(screen, f"This would {'; and '.join(weakenings)}.")
@@ -55,7 +56,10 @@ def up(
         return _result(stack, outcomes)
 
 
-def _dry_run(stack: Stack, plan: list[Outcome]) -> Result:
+def _dry_run(screen: Screen, stack: Stack, *, adopt: bool = False, explain: bool) -> Result:
+    plan = stack.plan(adopt=adopt)
+    if explain:
+        stack.rehearse(explainer(screen, stack.settings.region, stack.aws.endpoint_url, aws.line.script_line))
     changes = sum(outcome.change != "unchanged" for outcome in plan)
     summary = f"all {len(plan)} resources match the settings."
     if changes:

@@ -208,7 +208,7 @@ class Api(Step[FoundApi]):
                 if not error.says("ConflictException", _ABSENT):
                     raise
                 conflict = error
-            seen = self.look()
+            self.found = seen = self.read_again()
             if seen is None:
                 raise self.deleted_meanwhile("while it was being configured")
             found, parts = seen, {d.part for d in self.compare(seen)}

@@ -227,11 +227,11 @@ class Function(Step[FoundFunction]):
 
     def _wait_until_active(self) -> FoundFunction:
         try:
-            self.settle(self.read, until=bool, waiting="for the function to appear", seconds=10)
+            self.settle(self.read_again, until=bool, waiting="for the function to appear", seconds=10)
         except TimedOut as error:
             raise self.deleted_meanwhile("before it became Active") from error
         found = self.settle(
-            self.read,
+            self.read_again,
             until=lambda seen: seen is None or seen.deleting or seen.is_settled,
             waiting="for the function to become Active",
         )

@@ -15,6 +15,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from items_api.aws.errors import AwsError, Stopped
+from items_api.aws.rehearsal import Rehearsal
 from items_api.errors import DeletedMeanwhile, Interrupted, Problem
 from items_api.provision.api import Api
 from items_api.provision.function import Function
@@ -28,7 +29,7 @@ from items_api.settings import Arns
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from items_api.aws.client import Aws
+    from items_api.aws.client import Aws, Watcher
     from items_api.settings import Settings
 
 T = TypeVar("T")
@@ -107,6 +108,14 @@ class Stack:
         """
         self._adopt = adopt
         return [self._planned(step) for step in self.steps]
+
+    def rehearse(self, watch: Watcher) -> None:
+        """Pass every write that `up` would send after `plan` to `watch`, in the order of `STEPS`. Sends nothing."""
+        twin = Stack(self.settings, Rehearsal.like(self.aws, watch), self.account)
+        for step, ours in zip(twin.steps, self.steps, strict=True):
+            step.found = ours.found
+        for step in twin.steps:
+            step.ensure()
 
     def up(self) -> Generator[Progress | Outcome]:
         """Converge from what `look` found. Yields events as they happen; steps that need a failed step are skipped.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -233,6 +233,12 @@ class Step(ABC, Generic[F]):
         self.found = self.read()
         return self.found
 
+    def read_again(self) -> F | None:
+        """`read` after a write. In a rehearsal, which sends no writes, it is what the writes would lead to."""
+        if self.aws.is_rehearsal and self.found:
+            return replace(self.found, fields=self.want(), tags=self.want_tags(), deleting=False)
+        return self.read()
+
     def ensure(self) -> Change:
         """Converge from what `look` found: create, update, or leave a matching resource alone."""
         found = self.found
@@ -305,7 +311,7 @@ class Step(ABC, Generic[F]):
                 with tolerate(absent):
                     delete()
                 sent, due = True, self.aws.now() + _DELETE_AGAIN_SECONDS
-            return self.is_gone()
+            return self.aws.is_rehearsal or self.is_gone()
 
         self.settle(attempt, until=bool, transient=transient, waiting=f"for the {self.title} to be deleted")
 

@@ -102,6 +102,19 @@ def test_explain_shows_each_write_and_no_read(run: Run) -> None:
     assert "$ aws" not in run("up", "--explain").stdout
 
 
+def test_a_dry_run_explains_what_up_would_send(run: Run, account: Account) -> None:
+    lines = [line for line in run("up", "--dry-run", "--explain").stdout.splitlines() if line.startswith("$ ")]
+    assert lines[0] == "$ export AWS_DEFAULT_REGION=us-east-1"
+    assert len(lines) == 1 + 15
+    assert lines[7].startswith("$ API_ID=$(aws apigatewayv2 create-api --name items-http-api ")
+    assert lines[7].endswith(" --query ApiId --output text)")
+    assert lines[9] == (
+        """$ aws apigatewayv2 create-route --api-id "$API_ID" --route-key 'POST /items' """
+        """--target "integrations/$INTEGRATION_ID\""""
+    )
+    assert account.journal.writes() == []
+
+
 def test_down_without_a_terminal_needs_yes(run: Run) -> None:
     run("up")
     result = run("down", "--json")

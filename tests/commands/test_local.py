@@ -49,3 +49,12 @@ def test_commands_that_need_a_stack_do_not_start_an_empty_local_aws(run: Run, ho
     assert "  Why:  The local AWS is empty.\n" in result.stderr
     assert "run items-api up --local." in result.stderr
     assert not (home / "local-aws" / "state").exists()
+
+
+def test_a_dry_run_plans_for_an_empty_local_aws_without_starting_it(run: Run, home: Path) -> None:
+    result = run("up", "--dry-run", "--explain", "--local", "--json")
+    assert result.exit_code == 3
+    assert {resource["change"] for resource in document(result)["resources"]} == {"created"}
+    assert "$ export AWS_ENDPOINT_URL=http://127.0.0.1:PORT\n" in result.stderr
+    assert "$ aws dynamodb create-table --table-name Items" in result.stderr
+    assert not (home / "local-aws" / "state").exists()

@@ -1,6 +1,7 @@
 """A command line of the AWS CLI sends the same request as the call that it stands for, according to the AWS CLI itself."""
 
 import ast
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,3 +78,10 @@ def test_a_line_is_written_as_in_the_tutorial(
 ) -> None:
     line = cli_line(service, operation, parameters)
     assert line == f"aws {service} {operation.replace('_', '-')} {options}"
+
+
+def test_a_shell_replaces_our_variables_and_nothing_else() -> None:
+    call = ("lambda", "add_permission", {"FunctionName": '`id` $HOME "$API_ID" \\', "SourceArn": "$API_ID/$default"})
+    printed = f"API_ID=a1; printf '%s\\n' {cli_line(*call).removeprefix('aws ')}"
+    words = subprocess.run(["sh", "-c", printed], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert words[2:] == ["--function-name", '`id` $HOME "a1" \\', "--source-arn", "a1/$default"]

@@ -3,13 +3,12 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from items_api.aws.client import Aws, Clock
 from items_api.errors import AccessDenied, NoStack, Problem
@@ -19,7 +18,6 @@ from items_api.observe.metrics import read_metrics
 from items_api.observe.tail import Tail
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
-from tests.aws import MOTO, NO_DELAYS
 from tests.aws import Account as AwsAccount
 from tests.export.conftest import existing_stack, finish, owner_of
 from tests.export.recording import SETTINGS, WITH_BOUNDARY, cycle, cycle_on_moto
@@ -42,12 +40,6 @@ NEEDED = GRANTED - READ_ONLY - UNCHECKED
 NEEDED_LOCALLY = NEEDED - {"iam:PassRole"}
 # A policy needs at least one statement, and this one grants what every user may do anyway.
 HARMLESS = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
-
-
-@pytest.fixture
-def quick_account() -> Iterator[AwsAccount]:
-    with mock_aws(config=MOTO), AwsAccount(delays=NO_DELAYS) as account:
-        yield account
 
 
 def allowing(actions: set[str], policy: Document = POLICY) -> Document:

@@ -1,0 +1,73 @@
+"""`up --dry-run --explain`: the writes that it shows are those that `up` then sends."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from items_api.aws.client import Aws
+from items_api.provision.stack import Stack
+from items_api.settings import Settings
+from tests.aws import Account
+from tests.export.recording import SETTINGS, change_by_hand
+from tests.provision.drive import ACCOUNT, down, errors, finish, up
+
+Calls = list[tuple[str, str, Mapping[str, Any]]]
+
+
+def nothing(_account: Account) -> None:
+    """The stack does not exist."""
+
+
+def matching(account: Account) -> None:
+    up(account, settings=SETTINGS)
+
+
+def changed(account: Account) -> None:
+    up(account, settings=SETTINGS)
+    change_by_hand(Aws(account.session(), clock=account.clock), SETTINGS)
+
+
+def only_the_table(account: Account) -> None:
+    up(account, settings=SETTINGS)
+    account.rest()
+    down(account, settings=SETTINGS, keep_table=True)
+
+
+def sent(account: Account, watched: Calls, settings: Settings) -> Stack:
+    stack = Stack(
+        settings, Aws(account.session(), clock=account.clock, watch=lambda *call: watched.append(call)), ACCOUNT
+    )
+    stack.look()
+    stack.plan()
+    return stack
+
+
+def comparable(calls: Calls, ids: Mapping[str, str]) -> list[str]:
+    """The calls as text, sorted and without repetitions, with the IDs that AWS chose."""
+    lines = {json.dumps(call, sort_keys=True, default=repr) for call in calls}
+    for variable, value in ids.items():
+        lines = {line.replace(variable, value) for line in lines}
+    return sorted(lines)
+
+
+@pytest.mark.parametrize("prepare", [nothing, matching, changed, only_the_table])
+def test_the_writes_are_those_of_up(quick_account: Account, prepare: Callable[[Account], None]) -> None:
+    prepare(quick_account)
+    quick_account.rest()
+    rehearsed: Calls = []
+    real: Calls = []
+    stack = sent(quick_account, real, SETTINGS)
+    quick_account.journal.clear()
+    stack.rehearse(lambda *call: rehearsed.append(call))
+    assert quick_account.journal == []
+    finish(stack.up())
+    assert errors({outcome.title: outcome for outcome in stack.results}) == []
+    api = stack.api.found
+    assert api
+    integration = api.parts.integration
+    assert integration
+    ids = {"$API_ID": api.api_id, "$INTEGRATION_ID": integration["IntegrationId"]}
+    assert comparable(rehearsed, ids) == comparable(real, {})
+    assert bool(real) == (prepare is not matching)
