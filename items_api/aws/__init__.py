@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from items_api.aws import line as line
+    from items_api.aws import rehearsal as rehearsal
     from items_api.aws import session as session
 
 
 def __getattr__(name: str) -> ModuleType:
     """Load a module on first use (PEP 562): boto3 takes 110 ms, which --help does not need."""
-    if name in ("line", "session"):
+    if name in ("line", "rehearsal", "session"):
         return importlib.import_module(f"items_api.aws.{name}")
     raise AttributeError(name)

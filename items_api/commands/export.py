@@ -24,6 +24,7 @@ from items_api.terminal.text import Line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from items_api.commands.given import Given
     from items_api.commands.target import SettingsIn, Target
     from items_api.terminal.screen import Screen
 
@@ -58,8 +59,8 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
     @target_options
     @settings_options
     @destination_options(f"the folder NAME-{name}")
-    def command(screen: Screen, *, target: Target, settings_in: SettingsIn, output: str | None, force: bool) -> Result:
-        settings = _settings(screen, target, settings_in)
+    def command(screen: Screen, *, target: Target, given: Given, output: str | None, force: bool) -> Result:
+        settings = _settings(screen, target, given.settings)
         folder = Path(output or f"{target.name}-{name}")
         return _written(write_folder(folder, files(settings), force=force), settings.region)
 

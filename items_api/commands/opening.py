@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from items_api import aws, local
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from items_api.aws.client import Watcher
     from items_api.aws.session import Account
-    from items_api.commands.target import SettingsIn, Target
+    from items_api.commands.given import Given
+    from items_api.commands.target import Target
     from items_api.terminal.screen import Screen
 
 LOCAL_REGION = "us-east-1"
@@ -27,7 +29,7 @@ LOCAL_REGION = "us-east-1"
 def opened(
     screen: Screen,
     target: Target,
-    settings_in: SettingsIn | None = None,
+    given: Given | None = None,
     *,
     start: bool = False,
     explain: bool = False,
@@ -39,11 +41,12 @@ def opened(
     Args:
         screen: shows the stack's name, account and region.
         target: selects the stack.
-        settings_in: the settings for a region, which are validated before anything is started or called.
+        given: the settings that the command was given. They are validated before anything is started or called. Each
+            `look` adds those that the stack remembers.
         start: start the local AWS if necessary.
         explain: show every write as an `aws` command.
     """
-    settings = settings_in or (lambda region: Settings(name=target.name, region=region))
+    settings = given.settings if given else partial(Settings, target.name)
     settings(target.region or LOCAL_REGION)
     account = find_account(screen, target, start=start)
     if account is None:
@@ -51,7 +54,8 @@ def opened(
         return
     watch = explainer(screen, account.region, account.endpoint_url, aws.line.cli_line) if explain else None
     client = account.aws(watch)
-    stack = stacks.Stack(settings(account.region), client, client.account_id())
+    completed = partial(given.settings, account.region) if given else None
+    stack = stacks.Stack(settings(account.region), client, client.account_id(), completed)
     where = "the local AWS, account" if target.local else "account"
     screen.line(f"Stack {target.name} in {where} {stack.account}, region {account.region}")
 
@@ -118,13 +122,13 @@ def explainer(
     return explain
 
 
-def empty_stack(target: Target, settings_in: SettingsIn) -> stacks.Stack:
+def empty_stack(target: Target, given: Given) -> stacks.Stack:
     """The stack in a local AWS that is not running and has no data. It can be planned and rehearsed."""
     region = target.region or LOCAL_REGION
     account = aws.session.local_account(
         region=region, endpoint_url="http://127.0.0.1:PORT", access_key="", secret_key=""
     )
-    return stacks.Stack(settings_in(region), account.aws(), local.ACCOUNT)
+    return stacks.Stack(given.settings(region), account.aws(), local.ACCOUNT)
 
 
 def _interrupted(stack: stacks.Stack, target: Target) -> Interrupted:

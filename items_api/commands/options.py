@@ -8,20 +8,29 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
+from click.core import ParameterSource
 
 from items_api import aws
 from items_api.commands import opening
+from items_api.commands.given import Given
 from items_api.commands.group import OUTPUT
 from items_api.commands.sources import long_name, source
 from items_api.commands.target import Target
 from items_api.errors import InvalidSetting
-from items_api.settings import Settings, parse_tags
+from items_api.settings import REMEMBERED, parse_tags
 from items_api.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+_SOURCES: dict[ParameterSource | None, str] = {
+    ParameterSource.COMMANDLINE: "option",
+    ParameterSource.ENVIRONMENT: "variable",
+    ParameterSource.DEFAULT_MAP: "file",
+}
 
 
 def _complete_region(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -126,18 +135,17 @@ def _check_combination(target: Target) -> None:
 
 
 def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the settings of a stack, as `settings_in`, a function of the region. Apply it below `target_options`."""
+    """Add the settings of a stack, as a `Given` in `given`. Apply it below `target_options`."""
 
     @wraps(callback)
     def wrapper(*args: Any, target: Target, **values: Any) -> Any:
-        names = [field.name for field in fields(Settings) if field.name not in ("name", "region")]
-        chosen = {name: values.pop(name) for name in names}
+        ctx = click.get_current_context()
+        chosen = {name: values.pop(name) for name in REMEMBERED}
         chosen["tags"] = parse_tags(chosen["tags"])
-
-        def settings_in(region: str) -> Settings:
-            return Settings(name=target.name, region=region, **chosen)
-
-        return callback(*args, target=target, settings_in=settings_in, **values)
+        places = {name: ctx.get_parameter_source(name) for name in REMEMBERED}
+        sources = {name: _SOURCES[place] for name, place in places.items() if place in _SOURCES}
+        given = Given(target.name, {name: chosen[name] for name in sources}, sources)
+        return callback(*args, target=target, given=given, **values)
 
     return _with_options(wrapper, SETTINGS)
 

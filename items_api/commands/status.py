@@ -20,7 +20,8 @@ from items_api.terminal.status import details_lines
 from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
 
 if TYPE_CHECKING:
-    from items_api.commands.target import SettingsIn, Target
+    from items_api.commands.given import Given
+    from items_api.commands.target import Target
     from items_api.provision.stack import Stack
     from items_api.terminal.screen import Screen
 
@@ -32,26 +33,26 @@ LOOKS_PER_METRIC = 12  # metrics cost money and change only once a minute
 @target_options
 @settings_options
 @click.option("--watch", is_flag=True, help="Refresh every 5 seconds until Ctrl-C.")
-def status(screen: Screen, *, target: Target, settings_in: SettingsIn, watch: bool) -> Result:
+def status(screen: Screen, *, target: Target, given: Given, watch: bool) -> Result:
     """Compare the stack with the settings. Exit with 3 if it differs, 4 if it does not exist."""
     if watch and (screen.json or not screen.is_terminal):
         raise click.UsageError("--watch needs a terminal and cannot be combined with --json.")
-    with opened(screen, target, settings_in) as stack:
+    with opened(screen, target, given) as stack:
         if stack is None:
             line = Line(f"There is no stack {target.name}: the local AWS is empty.")
             return Result(ABSENT, ok=False, document={"region": target.region, "resources": []}, lines=[line])
         if watch:
-            return _watch(screen, stack, target)
-        result, _ = _look(screen, stack, target)
+            return _watch(screen, stack, target, given)
+        result, _ = _look(screen, stack, target, given)
         return result
 
 
-def _watch(screen: Screen, stack: Stack, target: Target) -> Result:
+def _watch(screen: Screen, stack: Stack, target: Target, given: Given) -> Result:
     details: Details | None = None
     try:
         for look in itertools.count():
             known = None if look % LOOKS_PER_METRIC == 0 else details
-            result, details = _look(screen, stack, target, known=known)
+            result, details = _look(screen, stack, target, given, known=known)
             click.clear()
             screen.line(f"Stack {target.name} at {time.strftime('%H:%M:%S')}, every {WATCH_SECONDS:.0f} s until Ctrl-C")
             screen.lines(result.lines)
@@ -61,24 +62,32 @@ def _watch(screen: Screen, stack: Stack, target: Target) -> Result:
     raise AssertionError  # the loop never ends
 
 
-def _look(screen: Screen, stack: Stack, target: Target, *, known: Details | None = None) -> tuple[Result, Details]:
+def _look(
+    screen: Screen, stack: Stack, target: Target, given: Given, *, known: Details | None = None
+) -> tuple[Result, Details]:
     outcomes = stack.look()
     states = {str(outcome.state) for outcome in outcomes}
     console = not (target.local or target.endpoint_url)
     details = read_details(stack, console=console, local=target.local, known=known)
-    lines = [*outcomes_lines(outcomes), *details_lines(details, encoding=screen.encoding)]
+    lines = [*given.lines(stack), *outcomes_lines(outcomes), *details_lines(details, encoding=screen.encoding)]
     if "drifted" in states or ("missing" in states and "ok" in states):
         lines.append(
             Line(
                 "Differences are shown as: current value → configured value. "
                 f"Run items-api up{target.flags} to apply the configured values; to keep the current ones, "
-                "put them in items-api.toml."
+                "run it with these values as options."
             )
         )
     if stack.endpoint:
         lines += endpoint_lines(stack.endpoint)
     code = DONE if states == {"ok"} else ABSENT if states <= {"missing", "foreign"} else PENDING
-    document = {**known_of(stack), "endpoint": stack.endpoint, "resources": outcomes, "details": details}
+    document = {
+        **known_of(stack),
+        "endpoint": stack.endpoint,
+        "settings": given.as_json(stack),
+        "resources": outcomes,
+        "details": details,
+    }
     return Result(code, ok=code == DONE, document=document, lines=lines), details
 
 

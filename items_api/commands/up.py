@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,8 @@ from items_api.terminal.result import DONE, FAILED, PENDING, Result
 from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
 
 if TYPE_CHECKING:
-    from items_api.commands.target import SettingsIn, Target
+    from items_api.commands.given import Given
+    from items_api.commands.target import Target
     from items_api.provision.stack import Stack
     from items_api.provision.step import Outcome
     from items_api.terminal.screen import Screen
@@ -33,30 +34,31 @@ def up(
     screen: Screen,
     *,
     target: Target,
-    settings_in: SettingsIn,
+    given: Given,
     dry_run: bool,
     adopt: bool,
     explain: bool,
     yes: bool,
 ) -> Result:
     """Create the stack or update it to match the settings."""
-    with opened(screen, target, settings_in, start=not dry_run, explain=explain) as stack:
+    with opened(screen, target, given, start=not dry_run, explain=explain) as stack:
         if stack is None:
             screen.line("The local AWS is empty.")
-            return _dry_run(screen, empty_stack(target, settings_in), explain=explain)
+            return _dry_run(screen, empty_stack(target, given), given, explain=explain)
         stack.look()
+        screen.lines(given.lines(stack))
         if dry_run:
-            return _dry_run(screen, stack, adopt=adopt, explain=explain)
+            return _dry_run(screen, stack, given, adopt=adopt, explain=explain)
         plan = stack.plan(adopt=adopt)
         _preview(screen, plan)
         if (weakenings := stack.weakenings()) and not yes:
             confirm(screen, f"This would {'; and '.join(weakenings)}.")
             _check_again(stack, weakenings, adopt=adopt)
         outcomes = run_steps(screen, stack, stack.up())
-        return _result(stack, outcomes)
+        return _result(stack, given, outcomes)
 
 
-def _dry_run(screen: Screen, stack: Stack, *, adopt: bool = False, explain: bool) -> Result:
+def _dry_run(screen: Screen, stack: Stack, given: Given, *, adopt: bool = False, explain: bool) -> Result:
     plan = stack.plan(adopt=adopt)
     if explain:
         stack.rehearse(explainer(screen, stack.settings.region, stack.aws.endpoint_url, aws.line.script_line))
@@ -66,7 +68,7 @@ def _dry_run(screen: Screen, stack: Stack, *, adopt: bool = False, explain: bool
         summary = f"{changes} of {len(plan)} resources will be created or updated. Nothing was changed."
     return Result(
         PENDING if changes else DONE,
-        document={**known_of(stack), "endpoint": stack.endpoint, "resources": plan},
+        document=_document(stack, given, plan),
         lines=[*outcomes_lines(plan, planned=True), Line(f"Dry run: {summary}")],
     )
 
@@ -90,7 +92,7 @@ def _check_again(stack: Stack, weakenings: list[str], *, adopt: bool) -> None:
         )
 
 
-def _result(stack: Stack, outcomes: list[Outcome]) -> Result:
+def _result(stack: Stack, given: Given, outcomes: list[Outcome]) -> Result:
     ok = not any(outcome.error for outcome in outcomes)
     lines = endpoint_lines(stack.endpoint) if ok and stack.endpoint else []
     if not ok:
@@ -98,6 +100,15 @@ def _result(stack: Stack, outcomes: list[Outcome]) -> Result:
     return Result(
         DONE if ok else FAILED,
         ok=ok,
-        document={**known_of(stack), "endpoint": stack.endpoint, "resources": outcomes},
+        document=_document(stack, given, outcomes),
         lines=lines,
     )
+
+
+def _document(stack: Stack, given: Given, outcomes: list[Outcome]) -> dict[str, Any]:
+    return {
+        **known_of(stack),
+        "endpoint": stack.endpoint,
+        "settings": given.as_json(stack),
+        "resources": outcomes,
+    }

@@ -22,6 +22,7 @@ def shell(settings: Settings) -> dict[str, bytes]:
         cors_origins=json.dumps(settings.cors_origins),
         all_tags=_block("{", (f"{_json(key)}: {_json(value)}" for key, value in settings.all_tags.items()), "}"),
         tag_list=_block("[", map(_json, settings.tag_list), "]"),
+        table_tag_list=_block("[", map(_json, settings.table_tag_list), "]"),
     )
     return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle(settings.table_name)}
 

@@ -89,7 +89,7 @@ class Api(Step[FoundApi]):
             "endpoint disabled": False,
             "integration": api_parts.integration_fields(api_parts.integration_request(self.arns.function)),
             **{f"route {route}": {"integration": "ours", "authorization": "NONE"} for route in ROUTES},
-            "stage": api_parts.stage_fields({**stage, "Tags": self.want_tags()}, self.want_tags()),
+            "stage": api_parts.stage_fields({**stage, "Tags": self.want_tags()}),
             "other integrations": [],
             "other routes": [],
             "other stages": [],
@@ -153,7 +153,7 @@ class Api(Step[FoundApi]):
                 "name": api["Name"],
                 "cors": api_parts.cors_fields(api.get("CorsConfiguration")),
                 "endpoint disabled": api.get("DisableExecuteApiEndpoint", False),
-                **parts.fields(ROUTES, self.want_tags()),
+                **parts.fields(ROUTES),
                 "duplicates": duplicates,
             },
             tags=api.get("Tags", {}),
@@ -190,7 +190,7 @@ class Api(Step[FoundApi]):
         parts = api_parts.Parts.of(self.arns.function, [], [], [], [])
         return FoundApi(
             arn=self.arns.api(api["ApiId"]),
-            fields={**self.want(), **parts.fields(ROUTES, self.want_tags())},
+            fields={**self.want(), **parts.fields(ROUTES)},
             tags=self.want_tags(),
             api_id=api["ApiId"],
             endpoint=api["ApiEndpoint"],

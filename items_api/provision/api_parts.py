@@ -81,9 +81,7 @@ def stage_request(settings: Settings) -> dict[str, Any]:
     }
 
 
-def stage_fields(stage: Document, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Only the keys of `tags` are compared; others may have more tags on the stage."""
-    have = stage.get("Tags", {})
+def stage_fields(stage: Document) -> dict[str, Any]:
     throttle = stage.get("DefaultRouteSettings", {})
     return {
         "auto deploy": stage.get("AutoDeploy", False),
@@ -92,7 +90,7 @@ def stage_fields(stage: Document, tags: Mapping[str, str]) -> dict[str, Any]:
         "detailed metrics": throttle.get("DetailedMetricsEnabled", False),
         # Settings of a route override those of the stage, so they could raise the throttle.
         "route settings": sorted(stage.get("RouteSettings", {})),
-        "tags": {key: have[key] for key in tags if key in have},
+        "tags": stage.get("Tags", {}),
     }
 
 
@@ -132,12 +130,12 @@ class Parts:
         everything = (*self.routes.values(), *self.stages.values(), *self.other_integrations, self.integration or {})
         return any(part.get("ApiGatewayManaged") for part in everything)
 
-    def fields(self, routes: Sequence[str], tags: Mapping[str, str]) -> dict[str, Any]:
+    def fields(self, routes: Sequence[str]) -> dict[str, Any]:
         stage = self.stages.get(STAGE)
         return {
             "integration": integration_fields(self.integration) if self.integration else None,
             **{f"route {key}": self._route_fields(key) for key in routes},
-            "stage": stage_fields(stage, tags) if stage else None,
+            "stage": stage_fields(stage) if stage else None,
             "other integrations": sorted(i["IntegrationId"] for i in self.other_integrations),
             "other routes": sorted(key for key in self.routes if key not in routes),
             "other stages": sorted(name for name in self.stages if name != STAGE),

@@ -12,10 +12,10 @@ import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from items_api import aws as aws_package
 from items_api.aws.errors import AwsError, Stopped
-from items_api.aws.rehearsal import Rehearsal
 from items_api.errors import DeletedMeanwhile, Interrupted, Problem
 from items_api.provision.api import Api
 from items_api.provision.function import Function
@@ -25,15 +25,17 @@ from items_api.provision.role import Role
 from items_api.provision.step import Change, Outcome, Progress, State, Step, stack_of
 from items_api.provision.table import Table
 from items_api.settings import Arns
+from items_api.settings.tags import from_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from items_api.aws.client import Aws, Watcher
     from items_api.settings import Settings
 
 T = TypeVar("T")
 AnyStep = Step[Any]
+Completed: TypeAlias = "Callable[[Mapping[str, Sequence[str]]], Settings]"
 # In the tutorial's order, which is also the order of every list of resources.
 STEPS: tuple[type[AnyStep], ...] = (Table, Role, LogGroup, Function, Api, Permission)
 _ROUNDS_DOWN = 3
@@ -43,9 +45,11 @@ _RECHECK_SECONDS = 1.0
 class Stack:
     """One deployed copy: its steps, in the order of `STEPS`."""
 
-    def __init__(self, settings: Settings, aws: Aws, account: str) -> None:
+    def __init__(self, settings: Settings, aws: Aws, account: str, completed: Completed | None = None) -> None:
+        """`completed` completes the settings from those that the stack remembers, given by field, after each look."""
         arns = Arns(settings, account)
         self.settings = settings
+        self._completed = completed
         self.account = account
         self.aws = aws
         self.table = Table(settings, arns, aws)
@@ -56,6 +60,8 @@ class Stack:
         self.permission = Permission(settings, arns, aws, self.function, self.api)
         self.steps: tuple[AnyStep, ...] = (self.table, self.role, self.logs, self.function, self.api, self.permission)
         self._adopt = False
+        # As `Settings.remembered`, from the tags of the table; None if they are missing although the stack exists.
+        self.remembered: Mapping[str, Sequence[str]] | None = {}
         # The result of each step in the last `up` or `down`, even if it was interrupted.
         self.outcomes: dict[AnyStep, Outcome] = {}
         # What still existed when the last `down` looked again.
@@ -94,7 +100,17 @@ class Stack:
     def look(self) -> list[Outcome]:
         """Read everything in parallel and return the state and drift of each resource. Writes nothing."""
         self.aws.together(*(lambda step=step: _explained("read", step, step.look) for step in self.steps))
+        if self._completed:
+            self._recall(self._completed)
         return [_state(step) for step in self.steps]
+
+    def _recall(self, completed: Completed) -> None:
+        table = self.table.owned
+        exists = any(step.owned for step in self.steps)
+        self.remembered = from_tags((table and table.tags) or {}) if exists else {}
+        self.settings = completed(self.remembered or {})
+        for step in self.steps:
+            step.settings, step.arns = self.settings, Arns(self.settings, self.account)
 
     def plan(self, *, adopt: bool = False) -> list[Outcome]:
         """What `up` would do, based on what `look` found.
@@ -111,7 +127,7 @@ class Stack:
 
     def rehearse(self, watch: Watcher) -> None:
         """Pass every write that `up` would send after `plan` to `watch`, in the order of `STEPS`. Sends nothing."""
-        twin = Stack(self.settings, Rehearsal.like(self.aws, watch), self.account)
+        twin = Stack(self.settings, aws_package.rehearsal.Rehearsal.like(self.aws, watch), self.account)
         for step, ours in zip(twin.steps, self.steps, strict=True):
             step.found = ours.found
         for step in twin.steps:

@@ -193,9 +193,7 @@ class Step(ABC, Generic[F]):
     def compare(self, found: F) -> tuple[Drift, ...]:
         drift = [d for name, want in self.want().items() for d in self._differences(name, found.fields.get(name), want)]
         if found.tags is not None:
-            want_tags = self.want_tags()
-            have_tags = {key: found.tags[key] for key in want_tags if key in found.tags}
-            drift += self._differences("tags", have_tags, want_tags)
+            drift += self._differences("tags", found.tags, self.want_tags())
         return tuple(drift)
 
     def _differences(self, name: str, have: Any, want: Any) -> list[Drift]:
@@ -203,8 +201,9 @@ class Step(ABC, Generic[F]):
             return []
         if name in self.documents or not (isinstance(have, dict) and isinstance(want, dict)):
             return [Drift(name, have, want)]
-        both = {**want, **have}
-        return [d for key in both for d in self._differences(f"{name}.{key}", have.get(key), want.get(key))]
+        # A resource may have other tags.
+        keys = want if name.endswith("tags") else {**want, **have}
+        return [d for key in keys for d in self._differences(f"{name}.{key}", have.get(key), want.get(key))]
 
     def weakenings(self, found: F) -> tuple[str, ...]:
         """The restrictions that `update` would remove, as verb phrases: "raise the throttle rate from 5 to 100"."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from items_api.aws.errors import says, tolerate
 from items_api.errors import TimedOut
 from items_api.provision.step import Found, Right, Step, as_map
+from items_api.settings.tags import from_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Mapping, Set
 
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
@@ -32,7 +33,7 @@ def create_request(settings: Settings) -> dict[str, Any]:
         "AttributeDefinitions": [{"AttributeName": "itemId", "AttributeType": "S"}],
         "KeySchema": [{"AttributeName": "itemId", "KeyType": "HASH"}],
         "BillingMode": "PAY_PER_REQUEST",
-        "Tags": settings.tag_list,
+        "Tags": settings.table_tag_list,
     }
 
 
@@ -68,7 +69,8 @@ class Table(Step[FoundTable]):
         return (Right((*writes, *reads), (arns.table,)),)
 
     def want(self) -> dict[str, Any]:
-        return {"key": PARTITION_KEY, "billing": "PAY_PER_REQUEST", "status": "ACTIVE"}
+        remembered = _shown(self.settings.remembered)
+        return {"key": PARTITION_KEY, "billing": "PAY_PER_REQUEST", "status": "ACTIVE", "remembered": remembered}
 
     def read(self) -> FoundTable | None:
         """Only DescribeTable says whether the table exists. The tags of a new table appear seconds later.
@@ -93,6 +95,7 @@ class Table(Step[FoundTable]):
         with tolerate(_ABSENT):
             description = self._describe()
             deleting = description["TableStatus"] == "DELETING"
+            tags = None if deleting else self._tags()
             # The description of a table that is being deleted lacks its attributes and key.
             types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
             return FoundTable(
@@ -105,8 +108,9 @@ class Table(Step[FoundTable]):
                     # A table that has always been provisioned has no summary.
                     "billing": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
                     "status": description["TableStatus"],
+                    "remembered": _shown(from_tags(tags or {})),
                 },
-                tags=None if deleting else self._tags(),
+                tags=tags,
                 deleting=deleting,
                 is_new=not deleting and datetime.now(UTC) - description["CreationDateTime"] < _NEW,
                 items=description.get("ItemCount", 0),
@@ -147,7 +151,7 @@ class Table(Step[FoundTable]):
         with tolerate(_IN_USE):
             self.aws.send(self.aws.dynamodb.create_table, **create_request(self.settings))
             fields = {**self.want(), "status": "CREATING"}
-            return FoundTable(arn=self.arns.table, fields=fields, tags=self.settings.all_tags)
+            return FoundTable(arn=self.arns.table, fields=fields, tags=self.want_tags())
         with tolerate(_ABSENT):
             if self._describe()["TableStatus"] != "DELETING":
                 return self.existing()
@@ -157,11 +161,11 @@ class Table(Step[FoundTable]):
     def update(self, found: FoundTable, parts: Set[str]) -> None:
         if found.fields["status"] != "ACTIVE":
             self._wait_until_active()
-        if "tags" in parts:
-            tags: Any = self.settings.tag_list
+        if parts & {"tags", "remembered"}:
+            tags: Any = self.settings.table_tag_list
             self.aws.send(self.aws.dynamodb.tag_resource, ResourceArn=self.arns.table, Tags=tags)
             # ListTagsOfResource lags behind by seconds, and the next command must not report that as drift.
-            want = self.want_tags().items()
+            want = self.settings.table_tags.items()
             self.settle(self._tags, until=lambda tags: want <= tags.items(), waiting="for the table's tags to appear")
         if "billing" in parts:
             self.settle(
@@ -203,3 +207,10 @@ class Table(Step[FoundTable]):
             self._describe()
             return False
         return True
+
+
+def _shown(remembered: Mapping[str, list[str]] | None) -> dict[str, Any] | None:
+    """The settings that the table remembers, for the comparison: one value as it is, several as a list."""
+    if remembered is None:
+        return None
+    return {option: values[0] if len(values) == 1 else values for option, values in remembered.items()}

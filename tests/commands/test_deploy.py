@@ -46,7 +46,13 @@ def test_drift_is_listed_field_by_field_and_is_exit_3(run: Run) -> None:
     for command in (("status",), ("up", "--dry-run")):
         result = run(*command, "--json", "--memory", "512")
         drift = [d for resource in document(result)["resources"] for d in resource["drift"]]
-        assert (result.exit_code, drift) == (3, [{"field": "memory", "have": 256, "want": 512}])
+        assert (result.exit_code, drift) == (
+            3,
+            [
+                {"field": "remembered.memory", "have": None, "want": "512"},
+                {"field": "memory", "have": 256, "want": 512},
+            ],
+        )
 
 
 def test_a_dry_run_writes_nothing_and_its_exit_code_says_whether_changes_are_pending(
@@ -134,8 +140,8 @@ def test_down_asks_without_a_count_if_the_table_cannot_be_read(run: Run, process
 
 def test_a_plan_that_removes_a_restriction_needs_yes_without_a_terminal(run: Run) -> None:
     run("up", "--throttle-rate", "5")
-    assert "raise the throttle rate from 5 to 100" in run("up").stderr
-    assert run("up", "--yes").exit_code == 0
+    assert "raise the throttle rate from 5 to 100" in run("up", "--throttle-rate", "100").stderr
+    assert run("up", "--throttle-rate", "100", "--yes").exit_code == 0
 
 
 def test_keep_table_says_what_remains(run: Run) -> None:
@@ -163,7 +169,7 @@ def test_a_dry_run_and_status_explain_what_they_show(run: Run) -> None:
     run("up")
     dry_run = run("up", "--dry-run", "--memory", "512").stdout
     assert "  ~ will be updated Lambda function   items-api\n      memory: 256 → 512\n" in dry_run
-    assert dry_run.endswith("\nDry run: 1 of 6 resources will be created or updated. Nothing was changed.\n")
+    assert dry_run.endswith("\nDry run: 2 of 6 resources will be created or updated. Nothing was changed.\n")
     assert run("up", "--dry-run").stdout.endswith("\nDry run: all 6 resources match the settings.\n")
     assert "current value → configured value" in run("status", "--memory", "512").stdout
     assert "→" not in run("status").stdout

@@ -117,9 +117,9 @@ def test_no_word_is_broken_at_any_width(terminal: Terminal) -> None:
 
     terminal.run("up", "--name", "team-todo-web", "--throttle-rate", "5")
     for command in (
-        ("up", "--throttle-rate", "5"),
+        ("up",),
         ("up", "--dry-run", "--memory", "512"),
-        ("up", "--memory", "512"),
+        ("up", "--throttle-rate", "100"),
         ("status", "--memory", "512"),
         ("down",),
         ("smoke", "--region", "eu-west-1"),
@@ -131,11 +131,11 @@ def test_no_word_is_broken_at_any_width(terminal: Terminal) -> None:
 
 def test_up_shows_what_is_about_to_change_before_it_asks(terminal: Terminal) -> None:
     terminal.run("up", "--throttle-rate", "5")
-    assert terminal.run("up", typed="n\n") == 1
+    assert terminal.run("up", "--throttle-rate", "100", typed="n\n") == 1
     about, question = "About to change:", "This would raise the throttle rate from 5 to 100. Continue? [y/N]:"
     found = [next(n for n, line in enumerate(terminal.lines) if text in line) for text in (about, question)]
     assert found == sorted(found)
-    assert terminal.run("status", "--throttle-rate", "5") == 0
+    assert terminal.run("status") == 0
 
 
 def test_watch_refreshes_until_ctrl_c_and_reads_the_metrics_once(

@@ -39,15 +39,19 @@ def tags_in_hcl(stack: Settings) -> Any:
 def tags_in_yaml(stack: Settings) -> Any:
     resources = yaml_parse(folders.sam(stack)["template.yaml"].decode())["Resources"]
     listed = {tag["Key"]: tag["Value"] for tag in resources["Table"]["Properties"]["Tags"]}
-    assert listed == resources["Api"]["Properties"]["Tags"]
-    return listed
+    assert listed == stack.table_tags
+    return resources["Api"]["Properties"]["Tags"]
 
 
 def tags_in_shell(stack: Settings) -> Any:
     text = folders.shell(stack)["up.sh"].decode()
-    script = text[text.index("TAGS=") : text.index("\nexport ")] + "\n" + 'printf "%s" "[$TAGS, $TAG_LIST]"'
-    members, listed = json.loads(subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True).stdout)
-    assert listed == stack.tag_list
+    script = (
+        text[text.index("TAGS=") : text.index("\nexport ")] + "\n" + 'printf "%s" "[$TAGS, $TAG_LIST, $TABLE_TAG_LIST]"'
+    )
+    members, listed, of_the_table = json.loads(
+        subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True).stdout
+    )
+    assert (listed, of_the_table) == (stack.tag_list, stack.table_tag_list)
     return members
 
 

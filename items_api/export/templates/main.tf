@@ -29,7 +29,9 @@ resource "aws_dynamodb_table" "items" {
   name         = "@table_name@"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "itemId"
-  tags         = local.tags
+
+  # The table also has the settings, for items-api.
+  tags = @table_tags@
 
   attribute {
     name = "itemId"

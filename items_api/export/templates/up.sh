@@ -30,6 +30,8 @@ API=@api_name@
 # items-api recognizes the resources of its stack by the last three.
 TAGS=@all_tags@
 TAG_LIST=@tag_list@
+# The table also has the settings, for items-api.
+TABLE_TAG_LIST=@table_tag_list@
 
 export AWS_REGION="$REGION" AWS_DEFAULT_REGION="$REGION" AWS_PAGER=''
 
@@ -58,7 +60,7 @@ aws dynamodb create-table \
   --attribute-definitions AttributeName=itemId,AttributeType=S \
   --key-schema AttributeName=itemId,KeyType=HASH \
   --billing-mode PAY_PER_REQUEST \
-  --tags "$TAG_LIST" > /dev/null
+  --tags "$TABLE_TAG_LIST" > /dev/null
 
 # Set only now: if the table already existed, the advice to delete it would be wrong.
 trap '[ $? -eq 0 ] || echo "Not finished. ./down.sh deletes what was created." >&2' EXIT

@@ -1,9 +1,8 @@
-"""The desired state of a stack: every setting, validated before the first AWS call, and every derived name."""
+"""What AWS accepts: each function raises `InvalidSetting` for a value that it would reject."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -45,129 +44,6 @@ _TAG_VALUE = r"[\w .:/=+\-@]{0,256}"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _POLICY_ARN = r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/([\x21-\x7e]+/)*[\w+=,.@-]{1,128}"
 _ORIGIN_HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The desired state of one stack. The constructor validates every value and raises `InvalidSetting`.
-
-    Units: memory in MB, timeout in seconds, log retention in days, throttle rate in requests per second,
-    throttle burst in requests.
-    """
-
-    name: str = "items"
-    region: str = "us-east-1"
-    tags: Mapping[str, str] = field(default_factory=dict)
-    cors_origins: tuple[str, ...] = ("*",)
-    memory: int = 256
-    timeout: int = 10
-    log_retention: int = 14
-    throttle_rate: int = 100
-    throttle_burst: int = 200
-    permissions_boundary: str = ""  # the ARN of a managed policy, or empty
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        check_region(self.region)
-        _check_tags(self.tags)
-        _check_origins(self.cors_origins)
-        _check_range("memory", self.memory, MEMORY_MB, "MB")
-        _check_range("timeout", self.timeout, TIMEOUT_SECONDS, "seconds, because an HTTP API waits at most 30")
-        _check_retention(self.log_retention)
-        _check_range("throttle-rate", self.throttle_rate, THROTTLE_RATE, "requests per second")
-        _check_range("throttle-burst", self.throttle_burst, THROTTLE_BURST, "requests")
-        _check_boundary(self.permissions_boundary)
-
-    @property
-    def table_name(self) -> str:
-        """PascalCase: `Items`, `TeamTodo`."""
-        return "".join(word.capitalize() for word in self.name.split("-"))
-
-    @property
-    def function_name(self) -> str:
-        return f"{self.name}-api"
-
-    @property
-    def role_name(self) -> str:
-        return f"{self.function_name}-role"
-
-    @property
-    def policy_name(self) -> str:
-        return f"{self.name}-table-access"
-
-    @property
-    def log_group_name(self) -> str:
-        return f"/aws/lambda/{self.function_name}"
-
-    @property
-    def api_name(self) -> str:
-        return f"{self.name}-http-api"
-
-    @property
-    def statement_id(self) -> str:
-        return "apigw"
-
-    @property
-    def owner_tags(self) -> dict[str, str]:
-        """The tags that mark a resource as this stack's. Resources without all of them are not changed or deleted."""
-        return {"managed-by": "items-api", "items-api:stack": self.name, "items-api:region": self.region}
-
-    @property
-    def all_tags(self) -> dict[str, str]:
-        return {**self.tags, **self.owner_tags}
-
-    @property
-    def tag_list(self) -> list[dict[str, str]]:
-        """`all_tags` in the format of DynamoDB and IAM."""
-        return [{"Key": key, "Value": value} for key, value in self.all_tags.items()]
-
-    @property
-    def partition(self) -> str:
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
-
-
-@dataclass(frozen=True)
-class Arns:
-    """The ARNs of a stack's resources in one account. All except the API's are known in advance."""
-
-    settings: Settings
-    account: str
-
-    def _arn(self, service: str, resource: str) -> str:
-        return f"arn:{self.settings.partition}:{service}:{self.settings.region}:{self.account}:{resource}"
-
-    @property
-    def table(self) -> str:
-        return self._arn("dynamodb", f"table/{self.settings.table_name}")
-
-    @property
-    def role(self) -> str:
-        return f"arn:{self.settings.partition}:iam::{self.account}:role/{self.settings.role_name}"
-
-    def service_role(self, service: str, role: str) -> str:
-        """A role that a service of AWS creates for itself."""
-        return f"arn:{self.settings.partition}:iam::{self.account}:role/aws-service-role/{service}/{role}"
-
-    @property
-    def log_group(self) -> str:
-        """Without the `:*` that log streams need and the tag operations reject."""
-        return self._arn("logs", f"log-group:{self.settings.log_group_name}")
-
-    @property
-    def function(self) -> str:
-        return self._arn("lambda", f"function:{self.settings.function_name}")
-
-    def api(self, api_id: str) -> str:
-        return f"arn:{self.settings.partition}:apigateway:{self.settings.region}::/apis/{api_id}"
-
-    def stage(self, api_id: str, stage: str) -> str:
-        return f"{self.api(api_id)}/stages/{stage}"
-
-    def invoke_source(self, api_id: str) -> str:
-        """Every stage, method and path of one API: the source in the invoke permission."""
-        return self._arn("execute-api", f"{api_id}/*")
 
 
 def check_name(name: str) -> None:
@@ -224,13 +100,13 @@ def _suggest_name(name: str) -> str:
     return "team-todo" if _broken_name_rules(candidate) else candidate
 
 
-def _check_range(setting: str, value: int, bounds: tuple[int, int], unit: str) -> None:
+def check_range(setting: str, value: int, bounds: tuple[int, int], unit: str) -> None:
     low, high = bounds
     if not low <= value <= high:
         raise InvalidSetting("is out of range.", todo=f"Use {low} to {high} {unit}.", setting=setting, value=value)
 
 
-def _check_retention(days: int) -> None:
+def check_retention(days: int) -> None:
     if days not in RETENTION_DAYS:
         distance = min(abs(allowed - days) for allowed in RETENTION_DAYS)
         nearest = " or ".join(str(allowed) for allowed in RETENTION_DAYS if abs(allowed - days) == distance)
@@ -242,19 +118,16 @@ def _check_retention(days: int) -> None:
         )
 
 
-def _check_boundary(arn: str) -> None:
+def check_boundary(arn: str) -> None:
     if arn and not re.fullmatch(_POLICY_ARN, arn, re.ASCII):
         todo = "Use one like arn:aws:iam::123456789012:policy/items-boundary."
         raise InvalidSetting("is not the ARN of an IAM policy.", todo=todo, setting="permissions-boundary", value=arn)
 
 
-def _check_tags(tags: Mapping[str, str]) -> None:
+def check_tags(tags: Mapping[str, str]) -> None:
     def invalid(what: str, why: str = "", todo: str = "", tag: str | None = None) -> InvalidSetting:
         return InvalidSetting(what, why, todo, setting="tag", value=tag)
 
-    if len(tags) > MAX_TAGS - 3:
-        todo = f"AWS allows {MAX_TAGS} tags, and items-api uses 3 of them."
-        raise invalid(f"sets {len(tags)} tags, which is too many.", todo=todo)
     if len({key.lower() for key in tags}) < len(tags):
         what = f"sets keys that differ only in case: {', '.join(tags)}."
         raise invalid(what, "IAM ignores case in keys.", "Keep one of them.")
@@ -273,7 +146,17 @@ def _check_tags(tags: Mapping[str, str]) -> None:
             raise invalid("is not valid in all AWS services.", todo=todo, tag=tag)
 
 
-def _check_origins(origins: tuple[str, ...]) -> None:
+def check_number_of_tags(tags: Mapping[str, str], all_tags: Mapping[str, str]) -> None:
+    if len(all_tags) > MAX_TAGS:
+        what = f"sets {len(tags)} tag{'' if len(tags) == 1 else 's'}, which is too many."
+        own = len(all_tags) - len(tags)
+        why = (
+            f"AWS allows {MAX_TAGS} tags, and items-api needs {own}, in some of which the stack remembers its settings."
+        )
+        raise InvalidSetting(what, why, "Use fewer or shorter tags and CORS origins.", setting="tag")
+
+
+def check_origins(origins: tuple[str, ...]) -> None:
     def invalid(what: str, why: str = "", todo: str = "") -> InvalidSetting:
         return InvalidSetting(what, why, todo, setting="cors-origin")
 

@@ -1,0 +1,68 @@
+"""The settings that a command was given. Those that the stack remembers, and the defaults, complete them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from items_api.errors import InvalidSetting
+from items_api.settings import REMEMBERED, Settings, from_texts, option_of
+from items_api.settings.tags import KEY
+from items_api.terminal.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from items_api.provision.stack import Stack
+
+
+@dataclass(frozen=True)
+class Given:
+    """`values` and `sources` are by field; a source is `option`, `variable` or `file`."""
+
+    name: str
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+
+    def settings(self, region: str, remembered: Mapping[str, Sequence[str]] | None = None) -> Settings:
+        """The settings in a region; `remembered` is that of the stack. Raises `InvalidSetting`."""
+        own = self._own(remembered or {})
+        try:
+            values = {**from_texts(own), **self.values}
+            return Settings(name=self.name, region=region, given=frozenset(values), **values)
+        except InvalidSetting as problem:
+            if problem.setting in own:
+                shown = problem.setting if problem.value is None else f"{problem.setting}={problem.value}"
+                problem.locate(f"{shown} in the tag {KEY} of the table")
+                problem.setting = ""
+            raise
+
+    def _own(self, remembered: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+        """The remembered settings that the command was not given."""
+        given = {option_of(field) for field in self.values}
+        return {option: texts for option, texts in remembered.items() if option not in given}
+
+    def as_json(self, stack: Stack) -> list[dict[str, Any]]:
+        """Every setting, its value and its source, for the document. The keys are a contract."""
+        others = dict.fromkeys(stack.remembered or {}, "stack")
+        return [
+            {
+                "setting": option_of(field),
+                "value": getattr(stack.settings, field),
+                "source": self.sources.get(field) or others.get(option_of(field), "default"),
+            }
+            for field in REMEMBERED
+        ]
+
+    def lines(self, stack: Stack) -> Iterator[Line]:
+        """Which settings come from the stack, or that it remembers none."""
+        if stack.remembered is None:
+            yield Line(
+                f"The stack does not remember its settings: the tag {KEY} of its table is missing or incomplete. "
+                "Settings that are not given have their defaults.",
+                "yellow",
+                essential=True,
+            )
+        elif own := self._own(stack.remembered):
+            texts = (f"{option} {' '.join(values) or 'none'}" for option, values in own.items())
+            yield Line(f"Settings that the stack remembers: {', '.join(texts)}")
