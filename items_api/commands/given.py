@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from items_api.errors import InvalidSetting
 from items_api.settings import REMEMBERED, Settings, from_texts, option_of
-from items_api.settings.tags import KEY
+from items_api.settings.tags import KEY, to_tags
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from items_api.provision.stack import Stack
+
+
+_NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -24,18 +28,20 @@ class Given:
     values: Mapping[str, Any]
     sources: Mapping[str, str]
 
-    def settings(self, region: str, remembered: Mapping[str, Sequence[str]] | None = None) -> Settings:
+    def settings(self, region: str, remembered: Mapping[str, Sequence[str]] = _NOTHING) -> Settings:
         """The settings in a region; `remembered` is that of the stack. Raises `InvalidSetting`."""
-        own = self._own(remembered or {})
+        own = self._own(remembered)
         try:
             values = {**from_texts(own), **self.values}
-            return Settings(name=self.name, region=region, given=frozenset(values), **values)
+            settings = Settings(name=self.name, region=region, given=frozenset(values), **values)
         except InvalidSetting as problem:
             if problem.setting in own:
                 shown = problem.setting if problem.value is None else f"{problem.setting}={problem.value}"
                 problem.locate(f"{shown} in the tag {KEY} of the table")
                 problem.setting = ""
             raise
+        earlier = {text.partition("=")[0] for text in remembered.get("tag", ())} | to_tags(remembered).keys()
+        return replace(settings, former_tags=frozenset(earlier - settings.table_tags.keys()))
 
     def _own(self, remembered: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
         """The remembered settings that the command was not given."""

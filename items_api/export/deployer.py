@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _READS = re.compile(r"\w+:(Describe|Filter|Get|List)\w+|apigateway:GET")
 # The local AWS allows these only in statements for all resources.
 LOCALLY_FOR_ALL = (
-    *("dynamodb:TagResource", "dynamodb:ListTagsOfResource", "lambda:CreateFunction", "logs:DescribeLogGroups"),
+    *("dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:ListTagsOfResource"),
+    *("lambda:CreateFunction", "logs:DescribeLogGroups"),
 )
 
 

@@ -70,7 +70,8 @@ class Api(Step[FoundApi]):
         return (
             # AWS chooses an API's id, so no pattern separates this stack's API from others in the region.
             Right(("apigateway:GET", "apigateway:POST"), (apis, any_api, tags)),
-            Right(("apigateway:PATCH", "apigateway:DELETE"), (any_api,)),
+            Right(("apigateway:PATCH",), (any_api,)),
+            Right(("apigateway:DELETE",), (any_api, tags)),
             # Not in AWS's reference, but creating a tagged stage is denied without it:
             # https://github.com/aws-amplify/amplify-cli/issues/12316
             Right(("apigateway:TagResource",), (arns.stage("*", "*").removesuffix("/*"), arns.stage("*", "*"))),
@@ -225,7 +226,7 @@ class Api(Step[FoundApi]):
         for duplicate in found.fields["duplicates"]:
             self._delete_api(duplicate)
         if "tags" in parts:
-            self.aws.send(gateway.tag_resource, ResourceArn=self.arns.api(api_id), Tags=self.want_tags())
+            self._apply_tags(self.arns.api(api_id), found.tags or {})
         if parts & {"name", "cors", "endpoint disabled"}:
             cors: Any = api_parts.cors_update(self.settings, found.fields["cors"])
             self.aws.send(
@@ -281,11 +282,15 @@ class Api(Step[FoundApi]):
             for key in stage.get("RouteSettings", {}):
                 self.aws.send(gateway.delete_route_settings, ApiId=api_id, StageName=api_parts.STAGE, RouteKey=key)
             self.aws.send(gateway.update_stage, ApiId=api_id, **request)
-            arn = self.arns.stage(api_id, api_parts.STAGE)
-            self.aws.send(gateway.tag_resource, ResourceArn=arn, Tags=self.want_tags())
+            self._apply_tags(self.arns.stage(api_id, api_parts.STAGE), stage.get("Tags", {}))
         for name in have.stages:
             if name != api_parts.STAGE:
                 self.aws.send(gateway.delete_stage, ApiId=api_id, StageName=name)
+
+    def _apply_tags(self, arn: str, have: Mapping[str, str]) -> None:
+        self.aws.send(self.aws.apigateway.tag_resource, ResourceArn=arn, Tags=self.want_tags())
+        if unwanted := self.unwanted(have):
+            self.aws.send(self.aws.apigateway.untag_resource, ResourceArn=arn, TagKeys=unwanted)
 
     def check_adoptable(self, found: FoundApi) -> None:
         if found.fields["duplicates"]:

@@ -97,7 +97,7 @@ class Function(Step[FoundFunction]):
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
         writes = (
             *("lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"),
-            *("lambda:DeleteFunction", "lambda:TagResource"),
+            *("lambda:DeleteFunction", "lambda:TagResource", "lambda:UntagResource"),
         )
         return (
             # GetFunction omits the tags for callers that may not list them:
@@ -186,6 +186,7 @@ class Function(Step[FoundFunction]):
         return self.existing()
 
     def update(self, found: FoundFunction, parts: Set[str]) -> None:
+        unwanted = self.unwanted(found.tags or ())
         if not found.is_settled:
             found = self._wait_until_active()
         failed = found.has_failed
@@ -210,6 +211,8 @@ class Function(Step[FoundFunction]):
             )
         if "tags" in parts:
             self.aws.send(self.aws.lambda_.tag_resource, Resource=self.arns.function, Tags=self.want_tags())
+            if unwanted:
+                self.aws.send(self.aws.lambda_.untag_resource, Resource=self.arns.function, TagKeys=unwanted)
 
     def _update_configuration(self, parts: Set[str]) -> None:
         request = configuration_request(self.arns)

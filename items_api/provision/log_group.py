@@ -40,9 +40,10 @@ class LogGroup(Step[Found]):
         # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
         group = (arns.log_group, f"{arns.log_group}:*")
         every_group = f"{arns.log_group.removesuffix(arns.settings.log_group_name)}*"
-        writes = ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup", "logs:TagResource")
+        tags = ("logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource")
+        writes = ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup")
         return (
-            Right((*writes, "logs:ListTagsForResource"), group),
+            Right((*writes, *tags), group),
             # A search by prefix is denied unless the policy covers all log groups.
             Right(("logs:DescribeLogGroups",), (every_group,)),
         )
@@ -75,9 +76,10 @@ class LogGroup(Step[Found]):
         return self.existing()
 
     def update(self, found: Found, parts: Set[str]) -> None:
-        del found
         if "tags" in parts:
             self.aws.send(self.aws.logs.tag_resource, resourceArn=self.arns.log_group, tags=self.want_tags())
+            if unwanted := self.unwanted(found.tags or ()):
+                self.aws.send(self.aws.logs.untag_resource, resourceArn=self.arns.log_group, tagKeys=unwanted)
         if "retention" in parts:
             self.aws.send(self.aws.logs.put_retention_policy, **retention_request(self.settings))
 

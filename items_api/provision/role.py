@@ -58,7 +58,7 @@ class Role(Step[FoundRole]):
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
         grants = ("iam:CreateRole", "iam:PutRolePolicy")
         others = (
-            *("iam:DeleteRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy"),
+            *("iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy"),
             *("iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
             *("iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"),
         )
@@ -152,6 +152,8 @@ class Role(Step[FoundRole]):
         if "tags" in parts:
             tags: Any = self.settings.tag_list
             self.aws.send(iam.tag_role, RoleName=self.name, Tags=tags)
+            if unwanted := self.unwanted(found.tags or ()):
+                self.aws.send(iam.untag_role, RoleName=self.name, TagKeys=unwanted)
         if "trust policy" in parts:
             self.aws.send(iam.update_assume_role_policy, RoleName=self.name, PolicyDocument=json.dumps(trust_policy()))
         if self._policy_field in parts:

@@ -201,8 +201,8 @@ class Step(ABC, Generic[F]):
             return []
         if name in self.documents or not (isinstance(have, dict) and isinstance(want, dict)):
             return [Drift(name, have, want)]
-        # A resource may have other tags.
-        keys = want if name.endswith("tags") else {**want, **have}
+        # A resource may have tags of others.
+        keys = [*want, *self.unwanted(have)] if name.endswith("tags") else {**want, **have}
         return [d for key in keys for d in self._differences(f"{name}.{key}", have.get(key), want.get(key))]
 
     def weakenings(self, found: F) -> tuple[str, ...]:
@@ -217,6 +217,10 @@ class Step(ABC, Generic[F]):
 
     def want_tags(self) -> dict[str, str]:
         return self.settings.all_tags
+
+    def unwanted(self, tags: Iterable[str]) -> list[str]:
+        """Which keys of a resource's tags belong to tags that the stack had earlier."""
+        return sorted(self.settings.former_tags.intersection(tags))
 
     def is_ours(self, found: F) -> bool:
         tags = self.settings.owner_tags.items()

@@ -64,9 +64,10 @@ class Table(Step[FoundTable]):
 
     @classmethod
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
-        writes = ("dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable", "dynamodb:TagResource")
-        reads = ("dynamodb:DescribeTable", "dynamodb:ListTagsOfResource", "dynamodb:Scan")
-        return (Right((*writes, *reads), (arns.table,)),)
+        writes = ("dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable")
+        tags = ("dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:ListTagsOfResource")
+        reads = ("dynamodb:DescribeTable", "dynamodb:Scan")
+        return (Right((*writes, *tags, *reads), (arns.table,)),)
 
     def want(self) -> dict[str, Any]:
         remembered = _shown(self.settings.remembered)
@@ -164,9 +165,15 @@ class Table(Step[FoundTable]):
         if parts & {"tags", "remembered"}:
             tags: Any = self.settings.table_tag_list
             self.aws.send(self.aws.dynamodb.tag_resource, ResourceArn=self.arns.table, Tags=tags)
+            if unwanted := self.unwanted(found.tags or ()):
+                self.aws.send(self.aws.dynamodb.untag_resource, ResourceArn=self.arns.table, TagKeys=unwanted)
             # ListTagsOfResource lags behind by seconds, and the next command must not report that as drift.
             want = self.settings.table_tags.items()
-            self.settle(self._tags, until=lambda tags: want <= tags.items(), waiting="for the table's tags to appear")
+            self.settle(
+                self._tags,
+                until=lambda tags: want <= tags.items() and not self.unwanted(tags),
+                waiting="for the table's tags to appear",
+            )
         if "billing" in parts:
             self.settle(
                 lambda: self.aws.send(

@@ -33,6 +33,7 @@ class Settings:
     throttle_burst: int = 200
     permissions_boundary: str = ""  # the ARN of a managed policy, or empty
     given: frozenset[str] = frozenset()
+    former_tags: frozenset[str] = frozenset()  # keys of tags to remove, because the stack had them earlier
 
     def __post_init__(self) -> None:
         checks.check_name(self.name)
@@ -114,7 +115,7 @@ class Settings:
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
 
-REMEMBERED = tuple(f.name for f in fields(Settings) if f.name not in ("name", "region", "given"))
+REMEMBERED = tuple(f.name for f in fields(Settings) if f.name not in ("name", "region", "given", "former_tags"))
 
 
 def from_texts(remembered: Mapping[str, Sequence[str]]) -> dict[str, Any]:

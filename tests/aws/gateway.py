@@ -183,6 +183,11 @@ class ApiGateway(Layer):
             stage.tags = {**stage.tags, **call.parameters["Tags"]}
         return {} if stage else None
 
+    def before_untag_resource(self, call: Call) -> Document | None:
+        if stage := _tagged_stage(call):
+            stage.tags = {key: value for key, value in stage.tags.items() if key not in call.parameters["TagKeys"]}
+        return {} if stage else None
+
 
 def _api(call: Call) -> Any:
     api_id = call.parameters["ApiId"]

@@ -132,3 +132,43 @@ def test_a_given_value_replaces_an_invalid_one(run: Run, tag: str) -> None:
     set_tag(tag)
     assert run("up", "--memory", "512").exit_code == 0
     assert sources(run) == {"memory": (512, "stack")}
+
+
+def test_tags_that_are_no_longer_given_are_removed_everywhere(run: Run) -> None:
+    run("up", "--tag", "team=web", "--tag", "stage=dev")
+    second = run("up", "--tag", "team=web")
+    assert second.stdout.count("tags.stage: dev → none") == 6  # five resources, and the stage of the API
+    for name in ("lambda", "logs", "apigatewayv2", "dynamodb", "iam"):
+        assert "dev" not in str(all_tags(name))
+    assert run("status").exit_code == 0
+    assert run("up").stdout.count("= unchanged") == 6
+
+
+def test_tags_of_others_stay(run: Run) -> None:
+    run("up", "--tag", "team=web")
+    boto3.client("dynamodb").tag_resource(ResourceArn=TABLE, Tags=[{"Key": "cost", "Value": "7"}])
+    assert "unchanged" in run("up", "--tag", "stage=dev").stdout
+    assert "cost" in str(all_tags("dynamodb"))
+
+
+def test_a_shorter_list_leaves_no_tag_behind(run: Run) -> None:
+    run("up", *(word for number in range(20) for word in ("--cors-origin", f"https://app-{number}.example.com")))
+    assert "items-api:settings-4" in str(all_tags("dynamodb"))
+    assert run("up", "--cors-origin", "https://app-1.example.com").exit_code == 0
+    assert "items-api:settings-" not in str(all_tags("dynamodb"))
+
+
+def all_tags(service: str) -> object:
+    """The tags of the stack's resource in a service."""
+    client = boto3.client(service)  # type: ignore[call-overload]
+    if service == "dynamodb":
+        return client.list_tags_of_resource(ResourceArn=TABLE)["Tags"]
+    if service == "iam":
+        return client.list_role_tags(RoleName="items-api-role")["Tags"]
+    if service == "logs":
+        arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/items-api"
+        return client.list_tags_for_resource(resourceArn=arn)["tags"]
+    if service == "lambda":
+        return client.get_function(FunctionName="items-api")["Tags"]
+    api = client.get_apis()["Items"][0]
+    return [api["Tags"], client.get_stages(ApiId=api["ApiId"])["Items"][0]["Tags"]]

@@ -21,6 +21,7 @@ SETTINGS = Settings(
     name="team-todo",
     tags={"team": "web", "cost center": "R+D = 7/ä", "empty": ""},
     cors_origins=("https://app.example.com", "http://localhost:5173"),
+    former_tags=frozenset({"former"}),
 )
 WITH_BOUNDARY = replace(SETTINGS, permissions_boundary=f"arn:aws:iam::{ACCOUNT}:policy/team-todo-boundary")
 SESSION = boto3.Session()
@@ -65,6 +66,7 @@ def change_by_hand(owner: Aws, settings: Settings) -> None:
 def _change_table_and_logs(owner: Aws, settings: Settings) -> None:
     table = f"arn:aws:dynamodb:{settings.region}:{ACCOUNT}:table/{settings.table_name}"
     owner.dynamodb.untag_resource(ResourceArn=table, TagKeys=["team"])
+    owner.dynamodb.tag_resource(ResourceArn=table, Tags=[{"Key": "former", "Value": ""}])
     owner.dynamodb.update_table(
         TableName=settings.table_name,
         BillingMode="PROVISIONED",
@@ -72,6 +74,7 @@ def _change_table_and_logs(owner: Aws, settings: Settings) -> None:
     )
     group = f"arn:aws:logs:{settings.region}:{ACCOUNT}:log-group:{settings.log_group_name}"
     owner.logs.untag_resource(resourceArn=group, tagKeys=["team"])
+    owner.logs.tag_resource(resourceArn=group, tags={"former": ""})
     owner.logs.delete_retention_policy(logGroupName=settings.log_group_name)
 
 
@@ -80,6 +83,7 @@ def _change_role(iam: Any, settings: Settings) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "stray.amazonaws.com"}, "Action": "sts:AssumeRole"}
     access = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     iam.untag_role(RoleName=role, TagKeys=["team"])
+    iam.tag_role(RoleName=role, Tags=[{"Key": "former", "Value": ""}])
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=_document(trust))
     iam.put_role_policy(RoleName=role, PolicyName="stray", PolicyDocument=_document(access))
     iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
@@ -94,6 +98,7 @@ def _change_function(lambda_: Any, settings: Settings) -> None:
     function = {"FunctionName": settings.function_name}
     arn = f"arn:aws:lambda:{settings.region}:{ACCOUNT}:function:{settings.function_name}"
     lambda_.untag_resource(Resource=arn, TagKeys=["team"])
+    lambda_.tag_resource(Resource=arn, Tags={"former": ""})
     lambda_.update_function_code(**function, ZipFile=b"PK\x05\x06" + bytes(18))
     lambda_.remove_permission(**function, StatementId=settings.statement_id)
     lambda_.add_permission(
@@ -112,6 +117,7 @@ def _change_api(gateway: Any, settings: Settings) -> None:
     here = {"ApiId": gateway.get_apis()["Items"][0]["ApiId"]}
     arn = f"arn:aws:apigateway:{settings.region}::/apis/{here['ApiId']}"
     gateway.untag_resource(ResourceArn=arn, TagKeys=["team"])
+    gateway.tag_resource(ResourceArn=arn, Tags={"former": ""})
     gateway.update_api(
         **here, CorsConfiguration={"AllowOrigins": ["https://*.example.com"], "AllowCredentials": True, "MaxAge": 60}
     )
