@@ -71,4 +71,4 @@ class Given:
             )
         elif own := self._own(stack.remembered):
             texts = (f"{option} {' '.join(values) or 'none'}" for option, values in own.items())
-            yield Line(f"Settings that the stack remembers: {', '.join(texts)}")
+            yield Line(f"Settings from the stack: {', '.join(texts)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from items_api.aws.errors import says, tolerate
 from items_api.errors import TimedOut
 from items_api.provision.step import Found, Right, Step, as_map
+from items_api.settings import REPEATABLE
 from items_api.settings.tags import from_tags
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ class Table(Step[FoundTable]):
 
 
 def _shown(remembered: Mapping[str, list[str]] | None) -> dict[str, Any] | None:
-    """The settings that the table remembers, for the comparison: one value as it is, several as a list."""
+    """The settings that the table remembers, as they are compared and shown."""
     if remembered is None:
         return None
-    return {option: values[0] if len(values) == 1 else values for option, values in remembered.items()}
+    return {option: sorted(values) if option in REPEATABLE else values[-1] for option, values in remembered.items()}

@@ -97,7 +97,7 @@ class Settings:
     def remembered(self) -> dict[str, list[str]]:
         """What the stack remembers, as texts by the long names of the options."""
         kept = (name for name in REMEMBERED if name in self.given or getattr(self, name) != getattr(Settings, name, {}))
-        return {option_of(name): _values(getattr(self, name)) for name in kept}
+        return {option_of(name): values for name in kept if (values := _values(getattr(self, name)))}
 
     @property
     def table_tags(self) -> dict[str, str]:
@@ -116,6 +116,10 @@ class Settings:
 
 
 REMEMBERED = tuple(f.name for f in fields(Settings) if f.name not in ("name", "region", "given", "former_tags"))
+
+
+# The long names of the options that can be repeated.
+REPEATABLE = frozenset({"tag", "cors-origin"})
 
 
 def from_texts(remembered: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -24,10 +24,7 @@ def test_a_later_command_without_options_keeps_them(run: Run) -> None:
     run("up", "--memory", "512", "--tag", "team=web", "--cors-origin", "https://a.example.com")
     assert run("status").exit_code == 0
     second = run("up")
-    assert (
-        "Settings that the stack remembers: tag team=web, cors-origin https://a.example.com, memory 512\n"
-        in second.stdout
-    )
+    assert "Settings from the stack: tag team=web, cors-origin https://a.example.com, memory 512\n" in second.stdout
     assert second.stdout.count("= unchanged") == 6
     assert boto3.client("lambda").get_function_configuration(FunctionName="items-api")["MemorySize"] == 512
 
@@ -149,6 +146,15 @@ def test_tags_of_others_stay(run: Run) -> None:
     boto3.client("dynamodb").tag_resource(ResourceArn=TABLE, Tags=[{"Key": "cost", "Value": "7"}])
     assert "unchanged" in run("up", "--tag", "stage=dev").stdout
     assert "cost" in str(all_tags("dynamodb"))
+
+
+def test_an_empty_list_in_the_file_removes_all_tags(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("up", "--tag", "team=web")
+    Path("items-api.toml").write_text("tag = []\n")
+    assert run("up").exit_code == 0
+    assert "web" not in str(all_tags("iam"))
+    assert run("status").exit_code == 0
 
 
 def test_a_shorter_list_leaves_no_tag_behind(run: Run) -> None:

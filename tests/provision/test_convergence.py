@@ -45,7 +45,7 @@ def test_a_plan_lists_each_difference_with_both_values_and_writes_nothing(deploy
     drift = {(o.title, d.field): (d.have, d.want) for o in plan for d in o.drift}
     assert drift == {
         ("DynamoDB table", "tags.team"): (None, "web"),
-        ("DynamoDB table", "remembered.tag"): (None, "team=web"),
+        ("DynamoDB table", "remembered.tag"): (None, ["team=web"]),
         ("DynamoDB table", "remembered.memory"): (None, "512"),
         ("DynamoDB table", "remembered.throttle-rate"): (None, "10"),
         ("IAM role", "tags.team"): (None, "web"),
