@@ -115,9 +115,8 @@ class Settings:
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
 
+# The fields that a stack remembers.
 REMEMBERED = tuple(f.name for f in fields(Settings) if f.name not in ("name", "region", "given", "former_tags"))
-
-
 # The long names of the options that can be repeated.
 REPEATABLE = frozenset({"tag", "cors-origin"})
 
