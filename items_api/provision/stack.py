@@ -106,8 +106,10 @@ class Stack:
 
     def _recall(self, completed: Completed) -> None:
         table = self.table.owned
-        exists = any(step.owned for step in self.steps)
-        self.remembered = from_tags((table and table.tags) or {}) if exists else {}
+        remembered = from_tags((table and table.tags) or {}) if any(step.owned for step in self.steps) else {}
+        if remembered is None and self.remembered:
+            return  # another command is deleting the table, and this one continues with what it knows
+        self.remembered = remembered
         self.settings = completed(self.remembered or {})
         for step in self.steps:
             step.settings, step.arns = self.settings, Arns(self.settings, self.account)

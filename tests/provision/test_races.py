@@ -1,6 +1,6 @@
 """Two commands at once, a lost CreateApi, Ctrl-C: always one stack or none, and never a second API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
@@ -8,8 +8,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from items_api.aws.client import Aws
 from items_api.errors import Problem
+from items_api.provision.stack import Stack
 from items_api.provision.step import Progress
+from items_api.settings import Settings, from_texts
 from tests.aws import Account, Delays, Fault, ProcessSession
 from tests.provision.drive import changes, down, errors, new_process, states, up
 
@@ -170,3 +173,20 @@ def test_up_reports_a_function_that_is_deleted_while_it_waits(account: Account) 
     said = errors(up(account, session))
     assert any("was deleted before it became Active" in text for text in said)
     assert account.clock.now() - before < 120
+
+
+def test_a_running_up_keeps_the_settings_of_the_stack_while_its_table_is_deleted(account: Account) -> None:
+    up(account, settings=Settings(memory=512))
+    account.rest()
+
+    def completed(remembered: Mapping[str, Sequence[str]]) -> Settings:
+        return Settings(**from_texts(remembered))
+
+    aws = Aws(account.session(), clock=account.clock)
+    stack = Stack(Settings(), aws, aws.account_id(), completed)
+    stack.look()
+    boto3.client("dynamodb").delete_table(TableName="Items")
+    account.rest()
+    stack.look()
+    assert stack.table.found is None
+    assert stack.settings.memory == 512
