@@ -73,6 +73,6 @@ def test_every_setting_is_remembered(stack: Settings) -> None:
 
 def test_settings_that_do_not_fit_are_rejected() -> None:
     with pytest.raises(
-        InvalidSetting, match=r"sets 40 tags, which is too many\. AWS allows 50 tags, and items-api needs"
+        InvalidSetting, match=r"sets 40 tags, which is too many\. A resource can have 50 tags, and items-api needs"
     ):
         Settings(tags={f"{number:0100}": "x" * 100 for number in range(40)})

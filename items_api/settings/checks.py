@@ -151,7 +151,8 @@ def check_number_of_tags(tags: Mapping[str, str], all_tags: Mapping[str, str]) -
         what = f"sets {len(tags)} tag{'' if len(tags) == 1 else 's'}, which is too many."
         own = len(all_tags) - len(tags)
         why = (
-            f"AWS allows {MAX_TAGS} tags, and items-api needs {own}, in some of which the stack remembers its settings."
+            f"A resource can have {MAX_TAGS} tags, and items-api needs {own} of them to recognize the stack and to "
+            "remember its settings."
         )
         raise InvalidSetting(what, why, "Use fewer or shorter tags and CORS origins.", setting="tag")
 
