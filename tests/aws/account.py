@@ -17,13 +17,15 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
+from unittest.mock import patch
 
+import botocore.session
 from moto.core.config import DefaultConfig
 
 from tests.aws.clock import VirtualClock
 from tests.aws.delays import Delays, Rates, Timing
 from tests.aws.dynamodb import DynamoDb
-from tests.aws.faults import Process, ProcessSession, session_of
+from tests.aws.faults import LOADER, Process, ProcessSession, session_of
 from tests.aws.gateway import ApiGateway
 from tests.aws.iam import Iam
 from tests.aws.journal import Journal
@@ -72,7 +74,8 @@ class Account(Timing):
         """Inside the block, calls of every other boto3 session belong to this process: for code that creates its own."""
         self._pipeline.current = process
         try:
-            yield
+            with patch.object(botocore.session, "create_loader", lambda _search_path: LOADER):
+                yield
         finally:
             self._pipeline.current = None
 

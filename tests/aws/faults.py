@@ -177,7 +177,7 @@ class ProcessSession(boto3.Session):
 
     def __init__(self, process: Process, region: str) -> None:
         own = botocore.session.Session()
-        own.register_component("data_loader", _LOADER)
+        own.register_component("data_loader", LOADER)
         own.register("provide-client-params", self._identify)
         super().__init__(botocore_session=own, region_name=region)
         self.process = process
@@ -202,7 +202,7 @@ class ProcessSession(boto3.Session):
 
 
 _NO_RETRIES = Config(retries={"total_max_attempts": 1})
-_LOADER = botocore.session.Session().get_component("data_loader")
+LOADER = botocore.session.Session().get_component("data_loader")
 _SESSIONS: dict[tuple[str, str], ProcessSession] = {}
 
 

@@ -1,25 +1,23 @@
 """The commands in this Python process, on moto, in an empty folder; their output is a pipe."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from moto import mock_aws
 
 from items_api.cli import cli
-from tests.aws import MOTO, NO_DELAYS, Account, Process
+from tests.aws import Account, Process
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def account() -> Iterator[Account]:
+def account(quick_account: Account) -> Account:
     """An empty AWS account in which nothing takes time."""
-    with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account:
-        yield account
+    return quick_account
 
 
 @pytest.fixture

@@ -139,46 +139,40 @@ def run(environment: dict[str, str], *command: str | Path, code: int = 0) -> sub
 
 
 def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder: Path) -> None:
-    """After `up`, down.sh leaves nothing; after up.sh, `status`, `smoke` and `down` work."""
-    write_folder(folder, folders.shell(SETTINGS), force=False)
+    """After `up`, down.sh leaves nothing; after up.sh, `status`, `smoke` and `down` work.
+
+    The scripts run as a user with the exported policy, and imports.sh as one who can only read.
+    """
+    write_folder(folder, {**folders.terraform(SETTINGS), **folders.shell(SETTINGS)}, force=False)
     with local_aws_in(tmp_path / "home") as local_aws:
         environment = {**environment_of(local_aws), "ITEMS_API_HOME": str(tmp_path / "home")}
+        iam = owner_of(local_aws, SETTINGS.region).iam
+
+        def user(name: str, *, read_only: bool) -> dict[str, str]:
+            iam.create_user(UserName=name)
+            document = json.dumps(deployer.policy(SETTINGS, ACCOUNT, read_only=read_only, local=True))
+            iam.put_user_policy(UserName=name, PolicyName="exported", PolicyDocument=document)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+            return environment | keys
 
         def items_api(command: str, *options: str, code: int = 0) -> str:
             return run(environment, sys.executable, "-m", "items_api", command, "--local", *options, code=code).stdout
 
+        deploys, reads = user("deployer", read_only=False), user("reader", read_only=True)
         items_api("up", *OPTIONS, "--yes")
-        run(environment, folder / "down.sh")
+        run(reads, folder / "down.sh", code=1)
+        run(deploys, folder / "down.sh")
         items_api("status", *OPTIONS, code=4)
-        assert run(environment, folder / "down.sh").stderr.endswith("Nothing of the stack shell-test remains.\n")
+        assert run(deploys, folder / "down.sh").stderr.endswith("Nothing of the stack shell-test remains.\n")
 
-        endpoint = run(environment, folder / "up.sh").stdout.strip()
+        endpoint = run(deploys, folder / "up.sh").stdout.strip()
+        run(reads, folder / "imports.sh")
         report = json.loads(items_api("status", *OPTIONS, "--json"))
         assert {resource["state"] for resource in report["resources"]} == {"ok"}
         assert report["endpoint"] == endpoint
         items_api("smoke", "--name", SETTINGS.name)
         items_api("down", "--name", SETTINGS.name, "--yes")
-
-
-def test_the_scripts_need_no_rights_beyond_the_exported_policies(local_aws: LocalAws, folder: Path) -> None:
-    """imports.sh needs only those of the policy that reads."""
-    write_folder(folder, {**folders.terraform(SETTINGS), **folders.shell(SETTINGS)}, force=False)
-    iam = owner_of(local_aws, SETTINGS.region).iam
-    environment = environment_of(local_aws)
-    for name, read_only in (("deployer", False), ("reader", True)):
-        iam.create_user(UserName=name)
-        document = json.dumps(deployer.policy(SETTINGS, ACCOUNT, read_only=read_only, local=True))
-        iam.put_user_policy(UserName=name, PolicyName="exported", PolicyDocument=document)
-
-    def run_as(user: str, script: str, code: int = 0) -> None:
-        key = iam.create_access_key(UserName=user)["AccessKey"]
-        keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-        run({**environment, **keys}, folder / script, code=code)
-
-    run_as("deployer", "up.sh")
-    run_as("reader", "imports.sh")
-    run_as("reader", "down.sh", code=1)
-    run_as("deployer", "down.sh")
 
 
 def test_down_sh_waits_for_a_table_that_is_already_being_deleted(folder: Path) -> None:
