@@ -115,6 +115,8 @@ def _inline(value: Any) -> str:
         return "none"
     if value and isinstance(value, str):
         return value
+    if isinstance(value, float):  # a throttle rate
+        return f"{value:g}"
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 

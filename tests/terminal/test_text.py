@@ -41,6 +41,12 @@ def test_a_plan_shows_the_differences_too() -> None:
     assert [line.text for line in outcome_lines(outcome, planned=True)][1:] == ["      memory: 256 → 512"]
 
 
+def test_a_rate_is_shown_as_the_user_would_write_it() -> None:
+    drift = (Drift("throttle rate", 100.0, 2.5),)
+    outcome = Outcome(type="x", title="x", name="x", change=Change.UPDATED, drift=drift)
+    assert [line.text for line in outcome_lines(outcome)][1:] == ["      throttle rate: 100 → 2.5"]
+
+
 @pytest.mark.parametrize(
     ("ok", "verbose", "further"), [(True, False, []), (True, True, [CURL]), (False, False, ["got 500", CURL])]
 )
