@@ -25,6 +25,7 @@ COMMANDS = {
         "up": "Create the stack or update it to match the settings.",
         "status": "Compare the stack with the settings.",
         "smoke": "Test the API over HTTP.",
+        "rollback": "Make the previous release live again.",
         "down": "Delete the stack and verify that nothing remains.",
     },
     "Find": {

@@ -77,8 +77,20 @@ class AccessDenied(AwsRefused):
     """The caller lacks a permission."""
 
 
-class DeletedMeanwhile(AwsRefused):
+class ChangedMeanwhile(AwsRefused):
+    """Someone else changed a resource while the command was working on it."""
+
+
+class DeletedMeanwhile(ChangedMeanwhile):
     """A resource disappeared while the command was working on it."""
+
+
+class CannotRollBack(Problem):
+    """There is no version to roll back to."""
+
+
+class CheckFailed(Problem):
+    """A new version does not work, and was not released."""
 
 
 class AwsUnreachable(Problem):

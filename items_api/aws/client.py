@@ -43,7 +43,10 @@ _CONFIG = Config(
     max_pool_connections=16,
     user_agent_extra=f"items-api/{__version__}",
 )
-_READS = ("describe_", "filter_", "get_", "list_", "scan")
+# Lambda answers when the function has: after at most 10 s for its start and 30 s for the request.
+_INVOKING = Config(read_timeout=45)
+# Functions are invoked only to read.
+_READS = ("describe_", "filter_", "get_", "invoke", "list_", "scan")
 _RETRY_SECONDS = 120.0
 _UNCLEAR_ATTEMPTS = 4
 _UNCLEAR_SECONDS = 45.0  # two timeouts of a server that never responds
@@ -106,7 +109,8 @@ class Aws:
         with self._lock:  # threads may share boto3's clients, but not its sessions
             if name not in self.__dict__:
                 service: Any = {"apigateway": "apigatewayv2"}.get(name, name.rstrip("_"))
-                client: Any = self._session.client(service, endpoint_url=self.endpoint_url, config=self._config)
+                config = self._config.merge(_INVOKING) if service == "lambda" else self._config
+                client: Any = self._session.client(service, endpoint_url=self.endpoint_url, config=config)
                 setattr(self, name, client)
             return self.__dict__[name]
 
@@ -171,6 +175,17 @@ class Aws:
             if not page.get(more):
                 return found
             next_page = {start or more: page[more]}
+
+    def invoke(self, function: str, qualifier: str, payload: bytes) -> tuple[Mapping[str, Any], bytes]:
+        """Send an event to a version of a function. Returns Lambda's response (with the end of the log) and payload.
+
+        Raises:
+            AwsError: as `send`.
+        """
+        answer = self.send(
+            self.lambda_.invoke, FunctionName=function, Qualifier=qualifier, Payload=payload, LogType="Tail"
+        )
+        return answer, translating(answer["Payload"].read)
 
     def download(self, url: str, limit: int) -> bytes:
         """At most `limit` bytes from a presigned URL that AWS returned.

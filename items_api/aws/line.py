@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
 _PLAIN = re.compile(r"[A-Za-z0-9_./:-]+")
 # The IDs that AWS chooses and later calls need: operation -> (variable of the shell, member of the response).
-VARIABLES = {"create_api": ("API_ID", "ApiId"), "create_integration": ("INTEGRATION_ID", "IntegrationId")}
+VARIABLES = {
+    "create_api": ("API_ID", "ApiId"),
+    "create_integration": ("INTEGRATION_ID", "IntegrationId"),
+    "publish_version": ("VERSION", "Version"),
+}
 _VARIABLE = rf"\$(?:{'|'.join(variable for variable, _ in VARIABLES.values())})\b"
 
 

@@ -43,5 +43,6 @@ def _answer(operation: str) -> dict[str, Any]:
         "create_role": {"Role": {"CreateDate": datetime.now(UTC)}},
         "describe_table": {"Table": {"TableStatus": "ACTIVE"}},
         "list_tags_of_resource": {"Tags": []},
+        "list_aliases": {"Aliases": []},
     }
     return answers.get(operation, {})

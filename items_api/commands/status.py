@@ -108,7 +108,7 @@ def read_details(
         now: the end of the 24 hours.
         known: earlier details whose metrics are reused, because metrics cost money.
     """
-    table, function, api = stack.table.owned, stack.function.owned, stack.api.owned
+    table, function, release, api = stack.table.owned, stack.function.owned, stack.release.owned, stack.api.owned
     if known:
         metrics, notes = known.metrics, known.notes
     elif api:
@@ -124,6 +124,8 @@ def read_details(
         counted_every_hours=0 if local else COUNTED_EVERY_HOURS,
         updated=function.updated if function else None,
         memory=function.fields.get("memory") if function else None,
+        live=release.live.as_json() if release and release.live else None,
+        previous=release.previous.as_json() if release and release.previous else None,
         metrics=metrics,
         links={type_: url for type_, url in links.items() if type_ in owned},
         notes=notes,

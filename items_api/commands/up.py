@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @settings_options
 @click.option("--dry-run", is_flag=True, help="Only show what would change; exit with 3 if anything would.")
 @click.option("--adopt", is_flag=True, help="Adopt existing resources that have these names.")
+@click.option("--no-check", is_flag=True, help="Release a new version without checking it first.")
 @explain_option
 @yes_option
 def up(
@@ -37,6 +38,7 @@ def up(
     given: Given,
     dry_run: bool,
     adopt: bool,
+    no_check: bool,
     explain: bool,
     yes: bool,
 ) -> Result:
@@ -54,6 +56,7 @@ def up(
         if (weakenings := stack.weakenings()) and not yes:
             confirm(screen, f"This would {'; and '.join(weakenings)}.")
             _check_again(stack, weakenings, adopt=adopt)
+        stack.release.checks = not no_check
         outcomes = run_steps(screen, stack, stack.up())
         return _result(stack, given, outcomes)
 

@@ -31,8 +31,9 @@ CONSOLES = {
 class Details:
     """Details of the resources that belong to the stack; None for what is missing or unknown.
 
-    `items` and `size` (bytes) are DynamoDB's own count, up to `counted_every_hours` old. `memory` is in MB. `links` are
-    URLs by CloudFormation type name. `notes` explain what could not be read.
+    `items` and `size` (bytes) are DynamoDB's own count, up to `counted_every_hours` old. `memory` is in MB. `live` and
+    `previous` are published versions: their number, when they were published (ISO 8601) and from what. `links` are URLs
+    by CloudFormation type name. `notes` explain what could not be read.
     """
 
     items: int | None = None
@@ -40,6 +41,8 @@ class Details:
     counted_every_hours: int = COUNTED_EVERY_HOURS
     updated: datetime | None = None
     memory: int | None = None
+    live: Mapping[str, Any] | None = None
+    previous: Mapping[str, Any] | None = None
     metrics: Metrics | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -50,6 +53,7 @@ class Details:
         return {
             "table": {"items": self.items, "bytes": self.size, "counted_every_hours": self.counted_every_hours},
             "function": {"memory": self.memory, "updated": self.updated.isoformat() if self.updated else None},
+            "release": {"live": self.live, "previous": self.previous},
             "metrics": metrics,
             "links": dict(self.links),
             "notes": list(self.notes),

@@ -88,7 +88,7 @@ class Api(Step[FoundApi]):
             "name": self.name,
             "cors": api_parts.cors_fields(api_parts.cors_configuration(self.settings)),
             "endpoint disabled": False,
-            "integration": api_parts.integration_fields(api_parts.integration_request(self.arns.function)),
+            "integration": api_parts.integration_fields(api_parts.integration_request(self.arns.alias)),
             **{f"route {route}": {"integration": "ours", "authorization": "NONE"} for route in ROUTES},
             "stage": api_parts.stage_fields({**stage, "Tags": self.want_tags()}),
             "other integrations": [],
@@ -147,7 +147,7 @@ class Api(Step[FoundApi]):
         lists = self.aws.together(
             *(lambda listing=listing: self.aws.every(listing, "Items", ApiId=api_id) for listing in listings)
         )
-        parts = api_parts.Parts.of(self.arns.function, *lists)
+        parts = api_parts.Parts.of(self.arns.alias, *lists)
         return FoundApi(
             arn=self.arns.api(api_id),
             fields={
@@ -188,7 +188,7 @@ class Api(Step[FoundApi]):
 
     def _bare(self, api: Mapping[str, Any]) -> FoundApi:
         self._created_id = api["ApiId"]
-        parts = api_parts.Parts.of(self.arns.function, [], [], [], [])
+        parts = api_parts.Parts.of(self.arns.alias, [], [], [], [])
         return FoundApi(
             arn=self.arns.api(api["ApiId"]),
             fields={**self.want(), **parts.fields(ROUTES)},
@@ -247,7 +247,7 @@ class Api(Step[FoundApi]):
             self.aws.send(gateway.delete_authorizer, ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
 
     def _apply_integration(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> str:
-        gateway, request = self.aws.apigateway, api_parts.integration_request(self.arns.function)
+        gateway, request = self.aws.apigateway, api_parts.integration_request(self.arns.alias)
         if have.integration is None:
             return self.aws.send(gateway.create_integration, ApiId=api_id, **request)["IntegrationId"]
         integration_id: str = have.integration["IntegrationId"]

@@ -51,10 +51,10 @@ def cors_fields(cors: Document | None) -> dict[str, Any] | None:
     }
 
 
-def integration_request(function_arn: str) -> dict[str, Any]:
+def integration_request(alias_arn: str) -> dict[str, Any]:
     return {
         "IntegrationType": "AWS_PROXY",
-        "IntegrationUri": function_arn,
+        "IntegrationUri": alias_arn,
         "PayloadFormatVersion": "2.0",
         "TimeoutInMillis": 30_000,
     }
@@ -107,7 +107,7 @@ class Parts:
     @classmethod
     def of(
         cls,
-        function_arn: str,
+        alias_arn: str,
         integrations: Sequence[Document],
         routes: Sequence[Document],
         stages: Sequence[Document],
@@ -116,7 +116,7 @@ class Parts:
         # Two concurrent `up` commands must choose the same integration: first by function, then the smallest ID. The
         # settings that rewrite or sign requests cannot be cleared, so such an integration is replaced.
         plain = [i for i in integrations if not any(i.get(extra) for extra in _EXTRAS)]
-        ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != function_arn, i["IntegrationId"]))
+        ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != alias_arn, i["IntegrationId"]))
         return cls(
             integration=ranked[0] if ranked else None,
             other_integrations=[i for i in integrations if i not in ranked[:1]],

@@ -1,4 +1,7 @@
-"""The Lambda function: the zipped handler, its configuration, and its execution role."""
+"""The Lambda function: the zipped handler, its configuration, and its execution role.
+
+This is the version $LATEST, which nobody calls. The release publishes it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from items_api import __version__
 from items_api.aws.errors import ServiceError, tolerate
-from items_api.errors import AccessDenied, AwsRefused, TimedOut
+from items_api.errors import AccessDenied, AwsRefused, ForeignResource, TimedOut
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
-from items_api.provision.step import Drift, Found, Right, Step
+from items_api.provision.step import Drift, F, Found, Right, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Mapping, Set
 
-    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef, GetFunctionResponseTypeDef
+    from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef
 
     from items_api.aws.client import Aws
     from items_api.provision.log_group import LogGroup
@@ -46,7 +50,13 @@ def configuration_request(arns: Arns) -> dict[str, Any]:
         "Role": arns.role,
         "MemorySize": settings.memory,
         "Timeout": settings.timeout,
+        "Description": description(settings),
     }
+
+
+def description(settings: Settings) -> str:
+    """For people who look at a version: what it was made from."""
+    return f"code {code_sha256(settings.table_name)}, items-api {__version__}"
 
 
 def create_request(arns: Arns) -> dict[str, Any]:
@@ -55,6 +65,7 @@ def create_request(arns: Arns) -> dict[str, Any]:
         "Architectures": ARCHITECTURES,
         "Code": {"ZipFile": bundle(arns.settings.table_name)},
         "Tags": arns.settings.all_tags,
+        "Publish": True,
     }
 
 
@@ -64,9 +75,13 @@ def role_is_not_ready(error: ServiceError) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFunction(Found):
-    """`updated` is Lambda's LastModified, `location` the URL of the code, `reason` why the function failed."""
+    """`updated` is Lambda's LastModified, `location` the URL of the code, `reason` why the function failed.
+
+    `revision` is Lambda's RevisionId, which changes with every update.
+    """
 
     updated: datetime | None = None
+    revision: str = ""
     location: str = ""
     reason: str = ""
 
@@ -107,8 +122,11 @@ class Function(Step[FoundFunction]):
         )
 
     def want(self) -> dict[str, Any]:
+        return {"package": "Zip", **self.want_version(), "state": "Active", "last update": "Successful"}
+
+    def want_version(self) -> dict[str, Any]:
+        """What a published version keeps: code and configuration."""
         return {
-            "package": "Zip",
             "code": code_sha256(self.settings.table_name),
             "architectures": ARCHITECTURES,
             "runtime": RUNTIME,
@@ -119,8 +137,6 @@ class Function(Step[FoundFunction]):
             "environment": {},
             "layers": [],
             "log group": self.settings.log_group_name,
-            "state": "Active",
-            "last update": "Successful",
         }
 
     def compare(self, found: FoundFunction) -> tuple[Drift, ...]:
@@ -128,11 +144,19 @@ class Function(Step[FoundFunction]):
 
         An update of the configuration replaces the environments.
         """
-        drift = super().compare(found)
+        return (*super().compare(found), *self.recreated_role(found.updated))
+
+    def differs(self, found: FoundFunction) -> bool:
+        """Whether a version that was published from this function would not be what the settings ask for."""
+        want = self.want_version()
+        return any(found.fields[field] != want[field] for field in want) or bool(self.recreated_role(found.updated))
+
+    def recreated_role(self, updated: datetime | None) -> tuple[Drift, ...]:
+        """The drift of a function or version, last updated at that time, whose role was deleted and created again."""
         role = self._role.found
-        if role and role.created and found.updated and role.created > found.updated:
-            drift += (Drift("role", "a deleted role of the same name", self.arns.role),)
-        return drift
+        if role and role.created and updated and role.created > updated:
+            return (Drift("role", "a deleted role of the same name", self.arns.role),)
+        return ()
 
     def read(self) -> FoundFunction | None:
         with tolerate(_ABSENT):
@@ -143,7 +167,8 @@ class Function(Step[FoundFunction]):
                 fields=_fields(configuration, self.settings.log_group_name),
                 tags=answer.get("Tags", {}),
                 deleting=configuration.get("State") == "Deleting",
-                updated=_date(configuration.get("LastModified")),
+                updated=date(configuration.get("LastModified")),
+                revision=configuration.get("RevisionId", ""),
                 location=answer.get("Code", {}).get("Location", ""),
                 reason=configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "",
             )
@@ -188,7 +213,7 @@ class Function(Step[FoundFunction]):
     def update(self, found: FoundFunction, parts: Set[str]) -> None:
         unwanted = self.unwanted(found.tags or ())
         if not found.is_settled:
-            found = self._wait_until_active()
+            found = self.wait_until_active()
         failed = found.has_failed
         if failed or parts & _CODE_FIELDS:
             # Only this call can change the architecture.
@@ -199,10 +224,11 @@ class Function(Step[FoundFunction]):
                 ZipFile=bundle(self.settings.table_name),
                 Architectures=architectures,
             )
-            found = self._wait_until_active()
+            found = self.wait_until_active()
         if failed or parts - _CODE_FIELDS - {"state", "last update", "tags"}:
-            self._update_configuration(parts)
-            found = self._wait_until_active()
+            self._update_configuration(found, parts)
+            found = self.wait_until_active()
+        self.found = found
         if found.has_failed or found.fields["state"] != "Active":
             raise AwsRefused(
                 f"The {self.title} {self.name} did not become Active. It is {found.fields['state']}.",
@@ -214,8 +240,11 @@ class Function(Step[FoundFunction]):
             if unwanted:
                 self.aws.send(self.aws.lambda_.untag_resource, Resource=self.arns.function, TagKeys=unwanted)
 
-    def _update_configuration(self, parts: Set[str]) -> None:
+    def _update_configuration(self, found: FoundFunction, parts: Set[str]) -> None:
         request = configuration_request(self.arns)
+        if self.recreated_role(found.updated) and self._role.found:
+            # Lambda publishes a version only if something has changed since the last one.
+            request["Description"] += f", role created {self._role.found.created}"
         if "environment" in parts:
             request["Environment"] = {"Variables": {}}
         if "layers" in parts:
@@ -228,7 +257,8 @@ class Function(Step[FoundFunction]):
             waiting=_WAITING_FOR_ROLE,
         )
 
-    def _wait_until_active(self) -> FoundFunction:
+    def wait_until_active(self) -> FoundFunction:
+        """The function, when no update is in progress. Raises `DeletedMeanwhile`."""
         try:
             self.settle(self.read_again, until=bool, waiting="for the function to appear", seconds=10)
         except TimedOut as error:
@@ -248,10 +278,41 @@ class Function(Step[FoundFunction]):
         )
 
 
-def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict[str, Any]:
+class PartOfFunction(Step[F]):
+    """A resource without tags, which belongs to the owner of the function."""
+
+    def __init__(self, settings: Settings, arns: Arns, aws: Aws, function: Function, *needs: Step[Any]) -> None:
+        super().__init__(settings, arns, aws, function, *needs)
+        self.function = function
+
+    def is_ours(self, found: F) -> bool:
+        del found
+        function = self.function.found
+        return function is None or self.function.is_ours(function)
+
+    def foreign(self, found: F) -> ForeignResource:
+        return ForeignResource(
+            f"The {self.title} {self.name} is on a function that does not belong to this stack ({found.arn}).",
+            f"The {self.title} belongs to the owner of the function.",
+            "Choose another --name, delete the function yourself, or adopt it with --adopt.",
+        )
+
+
+def _fields(configuration: Mapping[str, Any], log_group: str) -> dict[str, Any]:
     state = configuration.get("State", "Active")
     return {
         "package": configuration.get("PackageType", "Zip"),
+        **version_fields(configuration, log_group),
+        # Lambda makes a function Inactive that no one has called for weeks; the next call activates it.
+        "state": {"Inactive": "Active"}.get(state, state),
+        # It can be null for a moment, which means that an update is about to start.
+        "last update": configuration.get("LastUpdateStatus") or "InProgress",
+    }
+
+
+def version_fields(configuration: Mapping[str, Any], log_group: str) -> dict[str, Any]:
+    """The fields of `Function.want_version`."""
+    return {
         "code": configuration["CodeSha256"],
         "architectures": configuration.get("Architectures", ["x86_64"]),
         "runtime": configuration.get("Runtime"),
@@ -264,14 +325,10 @@ def _fields(configuration: FunctionConfigurationTypeDef, log_group: str) -> dict
         "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
         # Emulators omit it, which means the default group.
         "log group": configuration.get("LoggingConfig", {}).get("LogGroup", log_group),
-        # Lambda makes a function Inactive that no one has called for weeks; the next call activates it.
-        "state": {"Inactive": "Active"}.get(state, state),
-        # It can be null for a moment, which means that an update is about to start.
-        "last update": configuration.get("LastUpdateStatus") or "InProgress",
     }
 
 
-def _date(text: str | None) -> datetime | None:
+def date(text: str | None) -> datetime | None:
     """Lambda's `2026-11-23T10:24:52.296+0000`; None for anything else."""
     try:
         return datetime.fromisoformat(text or "")

@@ -1,4 +1,4 @@
-"""The invoke permission: this HTTP API may invoke this function."""
+"""The invoke permission: this HTTP API may invoke the release of the function."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import tolerate
-from items_api.errors import DeletedMeanwhile, ForeignResource
-from items_api.provision.step import Found, Right, Step
+from items_api.errors import DeletedMeanwhile
+from items_api.provision.function import PartOfFunction
+from items_api.provision.step import Found, Right
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
     from items_api.aws.client import Aws
     from items_api.provision.api import Api
-    from items_api.provision.function import Function
+    from items_api.provision.release import Release
     from items_api.settings import Arns, Settings
 
 _ABSENT = "ResourceNotFoundException"
@@ -25,6 +26,7 @@ _ACTION = "lambda:InvokeFunction"
 def create_request(arns: Arns, api_id: str) -> dict[str, Any]:
     return {
         "FunctionName": arns.settings.function_name,
+        "Qualifier": arns.settings.alias_name,
         "StatementId": arns.settings.statement_id,
         "Action": _ACTION,
         "Principal": _PRINCIPAL,
@@ -32,15 +34,14 @@ def create_request(arns: Arns, api_id: str) -> dict[str, Any]:
     }
 
 
-class Permission(Step[Found]):
-    """Its calls are sent one by one, because parallel calls on the same function lose statements."""
+class Permission(PartOfFunction[Found]):
+    """It is for the alias only. Calls are sent one by one, because parallel ones on a function lose statements."""
 
     type = "AWS::Lambda::Permission"
     title = "invoke permission"
 
-    def __init__(self, settings: Settings, arns: Arns, aws: Aws, function: Function, api: Api) -> None:
-        super().__init__(settings, arns, aws, function, api)
-        self._function = function
+    def __init__(self, settings: Settings, arns: Arns, aws: Aws, release: Release, api: Api) -> None:
+        super().__init__(settings, arns, aws, release.function, release, api)
         self._api = api
 
     @property
@@ -49,41 +50,34 @@ class Permission(Step[Found]):
 
     @classmethod
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
-        return (Right(("lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy"), (arns.function,)),)
+        actions = ("lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy")
+        return (Right(actions, (arns.function, arns.alias)),)
 
     def want(self) -> dict[str, Any]:
         api = self._api.found
         source = self.arns.invoke_source(api.api_id if api else "(the new API)")
-        return {"principal": _PRINCIPAL, "action": _ACTION, "source": source}
+        return {"principal": _PRINCIPAL, "action": _ACTION, "source": source, "on the whole function": None}
 
     def read(self) -> Found | None:
-        statements = self._statements()
-        others = [s.get("Sid") for s in statements if s.get("Sid") != self.name]
+        """The statement on the alias, and one of the same name on the function itself, which would be drift."""
+        own, whole = self.aws.together(lambda: self._statements(Qualifier=self.settings.alias_name), self._statements)
+        # On an emulator, the statements of the function include those of its aliases.
+        whole = [statement for statement in whole if statement.get("Resource") != self.arns.alias]
+        others = sorted({s.get("Sid", "?") for s in (*own, *whole)} - {self.name})
         notes = tuple(f"statement {sid} was not added by this tool" for sid in others)
-        for statement in statements:
-            if statement.get("Sid") == self.name:
-                return Found(arn=self.arns.function, fields=_fields(statement), notes=notes)
-        return None
+        named = [next((s for s in statements if s.get("Sid") == self.name), None) for statements in (own, whole)]
+        if not any(named):
+            return None
+        fields = {**_fields(named[0] or {}), "on the whole function": _fields(named[1])["source"] if named[1] else None}
+        return Found(arn=self.arns.alias, fields=fields, notes=notes)
 
-    def _statements(self) -> list[dict[str, Any]]:
+    def _statements(self, **qualifier: str) -> list[dict[str, Any]]:
+        name = self.settings.function_name
         with tolerate(_ABSENT):
-            policy = self.aws.send(self.aws.lambda_.get_policy, FunctionName=self.settings.function_name)["Policy"]
+            policy = self.aws.send(self.aws.lambda_.get_policy, FunctionName=name, **qualifier)["Policy"]
             statements: list[dict[str, Any]] = json.loads(policy)["Statement"]
             return statements
         return []
-
-    def is_ours(self, found: Found) -> bool:
-        """A statement has no tags: it belongs to the owner of the function."""
-        del found
-        function = self._function.found
-        return function is None or self._function.is_ours(function)
-
-    def foreign(self, found: Found) -> ForeignResource:
-        return ForeignResource(
-            f"The {self.title} {self.name} is on a function that does not belong to this stack ({found.arn}).",
-            "A permission belongs to the owner of the function.",
-            "Choose another --name, delete the function yourself, or adopt it with --adopt.",
-        )
 
     def create(self) -> Found:
         api = self._api.found
@@ -91,10 +85,10 @@ class Permission(Step[Found]):
         with tolerate("ResourceConflictException", text="already exists"):
             with tolerate(_ABSENT):
                 self.aws.send(self.aws.lambda_.add_permission, **create_request(self.arns, api.api_id))
-                return Found(arn=self.arns.function, fields=self.want())
+                return Found(arn=self.arns.alias, fields=self.want())
             raise DeletedMeanwhile(
-                f"The Lambda function {self.settings.function_name} was deleted before the {self.title} could be added "
-                "to it.",
+                f"The {self.function.title} {self.function.name} or its alias {self.settings.alias_name} was deleted "
+                f"before the {self.title} could be added.",
                 "Its deletion had started before this command.",
                 "Run the command again.",
             )
@@ -107,9 +101,14 @@ class Permission(Step[Found]):
 
     def delete(self, found: Found) -> None:
         request = {"FunctionName": self.settings.function_name, "StatementId": self.name}
-        self.delete_until_gone(
-            found, lambda: self.aws.send(self.aws.lambda_.remove_permission, **request), absent=_ABSENT
-        )
+
+        def delete() -> None:
+            if found.fields["on the whole function"]:
+                with tolerate(_ABSENT):
+                    self.aws.send(self.aws.lambda_.remove_permission, **request)
+            self.aws.send(self.aws.lambda_.remove_permission, **request, Qualifier=self.settings.alias_name)
+
+        self.delete_until_gone(found, delete, absent=_ABSENT)
 
 
 def _fields(statement: Mapping[str, Any]) -> dict[str, Any]:

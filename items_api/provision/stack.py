@@ -1,9 +1,9 @@
 """The steps of a stack, their order, and the operations on them: look, plan, up and down.
 
 The order follows from the constructors: a step comes after the steps it takes. On the way up, the table, the role, the
-log group and the API depend on nothing and start in parallel; the function waits for the role and the log group, and
-the permission for the function and the API. On the way down the order is reversed, and the API goes before the
-function, so that no request reaches a missing function.
+log group and the API depend on nothing and start in parallel; the function waits for the role and the log group, the
+release for the function and the table, and the permission for the release and the API. On the way down the order is
+reversed, and the API goes before the release, so that no request reaches a missing function.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from items_api import aws as aws_package
 from items_api.aws.errors import AwsError, Stopped
-from items_api.errors import DeletedMeanwhile, Interrupted, Problem
+from items_api.errors import ChangedMeanwhile, Interrupted, Problem
 from items_api.provision.api import Api
 from items_api.provision.function import Function
 from items_api.provision.log_group import LogGroup
 from items_api.provision.permission import Permission
+from items_api.provision.release import Release
 from items_api.provision.role import Role
-from items_api.provision.step import Change, Outcome, Progress, State, Step, stack_of
+from items_api.provision.step import Change, Drift, Outcome, Progress, State, Step, stack_of
 from items_api.provision.table import Table
 from items_api.settings import Arns
 from items_api.settings.tags import from_tags
@@ -37,7 +38,7 @@ T = TypeVar("T")
 AnyStep = Step[Any]
 Completed: TypeAlias = "Callable[[Mapping[str, Sequence[str]]], Settings]"
 # In the tutorial's order, which is also the order of every list of resources.
-STEPS: tuple[type[AnyStep], ...] = (Table, Role, LogGroup, Function, Api, Permission)
+STEPS: tuple[type[AnyStep], ...] = (Table, Role, LogGroup, Function, Release, Api, Permission)
 _ROUNDS_DOWN = 3
 _RECHECK_SECONDS = 1.0
 
@@ -56,9 +57,11 @@ class Stack:
         self.role = Role(settings, arns, aws)
         self.logs = LogGroup(settings, arns, aws)
         self.function = Function(settings, arns, aws, self.role, self.logs)
+        self.release = Release(settings, arns, aws, self.function, self.table)
         self.api = Api(settings, arns, aws)
-        self.permission = Permission(settings, arns, aws, self.function, self.api)
-        self.steps: tuple[AnyStep, ...] = (self.table, self.role, self.logs, self.function, self.api, self.permission)
+        self.permission = Permission(settings, arns, aws, self.release, self.api)
+        code = (self.table, self.role, self.logs, self.function, self.release)
+        self.steps: tuple[AnyStep, ...] = (*code, self.api, self.permission)
         self._adopt = False
         # As `Settings.remembered`, from the tags of the table; None if they are missing although the stack exists.
         self.remembered: Mapping[str, Sequence[str]] | None = {}
@@ -138,8 +141,10 @@ class Stack:
     def up(self) -> Generator[Progress | Outcome]:
         """Converge from what `look` found. Yields events as they happen; steps that need a failed step are skipped.
 
-        AWS can list resources that were just deleted. If a resource turns out to be gone, the stack is read again.
+        If a resource turns out to be gone (AWS can list resources that were just deleted) or to be changed by someone
+        else in the meantime, the stack is read again. What then needs another confirmation is not done.
         """
+        confirmed = set(self.weakenings())
         graph = {step: set(step.needs) for step in self.steps}
         done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
@@ -149,10 +154,18 @@ class Stack:
             unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
             done = {**self.outcomes, **{step: o for step, o in changed.items() if step in unchanged}}
             self.outcomes = done
-            if last or not any(isinstance(outcome.error, DeletedMeanwhile) for outcome in done.values()):
+            if last or not any(isinstance(outcome.error, ChangedMeanwhile) for outcome in done.values()):
                 return
             self.aws.pause(_RECHECK_SECONDS)
             self.look()
+            if not confirmed.issuperset(self.weakenings()):
+                return
+
+    def roll_back(self) -> Outcome:
+        """Make the previous version live again, based on what `look` found. Raises as `Release.swap`."""
+        live, previous = self.release.versions_to_swap()
+        _explained("roll back", self.release, self.release.swap)
+        return _outcome(self.release, change=Change.UPDATED, drift=(Drift("version", live.number, previous.number),))
 
     def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
         """Delete what `look` found and belongs to the stack, in reverse order, and look again in every service.
@@ -164,7 +177,7 @@ class Stack:
         for step in self.steps:
             for needed in step.needs:
                 graph[needed].add(step)
-        graph[self.function].add(self.api)
+        graph[self.release].add(self.api)
         kept: set[AnyStep] = {self.table} if keep_table else set()
         deleted: dict[AnyStep, Outcome] = {}
         for _ in range(_ROUNDS_DOWN):

@@ -40,6 +40,15 @@ class Arns:
     def function(self) -> str:
         return self._arn("lambda", f"function:{self.settings.function_name}")
 
+    @property
+    def alias(self) -> str:
+        return f"{self.function}:{self.settings.alias_name}"
+
+    @property
+    def versions(self) -> str:
+        """Every version and alias of the function: a pattern for policies."""
+        return f"{self.function}:*"
+
     def api(self, api_id: str) -> str:
         return f"arn:{self.settings.partition}:apigateway:{self.settings.region}::/apis/{api_id}"
 

@@ -80,6 +80,10 @@ class Settings:
         return "apigw"
 
     @property
+    def alias_name(self) -> str:
+        return "live"
+
+    @property
     def owner_tags(self) -> dict[str, str]:
         """The tags that mark a resource as this stack's. Resources without all of them are not changed or deleted."""
         return {"managed-by": "items-api", "items-api:stack": self.name, "items-api:region": self.region}

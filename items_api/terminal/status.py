@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from items_api.provision.stack import STEPS
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping, Sequence
 
     from items_api.observe.details import Details
     from items_api.observe.metrics import Metrics
@@ -29,6 +29,10 @@ def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line
     if details.memory is not None:
         when = f", last updated {time_text(details.updated)}" if details.updated else ""
         yield Line(f"  Function  {details.memory} MB{when}")
+    if details.live:
+        yield Line(f"  Release   {_version_text(details.live)}")
+    if details.previous:
+        yield Line(f"  Before    {_version_text(details.previous)}")
     if details.metrics:
         yield from _metric_lines(details.metrics, encoding)
     for note in details.notes:
@@ -37,6 +41,12 @@ def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line
         yield Line("  Console")
         # URLs come last and are never wrapped, so that they can be copied.
         yield from (Line(f"    {_TITLES[type_]:<16}{url}", "dim") for type_, url in details.links.items())
+
+
+def _version_text(version: Mapping[str, Any]) -> str:
+    published = version["published"]
+    when = f", published {time_text(datetime.fromisoformat(published))}" if published else ""
+    return f"version {version['version']}{when}, {version['description'] or 'no description'}"
 
 
 def _metric_lines(metrics: Metrics, encoding: str) -> Iterator[Line]:

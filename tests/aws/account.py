@@ -29,7 +29,7 @@ from tests.aws.faults import LOADER, Process, ProcessSession, session_of
 from tests.aws.gateway import ApiGateway
 from tests.aws.iam import Iam
 from tests.aws.journal import Journal
-from tests.aws.lambda_ import Lambda
+from tests.aws.lambda_versions import Lambda
 from tests.aws.logs import Logs
 from tests.aws.pipeline import Pipeline
 from tests.aws.snapshot import snapshot

@@ -22,6 +22,7 @@ class Delays:
     role_readable: float = 1.0  # until other IAM calls see a new role
     role_assumable: float = 8.0  # until Lambda can assume a role after its trust policy is set
     role_policies_gone: float = 0.5  # until DeleteRole sees that a policy was removed
+    role_policy_effective: float = 5.0  # until DynamoDB knows a new inline policy of a role
     table_readable: float = 0.5
     table_creating: float = 6.0
     table_updating: float = 3.0
@@ -32,6 +33,7 @@ class Delays:
     table_tags_lingering: float = 1.6  # after DeleteTable, until ListTagsOfResource does not find the table
     function_pending: float = 3.0
     function_updating: float = 2.0
+    version_pending: float = 0.0  # of a function that is Active
     function_lingering: float = 1.0  # how long GetFunction still works after DeleteFunction
     late_log_line: float = 4.0  # after DeleteFunction, from an invocation just before it
     apis_listed: float = 0.0  # until GetApis shows a new API

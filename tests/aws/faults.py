@@ -19,7 +19,7 @@ from botocore.config import Config
 
 PROCESS = "tests.aws.process"  # key of a request's context
 USER = "arn:aws:iam::123456789012:user/dev"
-_READS = ("Get", "List", "Describe", "Scan", "Query", "Filter")
+_READS = ("Get", "List", "Describe", "Scan", "Query", "Filter", "Invoke")
 
 _UNKNOWN = "The request processing has failed because of an unknown error, exception or failure."
 _THROTTLED = {

@@ -14,7 +14,7 @@ from moto.iam.models import AWSManagedPolicy
 from tests.aws.delays import Timing
 from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import ACCOUNT, Document, Layer, backend
-from tests.aws.permissions import trusts_lambda
+from tests.aws.permissions import allows, trusts_lambda
 
 _AWS_MANAGED = "arn:aws:iam::aws:policy/"
 
@@ -27,6 +27,7 @@ class Iam(Layer):
         self._readable_at: dict[str, float] = defaultdict(float)
         self._assumable_at: dict[str, float] = defaultdict(float)
         self._policies_gone_at: dict[str, float] = defaultdict(float)
+        self._policy_effective_at: dict[str, float] = defaultdict(float)
 
     def role(self, arn: str) -> Any:
         """Moto's role, or None."""
@@ -46,6 +47,12 @@ class Iam(Layer):
             return []
         attached = [policy.versions[0].document for policy in role.managed_policies.values()]
         return [json.loads(document) for document in (*role.policies.values(), *attached)]
+
+    def may(self, arn: str, action: str, resource: str) -> bool:
+        """Whether a role may do this by now."""
+        role = self.role(arn)
+        in_effect = role is not None and self.now >= self._policy_effective_at[role.name]
+        return in_effect and allows(self.documents(arn), action, resource)
 
     def before(self, call: Call) -> Document | None:
         # DeleteRole is not eventually consistent, and CreateRole knows that a name is taken.
@@ -69,6 +76,9 @@ class Iam(Layer):
         if arn.startswith(_AWS_MANAGED) and arn not in policies:
             name = arn.rpartition("/")[2]
             policies[arn] = AWSManagedPolicy.from_data(name, ACCOUNT, "us-east-1", _managed_policies()[name])
+
+    def after_put_role_policy(self, call: Call, response: Document) -> None:
+        self._policy_effective_at[call.parameters["RoleName"]] = self.now + self.delays.role_policy_effective
 
     def after_delete_role_policy(self, call: Call, response: Document) -> None:
         self._policies_gone_at[call.parameters["RoleName"]] = self.now + self.delays.role_policies_gone

@@ -50,10 +50,11 @@ def _resource(call: Call) -> str:
         return f"arn:aws:apigateway:{region}::{call.path.removeprefix('/v2')}"
     if given := parameters.get("ResourceArn") or parameters.get("Resource") or parameters.get("resourceArn"):
         return str(given)
+    qualifier = f":{parameters['Qualifier']}" if "Qualifier" in parameters else ""
     resources = {
         "dynamodb": f"table/{parameters.get('TableName', '*')}",
         "iam": f"role/{parameters.get('RoleName', '*')}",
-        "lambda": f"function:{str(parameters.get('FunctionName', '*')).rpartition(':')[2]}",
+        "lambda": f"function:{str(parameters.get('FunctionName', '*')).rpartition(':')[2]}{qualifier}",
         "logs": f"log-group:{parameters.get('logGroupName') or parameters.get('logGroupNamePrefix', '') + '*'}",
     }
     return arn_of(call.service, region, resources[call.service]) if call.service in resources else "*"

@@ -27,15 +27,23 @@ from tests.aws.permissions import actions_of, allows, context_of
 _KEY = "tests.aws.call"  # of a request's context
 
 # moto ignores the size and the token of most lists. AWS's page sizes differ by service and are mostly undocumented, so
-# one small size serves for all. (operations, key of the list, token)
+# one small size serves for all. (operations, key of the list, token of the response, token of the request)
 _LISTS = (
-    ("apigatewayv2.Get", ("Apis", "Integrations", "Routes", "Stages", "Authorizers"), "Items", "NextToken"),
-    ("dynamodb.List", ("TagsOfResource",), "Tags", "NextToken"),
-    ("iam.List", ("RolePolicies",), "PolicyNames", "Marker"),
-    ("iam.List", ("AttachedRolePolicies",), "AttachedPolicies", "Marker"),
-    ("logs.Describe", ("LogGroups",), "logGroups", "nextToken"),
+    (
+        "apigatewayv2.Get",
+        ("Apis", "Integrations", "Routes", "Stages", "Authorizers"),
+        "Items",
+        "NextToken",
+        "NextToken",
+    ),
+    ("dynamodb.List", ("TagsOfResource",), "Tags", "NextToken", "NextToken"),
+    ("iam.List", ("RolePolicies",), "PolicyNames", "Marker", "Marker"),
+    ("iam.List", ("AttachedRolePolicies",), "AttachedPolicies", "Marker", "Marker"),
+    ("lambda.List", ("Aliases",), "Aliases", "NextMarker", "Marker"),
+    ("lambda.List", ("VersionsByFunction",), "Versions", "NextMarker", "Marker"),
+    ("logs.Describe", ("LogGroups",), "logGroups", "nextToken", "nextToken"),
 )
-_PAGED = {verb + noun: (items, token) for verb, nouns, items, token in _LISTS for noun in nouns}
+_PAGED = {verb + noun: tokens for verb, nouns, *tokens in _LISTS for noun in nouns}
 
 
 class Pipeline:
@@ -59,7 +67,7 @@ class Pipeline:
     def new_call(self, parameters: dict[str, Any], model: OperationModel, context: dict[str, Any]) -> Call:
         service, action = model.service_model.service_name, model.name
         # moto must not see the token, because some of its lists know only their own.
-        _, token = _PAGED.get(f"{service}.{action}", ("", ""))
+        _, _, token = _PAGED.get(f"{service}.{action}", ("", "", ""))
         page_start = int(parameters.pop(token, 0))
         owner = context.get(PROCESS) or self.current
         if owner and (context["client_config"].retries or {}).get("total_max_attempts") != 1:
@@ -197,7 +205,7 @@ def _result_of(fault: Fault | ErrorResponse, call: Call) -> BaseException:
 
 def _cut_page(call: Call, response: dict[str, Any], size: int) -> None:
     if call.operation in _PAGED:
-        items, token = _PAGED[call.operation]
+        items, token, _ = _PAGED[call.operation]
         end = call.page_start + size
         more = end < len(response[items])
         response[items] = response[items][call.page_start : end]

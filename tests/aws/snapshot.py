@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.aws.dynamodb import DynamoDb
-from tests.aws.lambda_ import Lambda
+from tests.aws.lambda_versions import Lambda
 from tests.aws.layer import backends
 
 
@@ -34,7 +34,7 @@ def snapshot(tables: DynamoDb, functions: Lambda) -> dict[str, dict[str, Any]]:
         },
         "AWS::Lambda::Function": {
             f"{region} {f.function_name}": {
-                **_without(f.get_configuration(), "LastModified"),
+                **_without(f.get_configuration(), "Description", "LastModified"),
                 **functions.describe(region, f.function_name),
                 "tags": f.tags,
                 "statements": sorted(f.policy.statements, key=lambda statement: str(statement["Sid"])),

@@ -100,7 +100,7 @@ def _change_function(lambda_: Any, settings: Settings) -> None:
     lambda_.untag_resource(Resource=arn, TagKeys=["team"])
     lambda_.tag_resource(Resource=arn, Tags={"former": ""})
     lambda_.update_function_code(**function, ZipFile=b"PK\x05\x06" + bytes(18))
-    lambda_.remove_permission(**function, StatementId=settings.statement_id)
+    lambda_.create_alias(**function, Name="stray", FunctionVersion="1")
     lambda_.add_permission(
         **function,
         StatementId=settings.statement_id,

@@ -54,7 +54,7 @@ def delete_api(account: Account) -> None:
 
 
 def delete_permission(account: Account) -> None:
-    boto3.client("lambda").remove_permission(FunctionName=FUNCTION, StatementId="apigw")
+    boto3.client("lambda").remove_permission(FunctionName=FUNCTION, Qualifier="live", StatementId="apigw")
 
 
 def delete_inline_policy(account: Account) -> None:
@@ -136,15 +136,57 @@ def raise_throttle(account: Account) -> None:
     )
 
 
-def redirect_permission(account: Account) -> None:
-    delete_permission(account)
+def add_permission(source: str, **qualifier: Any) -> None:
     boto3.client("lambda").add_permission(
         FunctionName=FUNCTION,
+        **qualifier,
         StatementId="apigw",
         Action="lambda:InvokeFunction",
         Principal="apigateway.amazonaws.com",
-        SourceArn=f"arn:aws:execute-api:us-east-1:{ACCOUNT}:other/*",
+        SourceArn=f"arn:aws:execute-api:us-east-1:{ACCOUNT}:{source}/*",
     )
+
+
+def redirect_permission(account: Account) -> None:
+    delete_permission(account)
+    add_permission("other", Qualifier="live")
+
+
+def permit_the_whole_function(account: Account) -> None:
+    add_permission(api_id())
+
+
+def delete_alias(account: Account) -> None:
+    boto3.client("lambda").delete_alias(FunctionName=FUNCTION, Name="live")
+
+
+def move_alias(account: Account) -> None:
+    """To a version with other code, and without what the description must say."""
+    lambda_ = boto3.client("lambda")
+    change_code(account)
+    account.rest()
+    number = lambda_.publish_version(FunctionName=FUNCTION)["Version"]
+    lambda_.update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=number, Description="hotfix")
+
+
+def split_traffic(account: Account) -> None:
+    lambda_ = boto3.client("lambda")
+    change_configuration(account)
+    account.rest()
+    number = lambda_.publish_version(FunctionName=FUNCTION)["Version"]
+    lambda_.update_alias(FunctionName=FUNCTION, Name="live", RoutingConfig={"AdditionalVersionWeights": {number: 0.5}})
+
+
+def add_alias(account: Account) -> None:
+    boto3.client("lambda").create_alias(FunctionName=FUNCTION, Name="beta", FunctionVersion="1")
+
+
+def publish_versions(account: Account) -> None:
+    lambda_ = boto3.client("lambda")
+    for number in range(7):
+        lambda_.update_function_configuration(FunctionName=FUNCTION, Description=str(number))
+        account.rest()
+        lambda_.publish_version(FunctionName=FUNCTION)
 
 
 MANUAL_CHANGES: list[Callable[[Account], Any]] = [
@@ -165,4 +207,10 @@ MANUAL_CHANGES: list[Callable[[Account], Any]] = [
     add_route_integration_stage_authorizer,
     raise_throttle,
     redirect_permission,
+    permit_the_whole_function,
+    delete_alias,
+    move_alias,
+    split_traffic,
+    add_alias,
+    publish_versions,
 ]

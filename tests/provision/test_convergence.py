@@ -51,6 +51,7 @@ def test_a_plan_lists_each_difference_with_both_values_and_writes_nothing(deploy
         ("IAM role", "tags.team"): (None, "web"),
         ("log group", "tags.team"): (None, "web"),
         ("Lambda function", "memory"): (256, 512),
+        ("release", "memory"): (256, 512),
         ("Lambda function", "tags.team"): (None, "web"),
         ("HTTP API", "stage.throttle rate"): (100.0, 10.0),
         ("HTTP API", "stage.tags.team"): (None, "web"),

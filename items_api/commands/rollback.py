@@ -1,0 +1,46 @@
+"""`items-api rollback`: make the previous release live again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from items_api.commands.boundary import Command
+from items_api.commands.opening import known_of, opened
+from items_api.commands.options import explain_option, target_options, yes_option
+from items_api.commands.running import confirm
+from items_api.commands.target import LOCAL_IS_EMPTY
+from items_api.terminal.result import Result
+from items_api.terminal.text import Line, outcome_lines
+
+if TYPE_CHECKING:
+    from items_api.commands.target import Target
+    from items_api.terminal.screen import Screen
+
+
+@click.command(cls=Command)
+@target_options
+@explain_option
+@yes_option
+def rollback(screen: Screen, *, target: Target, explain: bool, yes: bool) -> Result:
+    """Make the previous release live again. A second rollback undoes the first.
+
+    The stack then differs from its settings, until the next up releases them again.
+    """
+    with opened(screen, target, explain=explain) as stack:
+        if stack is None:
+            raise target.no_stack(LOCAL_IS_EMPTY)
+        stack.look()
+        release = stack.release.owned
+        if release is None:
+            raise target.no_stack("It has no release.")
+        live, previous = stack.release.versions_to_swap()
+        if not yes:
+            confirm(screen, f"This would replace version {live} with version {previous}.")
+        outcome = stack.roll_back()
+        todo = f"To release the current settings again, run items-api up{target.flags}."
+        return Result(
+            document={**known_of(stack), "endpoint": stack.endpoint, "resources": [outcome]},
+            lines=[*outcome_lines(outcome), Line(todo)],
+        )
