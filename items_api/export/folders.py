@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from items_api.export.fill import fill
-from items_api.provision.bundle import bundle, sources
+from items_api.provision.bundle import bundle, code_sha256, sources
+from items_api.provision.function import description
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,8 @@ def shell(settings: Settings) -> dict[str, bytes]:
         all_tags=_block("{", (f"{_json(key)}: {_json(value)}" for key, value in settings.all_tags.items()), "}"),
         tag_list=_block("[", map(_json, settings.tag_list), "]"),
         table_tag_list=_block("[", map(_json, settings.table_tag_list), "]"),
+        description=description(settings),
+        code_hash=code_sha256(settings.table_name),
     )
     return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle(settings.table_name)}
 
@@ -35,7 +38,7 @@ def sam(settings: Settings) -> dict[str, bytes]:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
     """
     code = {f"src/{path}": content for path, content in sources(settings.table_name).items()}
-    return {"template.yaml": fill("template.yaml", settings), **code}
+    return {"template.yaml": fill("template.yaml", settings, description=description(settings)), **code}
 
 
 def terraform(settings: Settings) -> dict[str, bytes]:
@@ -43,8 +46,11 @@ def terraform(settings: Settings) -> dict[str, bytes]:
 
     https://registry.terraform.io/providers/hashicorp/aws/latest/docs
     """
-    scripts = {name: fill(name, settings) for name in ("main.tf", "imports.sh")}
-    return {**scripts, "function.zip": bundle(settings.table_name)}
+    return {
+        "main.tf": fill("main.tf", settings, description=description(settings)),
+        "imports.sh": fill("imports.sh", settings),
+        "function.zip": bundle(settings.table_name),
+    }
 
 
 def _block(start: str, lines: Iterable[str], end: str) -> str:

@@ -28,6 +28,7 @@ def actions_of(call: Call) -> list[tuple[str, str]]:
     resource = _resource(call)
     # API Gateway's actions are HTTP methods, its resources are paths.
     name = f"apigateway:{call.http_method}" if call.service == "apigatewayv2" else f"{call.service}:{call.action_name}"
+    name = {"lambda:Invoke": "lambda:InvokeFunction"}.get(name, name)
     actions = [(name, resource)]
     tags, tagging = _TAGGING.get(call.operation, ("", ""))
     if call.parameters.get(tags):

@@ -101,6 +101,8 @@ def _change_function(lambda_: Any, settings: Settings) -> None:
     lambda_.tag_resource(Resource=arn, Tags={"former": ""})
     lambda_.update_function_code(**function, ZipFile=b"PK\x05\x06" + bytes(18))
     lambda_.create_alias(**function, Name="stray", FunctionVersion="1")
+    lambda_.update_alias(**function, Name=settings.alias_name, Description="stray")
+    lambda_.remove_permission(**function, Qualifier=settings.alias_name, StatementId=settings.statement_id)
     lambda_.add_permission(
         **function,
         StatementId=settings.statement_id,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from items_api.handler import ROUTES
-from items_api.provision import api, api_parts, function, log_group, permission, role, table
+from items_api.provision import api, api_parts, function, log_group, permission, release, role, table
+from items_api.provision.bundle import code_sha256
 from items_api.settings import Arns, Settings
 
 Request = tuple[str, str, dict[str, Any]]
@@ -44,6 +45,7 @@ class Ids:
     account: str = "123456789012"
     api: str = "api1"
     integration: str = "int1"
+    version: str = "1"
 
 
 IDS = Ids()
@@ -54,7 +56,8 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
     arns = Arns(settings, ids.account)
     in_api = {"ApiId": ids.api}
     target = f"integrations/{ids.integration}"
-    integration = {**in_api, **api_parts.integration_request(arns.function)}
+    integration = {**in_api, **api_parts.integration_request(arns.alias)}
+    sha = code_sha256(settings.table_name)
     stage = {**in_api, **api_parts.stage_request(settings), "Tags": settings.all_tags}
     return {
         "table": ("dynamodb", "create_table", table.create_request(settings)),
@@ -67,6 +70,8 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
         "integration": ("apigatewayv2", "create_integration", integration),
         **{key: ("apigatewayv2", "create_route", {**in_api, "RouteKey": key, "Target": target}) for key in ROUTES},
         "stage": ("apigatewayv2", "create_stage", stage),
+        "version": ("lambda", "publish_version", release.publish_request(settings, {"code": sha})),
+        "alias": ("lambda", "create_alias", release.alias_request(settings, ids.version, None)),
         "permission": ("lambda", "add_permission", permission.create_request(arns, ids.api)),
     }
 

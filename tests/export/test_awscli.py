@@ -14,16 +14,17 @@ from items_api.provision.bundle import bundle
 from tests.export.conftest import Requests
 from tests.export.recording import SETTINGS, WITH_BOUNDARY, writes
 
-READS = ("get_", "list_", "describe_", "scan")
+READS = ("get_", "list_", "describe_", "scan", "invoke")
 
 
 def _described(call: tuple[str, str, Mapping[str, Any]]) -> str:
     return f"{call[0]} {call[1]} {sorted(call[2])}"
 
 
+OLD_VERSION = ("lambda", "delete_function", {"FunctionName": "items-api", "Qualifier": "1"})
 NO_LAYERS = ("lambda", "update_function_configuration", {"FunctionName": "items-api", "Layers": []})
 # One call for each operation and set of parameters, sorted, because steps run in parallel.
-RECORDED = (*writes(), *writes(WITH_BOUNDARY), NO_LAYERS)
+RECORDED = (*writes(), *writes(WITH_BOUNDARY), NO_LAYERS, OLD_VERSION)
 WRITES = [call for _, call in sorted({_described(call): call for call in RECORDED}.items())]
 
 

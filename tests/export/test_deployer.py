@@ -36,8 +36,9 @@ READ_ONLY = {
 # Neither moto's layers nor the local AWS check these; `rights` of each step names its source.
 UNCHECKED = {"lambda:ListTags", "apigateway:TagResource", "iam:CreateServiceLinkedRole"}
 NEEDED = GRANTED - READ_ONLY - UNCHECKED
-# The local AWS checks one action per call, so it allows anyone who may create a function to pass it the role.
-NEEDED_LOCALLY = NEEDED - {"iam:PassRole"}
+# The local AWS checks one action per call, so it allows anyone who may create a function to pass it the role. For it,
+# every call about one alias is ListAliases.
+NEEDED_LOCALLY = NEEDED - {"iam:PassRole", "lambda:UpdateAlias", "lambda:DeleteAlias"}
 # A policy needs at least one statement, and this one grants what every user may do anyway.
 HARMLESS = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
 
@@ -156,7 +157,7 @@ def test_only_a_user_with_the_policy_can_read_metrics_and_log_lines(
     give(POLICY)
     assert _metrics_note(aws) == ""
     with existing_stack(local_aws, SETTINGS):
-        assert list(lines.read()) == []
+        assert "items-api-check" in "".join(event.message for event in lines.read())
 
 
 def _metrics_note(aws: Aws) -> str:

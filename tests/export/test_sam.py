@@ -32,6 +32,7 @@ class Expanded:
             "Api": IDS.api,
             "Function": settings.function_name,
             "Function.Arn": arns.function,
+            "FunctionAliassam": f"{arns.function}:sam",
             "LogGroup.Arn": f"{arns.log_group}:*",
             "Role.Arn": arns.role,
             "Table": settings.table_name,
@@ -43,6 +44,11 @@ class Expanded:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_DEFAULT_REGION", settings.region)
             resources = transform(template, {}, SimpleNamespace(load=dict))["Resources"]
+        # SAM names the version after the hash of the code.
+        versions = {
+            name: resource for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"
+        }
+        self._known |= {f"{name}.Version": IDS.version for name in versions}
         self.resources: dict[str, dict[str, Any]] = {name: self._value(value) for name, value in resources.items()}
 
     def one(self, kind: str) -> dict[str, Any]:
@@ -70,6 +76,11 @@ class Expanded:
 @pytest.fixture(scope="module", params=BOTH.values(), ids=[*BOTH])
 def expanded(request: pytest.FixtureRequest) -> Expanded:
     return Expanded(request.param)
+
+
+def of_sam(arn: str) -> str:
+    """The ARN of SAM's alias instead of the one of `up`."""
+    return f"{arn.removesuffix(':live')}:sam"
 
 
 def as_map(tags: Any) -> dict[str, str]:
@@ -109,7 +120,8 @@ def test_the_log_group_function_and_stage_have_the_properties_that_up_sends(expa
         "RetentionInDays": expanded.up["retention"]["retentionInDays"],
         "Tags": expanded.up["log group"]["tags"],
     }
-    assert {**function, "Code": None} == {**expanded.up["function"], "Code": None}
+    up = {name: value for name, value in expanded.up["function"].items() if name != "Publish"}
+    assert {**function, "Code": None} == {**up, "Code": None}
     assert expanded.resources["Function"]["DependsOn"] == "LogGroup"
     assert stage == expanded.up["stage"]
 
@@ -139,7 +151,7 @@ def test_the_routes_and_their_integrations(expanded: Expanded) -> None:
     }
     up, settings = expanded.up["integration"], expanded.settings
     # The long form of a function's ARN, which an OpenAPI document requires.
-    path = f"lambda:path/2015-03-31/functions/{up['IntegrationUri']}/invocations"
+    path = f"lambda:path/2015-03-31/functions/{of_sam(up['IntegrationUri'])}/invocations"
     integration = {
         "type": up["IntegrationType"].lower(),
         "httpMethod": "POST",
@@ -157,7 +169,14 @@ def test_the_invoke_permission_of_each_route(expanded: Expanded) -> None:
     up = expanded.up["permission"]
     for permission in permissions:
         assert permission.pop("SourceArn").startswith(up["SourceArn"])
-        assert permission == {name: up[name] for name in ("FunctionName", "Action", "Principal")}
+        alias = of_sam(Arns(expanded.settings, IDS.account).alias)
+        assert permission == {"FunctionName": alias, **{name: up[name] for name in ("Action", "Principal")}}
+
+
+def test_the_alias_on_the_version_that_each_deployment_publishes(expanded: Expanded) -> None:
+    alias, function = expanded.one("AWS::Lambda::Alias"), expanded.settings.function_name
+    assert alias == {"Name": "sam", "FunctionName": function, "FunctionVersion": IDS.version}
+    assert expanded.one("AWS::Lambda::Version") == {"FunctionName": function}
 
 
 def test_cloudformation_can_import_the_named_resources_and_no_others_are_created(expanded: Expanded) -> None:
@@ -168,6 +187,8 @@ def test_cloudformation_can_import_the_named_resources_and_no_others_are_created
         "AWS::IAM::Role": keep,
         "AWS::Logs::LogGroup": keep,
         "AWS::Lambda::Function": keep,
+        "AWS::Lambda::Version": keep,
+        "AWS::Lambda::Alias": keep,
         "AWS::Lambda::Permission": keep,
         "AWS::ApiGatewayV2::Api": None,
         "AWS::ApiGatewayV2::Stage": None,

@@ -34,7 +34,7 @@ if operation == os.environ.get("MISSING"):
 if operation == os.environ.get("STOP"):
     os.kill(os.getppid(), signal.SIGTERM)
 ids = {{"get-caller-identity": {IDS.account!r}, "create-api": {IDS.api!r},
-       "create-integration": {IDS.integration!r}, "get-api": "https://endpoint",
+       "create-integration": {IDS.integration!r}, "publish-version": {IDS.version!r}, "get-api": "https://endpoint",
        "describe-table": "DELETING"}}
 if answer := ids.get(operation):
     print(answer)
@@ -76,14 +76,17 @@ def test_shellcheck_finds_nothing(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
 def test_up_sh_sends_what_up_sends(settings: Settings, folder: Path, request_of: Requests) -> None:
-    """Each `aws` command, parsed by the real AWS CLI, is the request that boto3 sends; at the end the script waits."""
+    """Each `aws` command, parsed by the real AWS CLI, is the request that boto3 sends; the script also waits."""
     done = run_faked(folder, "up.sh", settings)
     assert done.stdout == "https://endpoint\n"
-    _, *creates, wait_for_table, wait_for_function, _ = calls(folder)
+    _, *creates, _ = calls(folder)
+    waits = [creates.pop(creates.index(wait)) for wait in [call for call in creates if call[1] == "wait"]]
     sent = [request_of(shlex.join(["aws", *arguments]), settings.table_name) for arguments in creates]
     assert [parsed(request) for request in sent] == [parsed(request) for request in requests_of_up(settings).values()]
-    assert wait_for_table == ["dynamodb", "wait", "table-exists", "--table-name", settings.table_name]
-    assert wait_for_function == ["lambda", "wait", "function-active-v2", "--function-name", settings.function_name]
+    assert waits == [
+        ["dynamodb", "wait", "table-exists", "--table-name", settings.table_name],
+        ["lambda", "wait", "function-active-v2", "--function-name", settings.function_name],
+    ]
 
 
 def parsed(request: tuple[str, str, dict[str, Any]]) -> tuple[str, str, dict[str, Any]]:

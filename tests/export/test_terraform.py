@@ -43,7 +43,9 @@ class Configuration:
             "aws_dynamodb_table.items.arn": arns.table,
             "aws_iam_role.items.arn": arns.role,
             "aws_iam_role.items.name": settings.role_name,
-            "aws_lambda_function.items.arn": arns.function,
+            "aws_lambda_alias.items.arn": arns.alias,
+            "aws_lambda_alias.items.name": settings.alias_name,
+            "aws_lambda_function.items.version": IDS.version,
             "aws_lambda_function.items.function_name": settings.function_name,
         }
         files = folders.terraform(settings)
@@ -144,6 +146,10 @@ def test_the_function_after_its_log_group(main: Configuration) -> None:
     }
 
 
+def test_the_alias_on_the_version_that_terraform_publishes(main: Configuration) -> None:
+    assert main.resource("aws_lambda_alias") == renamed(main.up["alias"])
+
+
 def test_the_api_stage_and_permission_have_the_attributes_that_up_sends(main: Configuration) -> None:
     api, stage = renamed(main.up["api"]), renamed(main.up["stage"], StageName="name")
     api["cors_configuration"] = renamed(api["cors_configuration"])
@@ -184,7 +190,8 @@ def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: Local
         "aws_iam_role_policy.items": f"{settings.role_name}:{settings.policy_name}",
         "aws_cloudwatch_log_group.items": settings.log_group_name,
         "aws_lambda_function.items": settings.function_name,
-        "aws_lambda_permission.items": f"{settings.function_name}/{settings.statement_id}",
+        "aws_lambda_alias.items": f"{settings.function_name}/{settings.alias_name}",
+        "aws_lambda_permission.items": f"{settings.function_name}:{settings.alias_name}/{settings.statement_id}",
         "aws_apigatewayv2_api.items": api,
         "aws_apigatewayv2_integration.items": f"{api}/{parts.integration['IntegrationId']}",
         "aws_apigatewayv2_stage.items": f"{api}/$default",

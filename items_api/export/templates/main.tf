@@ -95,12 +95,24 @@ resource "aws_lambda_function" "items" {
   role             = aws_iam_role.items.arn
   memory_size      = @memory@
   timeout          = @timeout@
+  description      = "@description@"
+  publish          = true
 
   # The code names the table in handler/__init__.py.
   tags = local.tags
 
   # Without this, Lambda would create a log group that keeps logs forever.
   depends_on = [aws_cloudwatch_log_group.items]
+}
+
+# The API calls this alias of the function. It moves when Terraform publishes another version.
+resource "aws_lambda_alias" "items" {
+  function_name    = aws_lambda_function.items.function_name
+  name             = "live"
+  function_version = aws_lambda_function.items.version
+
+  # The name of the version before this one, for items-api rollback; Terraform does not know it.
+  description = "previous version: none"
 }
 
 resource "aws_apigatewayv2_api" "items" {
@@ -119,7 +131,7 @@ resource "aws_apigatewayv2_api" "items" {
 resource "aws_apigatewayv2_integration" "items" {
   api_id                 = aws_apigatewayv2_api.items.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = aws_lambda_function.items.arn
+  integration_uri        = aws_lambda_alias.items.arn
   payload_format_version = "2.0"
   timeout_milliseconds   = 30000
 }
@@ -152,9 +164,10 @@ resource "aws_apigatewayv2_stage" "items" {
   }
 }
 
-# Allows this API, and no other, to invoke the function.
+# Allows this API, and no other, to invoke the released version.
 resource "aws_lambda_permission" "items" {
   function_name = aws_lambda_function.items.function_name
+  qualifier     = aws_lambda_alias.items.name
   statement_id  = "apigw"
   action        = "lambda:InvokeFunction"
   principal     = "apigateway.amazonaws.com"

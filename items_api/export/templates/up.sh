@@ -25,6 +25,7 @@ POLICY=@policy_name@
 LOG_GROUP=@log_group_name@
 FUNCTION=@function_name@
 API=@api_name@
+DESCRIPTION=@description@ # of the function's version: what it was made from
 
 # The tags of every resource, in the two notations that AWS uses: the members of a map, and a list.
 # items-api recognizes the resources of its stack by the last three.
@@ -127,7 +128,9 @@ retry 'cannot be assumed by Lambda' aws lambda create-function \
   --role "arn:$PARTITION:iam::$ACCOUNT:role/$ROLE" \
   --memory-size "$MEMORY" \
   --timeout "$TIMEOUT" \
-  --tags "$TAGS"
+  --description "$DESCRIPTION" \
+  --tags "$TAGS" \
+  --publish
 
 echo 'HTTP API' >&2
 CORS=$(cat <<END
@@ -149,7 +152,7 @@ API_ID=$(aws apigatewayv2 create-api \
 INTEGRATION_ID=$(aws apigatewayv2 create-integration \
   --api-id "$API_ID" \
   --integration-type AWS_PROXY \
-  --integration-uri "arn:$PARTITION:lambda:$REGION:$ACCOUNT:function:$FUNCTION" \
+  --integration-uri "arn:$PARTITION:lambda:$REGION:$ACCOUNT:function:$FUNCTION:live" \
   --payload-format-version 2.0 \
   --timeout-in-millis 30000 \
   --query IntegrationId --output text)
@@ -171,18 +174,31 @@ aws apigatewayv2 create-stage \
     "ThrottlingRateLimit=$THROTTLE_RATE,ThrottlingBurstLimit=$THROTTLE_BURST,DetailedMetricsEnabled=false" \
   --tags "$TAGS" > /dev/null
 
-# Allows this API, and no other, to invoke the function.
+# The API calls the alias live, which names a version of the function: its code and configuration.
+echo 'Waiting for the table and the function to become active' >&2
+aws dynamodb wait table-exists --table-name "$TABLE"
+aws lambda wait function-active-v2 --function-name "$FUNCTION"
+echo 'Release' >&2
+VERSION=$(aws lambda publish-version \
+  --function-name "$FUNCTION" \
+  --code-sha256 @code_hash@ \
+  --description "$DESCRIPTION" \
+  --query Version --output text)
+aws lambda create-alias \
+  --function-name "$FUNCTION" \
+  --name live \
+  --function-version "$VERSION" \
+  --description 'previous version: none' > /dev/null
+
+# Allows this API, and no other, to invoke the released version.
 echo 'Invoke permission' >&2
 aws lambda add-permission \
   --function-name "$FUNCTION" \
+  --qualifier live \
   --statement-id apigw \
   --action lambda:InvokeFunction \
   --principal apigateway.amazonaws.com \
   --source-arn "arn:$PARTITION:execute-api:$REGION:$ACCOUNT:$API_ID/*" > /dev/null
-
-echo 'Waiting for the table and the function to become active' >&2
-aws dynamodb wait table-exists --table-name "$TABLE"
-aws lambda wait function-active-v2 --function-name "$FUNCTION"
 
 echo 'Endpoint:' >&2
 aws apigatewayv2 get-api --api-id "$API_ID" --query ApiEndpoint --output text
