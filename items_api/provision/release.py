@@ -64,7 +64,7 @@ class Version:
 
     def __str__(self) -> str:
         when = f"published {self.published:%Y-%m-%d %H:%M} UTC, " if self.published else ""
-        return f"{self.number} ({when}{self.description or 'no description'})"
+        return f"{self.number} ({when}{shortened(self.description)})"
 
     def as_json(self) -> dict[str, Any]:
         """For the JSON document. The keys are a contract."""
@@ -325,6 +325,11 @@ class Release(PartOfFunction[FoundRelease]):
     def delete(self, found: FoundRelease) -> None:
         request = {"FunctionName": self.settings.function_name, "Name": self.name}
         self.delete_until_gone(found, lambda: self.aws.send(self.aws.lambda_.delete_alias, **request), absent=_ABSENT)
+
+
+def shortened(version_description: str) -> str:
+    """With the beginning of the code's hash, which is enough for people."""
+    return re.sub(r"^(code [\w+/]{12})[\w+/=]+", r"\1…", version_description) or "no description"
 
 
 def _old(versions: Iterable[int | str], *named: str | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from items_api.provision.release import shortened
 from items_api.provision.stack import STEPS
 from items_api.terminal.text import Line
 
@@ -46,7 +47,7 @@ def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line
 def _version_text(version: Mapping[str, Any]) -> str:
     published = version["published"]
     when = f", published {time_text(datetime.fromisoformat(published))}" if published else ""
-    return f"version {version['version']}{when}, {version['description'] or 'no description'}"
+    return f"version {version['version']}{when}, {shortened(version['description'])}"
 
 
 def _metric_lines(metrics: Metrics, encoding: str) -> Iterator[Line]:

@@ -12,6 +12,7 @@ TYPES = [
     "AWS::IAM::Role",
     "AWS::Logs::LogGroup",
     "AWS::Lambda::Function",
+    "AWS::Lambda::Alias",
     "AWS::ApiGatewayV2::Api",
     "AWS::Lambda::Permission",
 ]
@@ -50,6 +51,7 @@ def test_drift_is_listed_field_by_field_and_is_exit_3(run: Run) -> None:
             3,
             [
                 {"field": "remembered.memory", "have": None, "want": "512"},
+                {"field": "memory", "have": 256, "want": 512},
                 {"field": "memory", "have": 256, "want": 512},
             ],
         )
@@ -103,7 +105,7 @@ def test_explain_shows_each_write_and_no_read(run: Run) -> None:
     lines = [line for line in run("up", "--explain").stdout.splitlines() if line.startswith("$ ")]
     assert any(line.startswith("$ aws dynamodb create-table --table-name Items") for line in lines)
     assert lines[0] == "$ export AWS_DEFAULT_REGION=us-east-1"
-    assert len(lines) == 1 + 15
+    assert len(lines) == 1 + 17
     assert not any(verb in line for line in lines for verb in (" get-", " list-", " describe-"))
     assert "$ aws" not in run("up", "--explain").stdout
 
@@ -111,10 +113,10 @@ def test_explain_shows_each_write_and_no_read(run: Run) -> None:
 def test_a_dry_run_explains_what_up_would_send(run: Run, account: Account) -> None:
     lines = [line for line in run("up", "--dry-run", "--explain").stdout.splitlines() if line.startswith("$ ")]
     assert lines[0] == "$ export AWS_DEFAULT_REGION=us-east-1"
-    assert len(lines) == 1 + 15
-    assert lines[7].startswith("$ API_ID=$(aws apigatewayv2 create-api --name items-http-api ")
-    assert lines[7].endswith(" --query ApiId --output text)")
-    assert lines[9] == (
+    assert len(lines) == 1 + 17
+    assert lines[9].startswith("$ API_ID=$(aws apigatewayv2 create-api --name items-http-api ")
+    assert lines[9].endswith(" --query ApiId --output text)")
+    assert lines[11] == (
         """$ aws apigatewayv2 create-route --api-id "$API_ID" --route-key 'POST /items' """
         """--target "integrations/$INTEGRATION_ID\""""
     )
@@ -169,8 +171,8 @@ def test_a_dry_run_and_status_explain_what_they_show(run: Run) -> None:
     run("up")
     dry_run = run("up", "--dry-run", "--memory", "512").stdout
     assert "  ~ will be updated Lambda function   items-api\n      memory: 256 → 512\n" in dry_run
-    assert dry_run.endswith("\nDry run: 2 of 6 resources will be created or updated. Nothing was changed.\n")
-    assert run("up", "--dry-run").stdout.endswith("\nDry run: all 6 resources match the settings.\n")
+    assert dry_run.endswith("\nDry run: 3 of 7 resources will be created or updated. Nothing was changed.\n")
+    assert run("up", "--dry-run").stdout.endswith("\nDry run: all 7 resources match the settings.\n")
     assert "current value → configured value" in run("status", "--memory", "512").stdout
     assert "→" not in run("status").stdout
 

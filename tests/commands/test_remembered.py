@@ -25,7 +25,7 @@ def test_a_later_command_without_options_keeps_them(run: Run) -> None:
     assert run("status").exit_code == 0
     second = run("up")
     assert "Settings from the stack: tag team=web, cors-origin https://a.example.com, memory 512\n" in second.stdout
-    assert second.stdout.count("= unchanged") == 6
+    assert second.stdout.count("= unchanged") == 7
     assert boto3.client("lambda").get_function_configuration(FunctionName="items-api")["MemorySize"] == 512
 
 
@@ -138,7 +138,7 @@ def test_tags_that_are_no_longer_given_are_removed_everywhere(run: Run) -> None:
     for name in ("lambda", "logs", "apigatewayv2", "dynamodb", "iam"):
         assert "dev" not in str(all_tags(name))
     assert run("status").exit_code == 0
-    assert run("up").stdout.count("= unchanged") == 6
+    assert run("up").stdout.count("= unchanged") == 7
 
 
 def test_tags_of_others_stay(run: Run) -> None:

@@ -70,6 +70,7 @@ def test_json_always_has_the_same_keys() -> None:
     assert full.as_json() == {
         "table": {"items": 12, "bytes": 3400, "counted_every_hours": 6},
         "function": {"memory": 256, "updated": "2026-11-23T10:24:52.296000+00:00"},
+        "release": {"live": None, "previous": None},
         "metrics": {
             "start": "2026-11-22T11:00:00+00:00",
             "requests": (1.0, *[0.0] * 23),
@@ -89,6 +90,7 @@ def test_json_always_has_the_same_keys() -> None:
     assert Details().as_json() == {
         "table": {"items": None, "bytes": None, "counted_every_hours": 6},
         "function": {"memory": None, "updated": None},
+        "release": {"live": None, "previous": None},
         "metrics": None,
         "links": {},
         "notes": [],

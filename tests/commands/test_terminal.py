@@ -64,7 +64,7 @@ def terminal(account: Account, process: Process, monkeypatch: pytest.MonkeyPatch
 
 def test_up_shows_each_resource_once_and_the_endpoint_in_bold(terminal: Terminal) -> None:
     assert terminal.run("up") == 0
-    assert [line.split()[:2] for line in terminal.lines if "created" in line] == [["+", "created"]] * 6
+    assert [line.split()[:2] for line in terminal.lines if "created" in line] == [["+", "created"]] * 7
     assert terminal.is_bold("https://")
 
 
@@ -72,7 +72,7 @@ def test_explain_keeps_every_command_above_the_live_table(terminal: Terminal, ac
     assert terminal.run("up", "--explain") == 0
     commands = [line for line in terminal.lines if line.startswith("$ aws ")]
     assert len(commands) == sum(call.is_write and call.outcome == "ok" for call in account.journal)
-    assert sum(" created " in line for line in terminal.lines) == 6
+    assert sum(" created " in line for line in terminal.lines) == 7
 
 
 @pytest.mark.parametrize(("typed", "code", "remains"), [("y\n", 0, False), ("n\n", 1, True), ("\n", 1, True)])

@@ -120,7 +120,7 @@ def test_reset_explains_how_to_end_a_process_that_it_cannot_identify(cli: Cli) -
 
 def test_functions_work_after_the_aws_port_was_taken_by_another_program(cli: Cli) -> None:
     endpoint = cli.json("up")["endpoint"]
-    eventually(lambda: "items-http-api" in (cli.home / "local-aws" / "state" / "apigateway.json").read_text())
+    eventually(lambda: "apigw" in (cli.home / "local-aws" / "state" / "lambda.json").read_text())
     kill(cli.home)
     with socket.create_server(("127.0.0.1", cli.port)):
         smoke = cli("smoke", "--json")

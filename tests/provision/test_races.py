@@ -77,6 +77,7 @@ def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
         *("apigatewayv2.CreateApi", "apigatewayv2.CreateIntegration", "apigatewayv2.CreateRoute"),
         *("apigatewayv2.CreateStage", "dynamodb.CreateTable", "iam.CreateRole", "iam.PutRolePolicy"),
         *("logs.CreateLogGroup", "lambda.CreateFunction", "lambda.AddPermission"),
+        *("lambda.PublishVersion", "lambda.CreateAlias"),
     ],
 )
 def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(account: Account, operation: str) -> None:
@@ -94,6 +95,7 @@ def test_a_complete_up_between_two_calls_of_another_up_ends_in_one_stack(account
     [
         *("apigatewayv2.CreateRoute", "apigatewayv2.CreateStage", "dynamodb.CreateTable", "iam.PutRolePolicy"),
         *("logs.PutRetentionPolicy", "lambda.CreateFunction", "lambda.AddPermission"),
+        *("lambda.PublishVersion", "lambda.CreateAlias"),
     ],
 )
 def test_after_an_up_and_a_down_collide_the_next_command_finishes_the_job(account: Account, operation: str) -> None:
@@ -121,7 +123,7 @@ def interrupt(account: Account, session: ProcessSession, after: int) -> set[str 
     return {outcome.change for outcome in stack.outcomes.values()}
 
 
-@pytest.mark.parametrize("after", range(1, 16))
+@pytest.mark.parametrize("after", range(1, 18))
 @pytest.mark.parametrize("command", [up, down])
 def test_after_ctrl_c_at_any_point_the_next_up_or_down_finishes_the_job(
     account: Account, command: Callable[[Account], object], after: int
