@@ -1,13 +1,15 @@
 """How close `up` is to the fastest possible one, on moto with AWS's delays: python benchmarks/provision.py.
 
 The longest chain is the lower bound, whatever the order of the calls: get the account, read the stack, create the role,
-wait until Lambda can assume it, create the function, wait until it is Active, allow the API to invoke it. "In sequence"
-is how long the same calls and waits would take one after the other. Times are those of the virtual clock, so they are
-exact.
+wait until Lambda can assume it, create the function, wait until it is Active, publish, check and release the version,
+allow the API to invoke it. For changed code: read the stack, update the code, wait, publish, check, release. "In
+sequence" is how long the same calls and waits would take one after the other. Times are those of the virtual clock, so
+they are exact.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -16,10 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # of what the test's own clients do
+
 from moto import mock_aws
 
 from tests.aws import MOTO, Account, Delays, VirtualClock
 from tests.provision.drive import errors, states, up
+from tests.provision.manual_changes import move_alias
 
 # What the control planes take from a well-connected computer.
 DELAYS = Delays(
@@ -39,11 +44,29 @@ def longest_chain(delays: Delays) -> float:
 
     A call takes effect at the end of its latency: the best CreateFunction ends as soon as the role can be assumed.
     """
-    look = sum(map(delays.of, ("sts.GetCallerIdentity", "apigatewayv2.GetApis", "apigatewayv2.GetRoutes")))
     policy = delays.role_readable + delays.of("iam.PutRolePolicy")
     create = max(policy + delays.of("lambda.CreateFunction"), delays.role_assumable)
-    active = delays.function_pending + delays.of("lambda.GetFunction")
-    return look + delays.of("iam.CreateRole") + create + active + delays.of("lambda.AddPermission")
+    active = delays.function_pending  # the best GetFunction ends when it is over
+    return (
+        look(delays)
+        + delays.of("iam.CreateRole")
+        + create
+        + active
+        + release(delays)
+        + delays.of("lambda.AddPermission")
+    )
+
+
+def longest_chain_of_changed_code(delays: Delays) -> float:
+    return look(delays) + delays.of("lambda.UpdateFunctionCode") + delays.function_updating + release(delays)
+
+
+def look(delays: Delays) -> float:
+    return sum(map(delays.of, ("sts.GetCallerIdentity", "apigatewayv2.GetApis", "apigatewayv2.GetRoutes")))
+
+
+def release(delays: Delays) -> float:
+    return sum(map(delays.of, ("lambda.PublishVersion", *["lambda.Invoke"] * 3, "lambda.UpdateAlias")))
 
 
 def in_sequence(account: Account) -> float:
@@ -78,6 +101,11 @@ def main() -> int:
         chain, sequence = longest_chain(DELAYS), in_sequence(account)
         create = journal.of("lambda.CreateFunction")[-1]
         assumable = journal.of("iam.CreateRole")[0].end + DELAYS.role_assumable
+        move_alias(account)  # to a version with other code
+        account.rest()
+        before = account.clock.now()
+        assert errors(up(account)) == []
+        changed = account.clock.now() - before
         depths = {}
         for command in (up, states):
             account.rest()
@@ -86,6 +114,7 @@ def main() -> int:
             depths[command.__name__] = journal.depth()
     rows = [
         ("first up / longest chain", first / chain, 1.10),
+        ("up of changed code / longest chain", changed / longest_chain_of_changed_code(DELAYS), 1.10),
         ("first up / in sequence", first / sequence, 0.65),
         ("function created after the role became assumable, s", create.end - assumable, 0.5),
         ("round trips of an up that changes nothing", depths["up"], ROUND_TRIPS),

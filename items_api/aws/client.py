@@ -243,10 +243,11 @@ class Aws:
         waiting: str,
         report: Callable[[str], None],
         seconds: float = 300.0,
+        pause: float = 0.5,
     ) -> T:
         """Repeat `attempt` until its result satisfies `until`; a `transient` error means "not yet".
 
-        Polls after 0.1 s, then at growing intervals of up to 0.5 s (2 s once 30 s have passed).
+        Polls after 0.1 s, then at growing intervals of up to `pause` (2 s once 30 s have passed).
 
         Args:
             attempt: one try.
@@ -255,6 +256,7 @@ class Aws:
             waiting: the condition, such as "for the table to become ACTIVE"; passed to `report` until it is met.
             report: receives `waiting`.
             seconds: the time limit.
+            pause: the longest interval, in seconds.
 
         Raises:
             TimedOut: the condition was not met in time.
@@ -276,7 +278,7 @@ class Aws:
                 raise TimedOut(f"Timed out after {waited:.0f} s waiting {waiting}.", last, "Run the command again.")
             report(waiting)
             self.pause(delay)
-            delay = min(delay * 2, 0.5 if waited < 30 else 2.0)  # noqa: PLR2004 - see the docstring
+            delay = min(delay * 2, pause if waited < 30 else 2.0)  # noqa: PLR2004 - see the docstring
 
     def pause(self, seconds: float) -> None:
         self._clock.sleep(seconds, self._stop)

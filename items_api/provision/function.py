@@ -267,6 +267,7 @@ class Function(Step[FoundFunction]):
             self.read_again,
             until=lambda seen: seen is None or seen.deleting or seen.is_settled,
             waiting="for the function to become Active",
+            pause=0.2,  # it takes a few seconds, and nothing else can happen meanwhile
         )
         if found is None or found.deleting:
             raise self.deleted_meanwhile("before it became Active")

@@ -33,7 +33,7 @@ def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line
     if details.live:
         yield Line(f"  Release   {_version_text(details.live)}")
     if details.previous:
-        yield Line(f"  Before    {_version_text(details.previous)}")
+        yield Line(f"  Previous  {_version_text(details.previous)}")
     if details.metrics:
         yield from _metric_lines(details.metrics, encoding)
     for note in details.notes:

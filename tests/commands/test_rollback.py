@@ -67,8 +67,8 @@ def test_status_shows_both_versions_when_they_were_published_and_from_what(run: 
     run("up")
     run("up", "--memory", "512")
     lines = run("status").stdout.splitlines()
-    shown = [line.split(",") for line in lines if line.startswith(("  Release", "  Before"))]
-    assert [line[0] for line in shown] == ["  Release   version 2", "  Before    version 1"]
+    shown = [line.split(",") for line in lines if line.startswith(("  Release", "  Previous"))]
+    assert [line[0] for line in shown] == ["  Release   version 2", "  Previous  version 1"]
     for _, published, code, tool in shown:
         assert published.startswith(" published 2025-01-01 ")
         assert code.startswith(" code ")
