@@ -61,6 +61,14 @@ def as_option(setting: str, value: Any = None) -> str:
     return f"--{setting}" if value is None else f"--{setting} {shlex.quote(str(value))}"
 
 
+class InvalidIssuer(Problem):
+    """API Gateway would reject tokens of this issuer."""
+
+
+class NeedsOption(Problem):
+    """A protection would be removed by something other than an option on the command line."""
+
+
 class NoCredentials(Problem):
     """There is nothing to sign requests with."""
 

@@ -17,6 +17,7 @@ LAYERS = (
     {"terminal", "export"},
     {"provision", "observe"},
     {"aws", "settings", "smoke", "local"},
+    {"oidc"},
     {"errors", "handler"},
 )
 FILES = sorted(ROOT.rglob("*.py"))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from items_api.errors import InvalidSetting
-from items_api.settings import REMEMBERED, Settings, from_texts, option_of
+from items_api.errors import InvalidSetting, NeedsOption
+from items_api.settings import JWT_ONLY, REMEMBERED, Settings, from_texts, option_of
 from items_api.settings.tags import KEY, to_tags
 from items_api.terminal.text import Line
 
@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from items_api.provision.stack import Stack
+    from items_api.provision.step import Weakening
 
 
+# The long name of an option -> what to do if it would remove a protection.
+_TO_REMOVE = {
+    "auth": "To open the API, add --auth none. To keep its authorization, add --auth with the kind that it has.",
+    "jwt-issuer": "To replace the issuer, add --jwt-issuer. To keep it, correct your settings.",
+    "jwt-audience": "To add audiences, add --jwt-audience. To keep those that there are, correct your settings.",
+    "permissions-boundary": "To remove it, add --no-permissions-boundary. To replace or keep it, add "
+    "--permissions-boundary with an ARN.",
+}
 _NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
@@ -44,9 +53,24 @@ class Given:
         return replace(settings, former_tags=frozenset(earlier - settings.table_tags.keys()))
 
     def _own(self, remembered: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-        """The remembered settings that the command was not given."""
+        """The remembered settings that the command was not given and that still have a meaning."""
         given = {option_of(field) for field in self.values}
+        if self.values.get("auth", remembered.get("auth", ["none"])[-1]) != "jwt":
+            given |= {option_of(field) for field in JWT_ONLY}
         return {option: texts for option, texts in remembered.items() if option not in given}
+
+    def require_options(self, weakenings: Sequence[Weakening]) -> None:
+        """Raise `NeedsOption` if a protection would be removed although no option on the command line says so."""
+        by_option = {option_of(field): field for field in REMEMBERED}
+        for effect, option in weakenings:
+            if option and self.sources.get(by_option[option]) != "option":
+                source = self.sources.get(by_option[option])
+                why = (
+                    f"It is only removed by an option on the command line, not by a {source}."
+                    if source
+                    else ("It is only removed by an option on the command line.")
+                )
+                raise NeedsOption(f"Nothing was changed: this would {effect}.", why, _TO_REMOVE[option])
 
     def as_json(self, stack: Stack) -> list[dict[str, Any]]:
         """Every setting, its value and its source, for the document. The keys are a contract."""

@@ -47,7 +47,7 @@ def opened(
         explain: show every write as an `aws` command.
     """
     settings = given.settings if given else partial(Settings, target.name)
-    settings(target.region or LOCAL_REGION)
+    target.check_issuer(settings(target.region or LOCAL_REGION).jwt_issuer)
     account = find_account(screen, target, start=start)
     if account is None:
         yield None

@@ -18,6 +18,7 @@ from items_api.commands.sources import long_name, source
 from items_api.commands.target import Target
 from items_api.errors import InvalidSetting
 from items_api.settings import REMEMBERED, parse_tags
+from items_api.settings.checks import AUTH
 from items_api.terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ boundary_option = click.option(
     metavar="ARN",
     help="IAM policy that limits what the function's role may ever do.",
 )
+auth_option = click.option(
+    "--auth",
+    type=click.Choice(AUTH),
+    default="none",
+    show_default=True,
+    help="Who may call the API: anyone, AWS identities, or holders of a token.",
+)
 SETTINGS = (
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
     click.option(
@@ -88,7 +96,20 @@ SETTINGS = (
         "--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Maximum burst of requests."
     ),
     boundary_option,
+    auth_option,
+    click.option("--jwt-issuer", default="", metavar="URL", help="With --auth jwt: issuer of the tokens (iss)."),
+    click.option(
+        "--jwt-audience",
+        "jwt_audiences",
+        multiple=True,
+        metavar="AUD",
+        help="With --auth jwt: audience of the tokens (aud or client_id); repeatable.",
+    ),
+    click.option("--jwt-read-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to read."),
+    click.option("--jwt-write-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to write."),
 )
+# They remove a protection, so they count only on the command line.
+REMOVING = (click.option("--no-permissions-boundary", is_flag=True, help="Remove the permissions boundary."),)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Skip the confirmation prompt.")
 explain_option = click.option("--explain", is_flag=True, help="Show each write as the equivalent aws command.")
 
@@ -144,10 +165,18 @@ def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
         chosen["tags"] = parse_tags(chosen["tags"])
         places = {name: ctx.get_parameter_source(name) for name in REMEMBERED}
         sources = {name: _SOURCES[place] for name, place in places.items() if place in _SOURCES}
+        if values.pop("no_permissions_boundary"):
+            _refuse_both(sources, "permissions-boundary")
+            chosen["permissions_boundary"], sources["permissions_boundary"] = "", "option"
         given = Given(target.name, {name: chosen[name] for name in sources}, sources)
         return callback(*args, target=target, given=given, **values)
 
-    return _with_options(wrapper, SETTINGS)
+    return _with_options(wrapper, (*SETTINGS, *REMOVING))
+
+
+def _refuse_both(sources: Mapping[str, str], option: str) -> None:
+    if sources.get(option.replace("-", "_")) == "option":
+        raise click.UsageError(f"--{option} and --no-{option} cannot be combined.")
 
 
 def _with_options(callback: Callable[..., Any], options: Iterable[Decorator]) -> Callable[..., Any]:

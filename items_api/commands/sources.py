@@ -32,9 +32,9 @@ def long_name(option: click.Option) -> str:
 
 
 def variable_of(option: click.Option) -> str | None:
-    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. --yes has none, so that confirming is never a default."""
+    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. --yes and what removes a protection have none."""
     name = long_name(option)
-    return None if name == "yes" else f"{_PREFIX}{name.replace('-', '_').upper()}"
+    return None if name == "yes" or name.startswith("no-permissions") else f"{_PREFIX}{name.replace('-', '_').upper()}"
 
 
 def source(ctx: click.Context, setting: str, value: Any = None) -> str:

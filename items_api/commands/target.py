@@ -45,6 +45,16 @@ class Target:
         words = [word for option, value in given.items() if value for word in (option, value)]
         return "".join(f" {shlex.quote(word)}" for word in [*words, *(["--local"] if self.local else [])])
 
+    def check_issuer(self, issuer: str) -> None:
+        """Only the local AWS can reach an issuer on this computer."""
+        if issuer.startswith("http://") and not self.local:
+            raise InvalidSetting(
+                "is on this computer, where AWS cannot reach it.",
+                todo="Use an https:// issuer, or add --local.",
+                setting="jwt-issuer",
+                value=issuer,
+            )
+
     def no_stack(self, why: str, alternative: str = "") -> NoStack:
         """The error of a command that needs the stack. `alternative` is another thing to do, as a sentence."""
         todo = f"Check --name and --region. To create or repair the stack, run items-api up{self.flags}. {alternative}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from items_api import aws
+from items_api import aws, oidc
 from items_api.commands.boundary import Command
 from items_api.commands.opening import empty_stack, explainer, known_of, opened
 from items_api.commands.options import explain_option, settings_options, target_options, yes_option
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from items_api.commands.given import Given
     from items_api.commands.target import Target
     from items_api.provision.stack import Stack
-    from items_api.provision.step import Outcome
+    from items_api.provision.step import Outcome, Weakening
+    from items_api.settings import Settings
     from items_api.terminal.screen import Screen
 
 
@@ -53,8 +54,11 @@ def up(
             return _dry_run(screen, stack, given, adopt=adopt, explain=explain)
         plan = stack.plan(adopt=adopt)
         _preview(screen, plan)
-        if (weakenings := stack.weakenings()) and not yes:
-            confirm(screen, f"This would {'; and '.join(weakenings)}.")
+        weakenings = stack.weakenings()
+        given.require_options(weakenings)
+        check_issuer(screen, stack.settings)
+        if weakenings and not yes:
+            confirm(screen, f"This would {'; and '.join(weakening.effect for weakening in weakenings)}.")
             _check_again(stack, weakenings, adopt=adopt)
         stack.release.checks = not no_check
         outcomes = run_steps(screen, stack, stack.up())
@@ -85,7 +89,16 @@ def _preview(screen: Screen, plan: list[Outcome]) -> None:
         screen.line()
 
 
-def _check_again(stack: Stack, weakenings: list[str], *, adopt: bool) -> None:
+def check_issuer(screen: Screen, settings: Settings) -> None:
+    """Fetch what the issuer publishes. Raises `InvalidIssuer`."""
+    if settings.auth == "jwt":
+        try:
+            oidc.fetch(settings.jwt_issuer)
+        except oidc.Unreachable as reason:
+            screen.warning(f"The issuer was not checked. {reason} API Gateway will check it.")
+
+
+def _check_again(stack: Stack, weakenings: list[Weakening], *, adopt: bool) -> None:
     """Look again, and raise `NotConfirmed` if the plan now includes something that the user did not confirm."""
     stack.look()
     stack.plan(adopt=adopt)

@@ -6,17 +6,27 @@ response or a second `up` has created more than one, the oldest stays and the ot
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from items_api import oidc
 from items_api.aws.errors import AwsError, ServiceError, tolerate
-from items_api.errors import ForeignResource, TimedOut
+from items_api.errors import AwsRefused, ForeignResource, TimedOut
 from items_api.handler import ROUTES
 from items_api.provision import api_parts
-from items_api.provision.step import Found, Right, Step
+from items_api.provision.authorization import (
+    authorizer_fields,
+    authorizer_request,
+    route_request,
+    route_update,
+    wanted_route_fields,
+    weakenings,
+)
+from items_api.provision.step import Found, Right, Step, Weakening
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Iterator, Mapping, Set
 
     from mypy_boto3_apigatewayv2.type_defs import ApiTypeDef
 
@@ -89,24 +99,24 @@ class Api(Step[FoundApi]):
             "cors": api_parts.cors_fields(api_parts.cors_configuration(self.settings)),
             "endpoint disabled": False,
             "integration": api_parts.integration_fields(api_parts.integration_request(self.arns.alias)),
-            **{f"route {route}": {"integration": "ours", "authorization": "NONE"} for route in ROUTES},
+            **{f"route {key}": {"integration": "ours", **wanted_route_fields(self.settings, key)} for key in ROUTES},
             "stage": api_parts.stage_fields({**stage, "Tags": self.want_tags()}),
             "other integrations": [],
             "other routes": [],
             "other stages": [],
-            "authorizers": [],
+            "authorizer": authorizer_fields(authorizer_request(self.settings)) if self.settings.auth == "jwt" else None,
+            "other authorizers": [],
             "duplicates": [],
         }
 
-    def weakenings(self, found: FoundApi) -> tuple[str, ...]:
+    def weakenings(self, found: FoundApi) -> tuple[Weakening, ...]:
         want = self.want()
         stage = found.fields["stage"]
         return (
             *api_parts.cors_weakenings(found.fields["cors"], want["cors"]),
-            *(["enable the API's endpoint, which is disabled"] if found.fields["endpoint disabled"] else []),
-            *(
-                f"allow anyone to call {route}, which requires {kind} authorization"
-                for route, kind in found.parts.protected_routes(ROUTES).items()
+            *([Weakening("enable the API's endpoint, which is disabled")] if found.fields["endpoint disabled"] else []),
+            *weakenings(
+                {key: found.fields[f"route {key}"] for key in ROUTES}, found.fields["authorizer"], self.settings
             ),
             *(api_parts.throttle_weakenings(stage, want["stage"]) if stage else ()),
         )
@@ -147,7 +157,7 @@ class Api(Step[FoundApi]):
         lists = self.aws.together(
             *(lambda listing=listing: self.aws.every(listing, "Items", ApiId=api_id) for listing in listings)
         )
-        parts = api_parts.Parts.of(self.arns.alias, *lists)
+        parts = api_parts.Parts.of(self.arns, *lists)
         return FoundApi(
             arn=self.arns.api(api_id),
             fields={
@@ -188,7 +198,7 @@ class Api(Step[FoundApi]):
 
     def _bare(self, api: Mapping[str, Any]) -> FoundApi:
         self._created_id = api["ApiId"]
-        parts = api_parts.Parts.of(self.arns.alias, [], [], [], [])
+        parts = api_parts.Parts.of(self.arns)
         return FoundApi(
             arn=self.arns.api(api["ApiId"]),
             fields={**self.want(), **parts.fields(ROUTES)},
@@ -239,11 +249,12 @@ class Api(Step[FoundApi]):
         # An integration or authorizer is created before the route that points to it and deleted after it. The stage
         # comes last, so that a new API is deployed once.
         integration_id = self._apply_integration(api_id, found.parts, parts)
-        self._apply_routes(api_id, found.parts, integration_id)
+        authorizer_id = self._apply_authorizer(api_id, found.parts, parts) if self.settings.auth == "jwt" else None
+        self._apply_routes(api_id, found, integration_id, authorizer_id)
         self._apply_stage(api_id, found.parts, parts)
         for other in found.parts.other_integrations:
             self.aws.send(gateway.delete_integration, ApiId=api_id, IntegrationId=other["IntegrationId"])
-        for authorizer in found.parts.authorizers:
+        for authorizer in found.parts.other_authorizers:
             self.aws.send(gateway.delete_authorizer, ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
 
     def _apply_integration(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> str:
@@ -255,21 +266,43 @@ class Api(Step[FoundApi]):
             self.aws.send(gateway.update_integration, ApiId=api_id, IntegrationId=integration_id, **request)
         return integration_id
 
-    def _apply_routes(self, api_id: str, have: api_parts.Parts, integration_id: str) -> None:
-        gateway, target = self.aws.apigateway, f"integrations/{integration_id}"
+    def _apply_authorizer(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> str:
+        gateway, request = self.aws.apigateway, authorizer_request(self.settings)
+        with self._accepted_issuer():
+            if have.authorizer is None:
+                return self.aws.send(gateway.create_authorizer, ApiId=api_id, **request)["AuthorizerId"]
+            authorizer_id: str = have.authorizer["AuthorizerId"]
+            if "authorizer" in parts:
+                self.aws.send(gateway.update_authorizer, ApiId=api_id, AuthorizerId=authorizer_id, **request)
+            return authorizer_id
+
+    @contextmanager
+    def _accepted_issuer(self) -> Iterator[None]:
+        """API Gateway fetches the issuer's discovery document when it creates an authorizer."""
+        issuer = self.settings.jwt_issuer
+        try:
+            yield
+        except ServiceError as error:
+            if not error.says("BadRequestException", text=issuer):
+                raise
+            raise AwsRefused(
+                f"API Gateway does not accept the issuer {issuer}.",
+                f"{error.operation}: {error.message}",
+                f"Correct --jwt-issuer, or make {oidc.discovery_url(issuer)} reachable from the internet.",
+            ) from error
+
+    def _apply_routes(self, api_id: str, found: FoundApi, integration_id: str, authorizer_id: str | None) -> None:
+        """A new route is never open for a moment: it is created with its authorization."""
+        gateway, target, want = self.aws.apigateway, f"integrations/{integration_id}", self.want()
         for key in ROUTES:
-            route = have.routes.get(key)
+            route = found.parts.routes.get(key)
             if route is None:
-                self.aws.send(gateway.create_route, ApiId=api_id, RouteKey=key, Target=target)
-            elif route.get("Target") != target or route.get("AuthorizationType", "NONE") != "NONE":
-                self.aws.send(
-                    gateway.update_route,
-                    ApiId=api_id,
-                    RouteId=route["RouteId"],
-                    Target=target,
-                    AuthorizationType="NONE",
-                )
-        for key, route in have.routes.items():
+                who = route_request(self.settings, key, authorizer_id)
+                self.aws.send(gateway.create_route, ApiId=api_id, RouteKey=key, Target=target, **who)
+            elif found.fields[f"route {key}"] != want[f"route {key}"]:
+                who = route_update(self.settings, key, authorizer_id)
+                self.aws.send(gateway.update_route, ApiId=api_id, RouteId=route["RouteId"], Target=target, **who)
+        for key, route in found.parts.routes.items():
             if key not in ROUTES:
                 self.aws.send(gateway.delete_route, ApiId=api_id, RouteId=route["RouteId"])
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from items_api.provision import authorization
+from items_api.provision.authorization import NAME, authorizer_fields, route_fields
+from items_api.provision.step import Weakening
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from items_api.settings import Settings
+    from items_api.settings import Arns, Settings
 
     Document = Mapping[str, Any]
 
@@ -24,7 +28,7 @@ def cors_configuration(settings: Settings) -> dict[str, Any]:
     return {
         "AllowOrigins": list(settings.cors_origins),
         "AllowMethods": list(CORS_METHODS),
-        "AllowHeaders": list(CORS_HEADERS),
+        "AllowHeaders": [*CORS_HEADERS, *authorization.CORS_HEADERS[settings.auth]],
         "ExposeHeaders": list(CORS_EXPOSED),
     }
 
@@ -102,27 +106,33 @@ class Parts:
     other_integrations: Sequence[Document]
     routes: Mapping[str, Document]
     stages: Mapping[str, Document]
-    authorizers: Sequence[Document]
+    authorizer: Document | None
+    other_authorizers: Sequence[Document]
 
     @classmethod
     def of(
         cls,
-        alias_arn: str,
-        integrations: Sequence[Document],
-        routes: Sequence[Document],
-        stages: Sequence[Document],
-        authorizers: Sequence[Document],
+        arns: Arns,
+        integrations: Sequence[Document] = (),
+        routes: Sequence[Document] = (),
+        stages: Sequence[Document] = (),
+        authorizers: Sequence[Document] = (),
     ) -> Parts:
         # Two concurrent `up` commands must choose the same integration: first by function, then the smallest ID. The
         # settings that rewrite or sign requests cannot be cleared, so such an integration is replaced.
         plain = [i for i in integrations if not any(i.get(extra) for extra in _EXTRAS)]
-        ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != alias_arn, i["IntegrationId"]))
+        ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != arns.alias, i["IntegrationId"]))
+        jwt = [
+            a for a in authorizers if arns.settings.auth == "jwt" and (a["Name"], a["AuthorizerType"]) == (NAME, "JWT")
+        ]
+        jwt.sort(key=lambda a: str(a["AuthorizerId"]))
         return cls(
             integration=ranked[0] if ranked else None,
             other_integrations=[i for i in integrations if i not in ranked[:1]],
             routes={route["RouteKey"]: route for route in routes},
             stages={stage["StageName"]: stage for stage in stages},
-            authorizers=authorizers,
+            authorizer=jwt[0] if jwt else None,
+            other_authorizers=[a for a in authorizers if a not in jwt[:1]],
         )
 
     @property
@@ -139,7 +149,8 @@ class Parts:
             "other integrations": sorted(i["IntegrationId"] for i in self.other_integrations),
             "other routes": sorted(key for key in self.routes if key not in routes),
             "other stages": sorted(name for name in self.stages if name != STAGE),
-            "authorizers": sorted(a["Name"] for a in self.authorizers),
+            "authorizer": authorizer_fields(self.authorizer) if self.authorizer else None,
+            "other authorizers": sorted(a["Name"] for a in self.other_authorizers),
         }
 
     def _route_fields(self, key: str) -> dict[str, Any] | None:
@@ -148,28 +159,20 @@ class Parts:
         route = self.routes[key]
         ours = f"integrations/{self.integration['IntegrationId']}" if self.integration else None
         target = route.get("Target")
-        return {
-            "integration": "ours" if target and target == ours else target,
-            "authorization": route.get("AuthorizationType", "NONE"),
-        }
-
-    def protected_routes(self, routes: Sequence[str]) -> dict[str, str]:
-        """The routes that require authorization, with its type."""
-        types = {key: self.routes[key].get("AuthorizationType", "NONE") for key in routes if key in self.routes}
-        return {key: type_ for key, type_ in types.items() if type_ != "NONE"}
+        authorizer = self.authorizer["AuthorizerId"] if self.authorizer else None
+        return {"integration": "ours" if target and target == ours else target, **route_fields(route, authorizer)}
 
 
-def cors_weakenings(have: Document | None, want: Document) -> Iterator[str]:
-    """The restrictions that changing the CORS configuration (as `cors_fields`) from `have` to `want` would remove."""
+def cors_weakenings(have: Document | None, want: Document) -> Iterator[Weakening]:
+    """The restrictions that changing the CORS configuration (as `cors_fields`) from `have` to `want` would remove.
+
+    Only the origins are a setting. The API needs its methods and headers.
+    """
     if have is None:
-        yield "allow browsers on other origins to call the API"
-        return
-    if not all(_is_allowed(origin, have["origins"]) for origin in want["origins"]):
+        yield Weakening("allow browsers on other origins to call the API")
+    elif not all(_is_allowed(origin, have["origins"]) for origin in want["origins"]):
         now = ", ".join(have["origins"]) or "none"
-        yield f"allow browsers on {', '.join(want['origins'])} to call the API (now: {now})"
-    for kind in ("methods", "headers"):
-        if added := sorted(set(want[kind]) - set(have[kind])):
-            yield f"allow browsers to use the {kind} {', '.join(added)}"
+        yield Weakening(f"allow browsers on {', '.join(want['origins'])} to call the API (now: {now})")
 
 
 def _is_allowed(origin: str, allowed: Sequence[str]) -> bool:
@@ -177,8 +180,8 @@ def _is_allowed(origin: str, allowed: Sequence[str]) -> bool:
     return not {"*", f"{scheme}://*", origin}.isdisjoint(allowed)
 
 
-def throttle_weakenings(have: Document, want: Document) -> Iterator[str]:
+def throttle_weakenings(have: Document, want: Document) -> Iterator[Weakening]:
     """The same for a stage (as `stage_fields`)."""
     for limit in ("throttle rate", "throttle burst"):
         if have[limit] is not None and want[limit] > have[limit]:
-            yield f"raise the {limit} from {have[limit]:g} to {want[limit]:g}"
+            yield Weakening(f"raise the {limit} from {have[limit]:g} to {want[limit]:g}")

@@ -14,7 +14,7 @@ from items_api.aws.errors import ServiceError, tolerate
 from items_api.errors import AwsRefused, CannotRollBack, ChangedMeanwhile
 from items_api.provision.check import check
 from items_api.provision.function import PartOfFunction, date, description, version_fields
-from items_api.provision.step import Drift, Found, Right
+from items_api.provision.step import Drift, Found, Right, Weakening
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Set
@@ -129,11 +129,11 @@ class Release(PartOfFunction[FoundRelease]):
         drift = super().compare(found)
         return (*drift, *self.function.recreated_role(found.live.published)) if found.live else drift
 
-    def weakenings(self, found: FoundRelease) -> tuple[str, ...]:
+    def weakenings(self, found: FoundRelease) -> tuple[Weakening, ...]:
         """Not a weakening in itself: releasing the code again that someone rolled back is asked about, too."""
         other = found.rolled_back_from
         if other and other.fields["code"] == self.function.want_version()["code"]:
-            return (f"release the code of version {other.number} again, which was rolled back",)
+            return (Weakening(f"release the code of version {other.number} again, which was rolled back"),)
         return ()
 
     def read(self) -> FoundRelease | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from items_api.aws.errors import ServiceError, says, tolerate
 from items_api.errors import AwsRefused
 from items_api.provision.policies import table_access_policy, trust_policy
-from items_api.provision.step import Found, Right, Step, as_map
+from items_api.provision.step import Found, Right, Step, Weakening, as_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BOUNDARY_KEY = "iam:PermissionsBoundary"
 _ABSENT = "NoSuchEntity"
+_OPTION = "permissions-boundary"
 
 
 def create_request(settings: Settings) -> dict[str, Any]:
@@ -105,13 +106,13 @@ class Role(Step[FoundRole]):
             )
         return None
 
-    def weakenings(self, found: FoundRole) -> tuple[str, ...]:
+    def weakenings(self, found: FoundRole) -> tuple[Weakening, ...]:
         have, want = found.fields["permissions boundary"], self.settings.permissions_boundary
         if not have or have == want:
             return ()
         if want:
-            return (f"replace the permissions boundary {have} of the role {self.name} with {want}",)
-        return (f"remove the permissions boundary {have} of the role {self.name}",)
+            return (Weakening(f"replace the permissions boundary {have} of the role {self.name} with {want}", _OPTION),)
+        return (Weakening(f"remove the permissions boundary {have} of the role {self.name}", _OPTION),)
 
     def _role(self) -> RoleTypeDef:
         return self.aws.send(self.aws.iam.get_role, RoleName=self.name)["Role"]

@@ -23,7 +23,7 @@ from items_api.provision.log_group import LogGroup
 from items_api.provision.permission import Permission
 from items_api.provision.release import Release
 from items_api.provision.role import Role
-from items_api.provision.step import Change, Drift, Outcome, Progress, State, Step, stack_of
+from items_api.provision.step import Change, Drift, Outcome, Progress, State, Step, Weakening, stack_of
 from items_api.provision.table import Table
 from items_api.settings import Arns
 from items_api.settings.tags import from_tags
@@ -81,12 +81,12 @@ class Stack:
         """`outcomes` so far, in the order of `STEPS`."""
         return [self.outcomes[step] for step in self.steps if step in self.outcomes]
 
-    def weakenings(self) -> list[str]:
-        """The restrictions that `up` would remove, as verb phrases. The user must confirm them first."""
+    def weakenings(self) -> list[Weakening]:
+        """The restrictions that `up` would remove. The user must confirm them first."""
         found = [(step, step.found) for step in self.steps if step.found and not step.found.deleting]
         return [
             *(
-                f"adopt the {step.title} {step.name}, which does not belong to this stack"
+                Weakening(f"adopt the {step.title} {step.name}, which does not belong to this stack")
                 for step, seen in found
                 if not step.is_ours(seen)
             ),

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from items_api.aws.errors import tolerate
 from items_api.errors import CannotChange, DeletedMeanwhile, ForeignResource, Problem, TimedOut
@@ -82,6 +82,17 @@ def as_map(tags: Iterable[Any]) -> dict[str, str]:
 def stack_of(tags: Mapping[str, str]) -> str | None:
     """The stack that a resource with these tags belongs to; None if it was not created by this tool."""
     return tags.get("items-api:stack") if tags.get("managed-by") == "items-api" else None
+
+
+class Weakening(NamedTuple):
+    """A restriction that `up` would remove: "raise the throttle rate from 5 to 100".
+
+    `option` is the long name of the option that must say so on the command line: neither a file, a variable nor a
+    default is enough. If it is empty, only a question is asked.
+    """
+
+    effect: str
+    option: str = ""
 
 
 @dataclass(frozen=True)
@@ -205,8 +216,8 @@ class Step(ABC, Generic[F]):
         keys = [*want, *self.unwanted(have)] if name.endswith("tags") else {**want, **have}
         return [d for key in keys for d in self._differences(f"{name}.{key}", have.get(key), want.get(key))]
 
-    def weakenings(self, found: F) -> tuple[str, ...]:
-        """The restrictions that `update` would remove, as verb phrases: "raise the throttle rate from 5 to 100"."""
+    def weakenings(self, found: F) -> tuple[Weakening, ...]:
+        """The restrictions that `update` would remove."""
         del found
         return ()
 

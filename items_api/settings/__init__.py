@@ -8,6 +8,6 @@ tags.py    the settings as tags, in which the stack remembers them
 
 from items_api.settings.arns import Arns
 from items_api.settings.checks import parse_tags
-from items_api.settings.model import REMEMBERED, REPEATABLE, Settings, from_texts, option_of
+from items_api.settings.model import JWT_ONLY, REMEMBERED, REPEATABLE, Settings, from_texts, option_of
 
-__all__ = ["REMEMBERED", "REPEATABLE", "Arns", "Settings", "from_texts", "option_of", "parse_tags"]
+__all__ = ["JWT_ONLY", "REMEMBERED", "REPEATABLE", "Arns", "Settings", "from_texts", "option_of", "parse_tags"]

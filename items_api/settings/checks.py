@@ -26,6 +26,9 @@ MAX_TAGS = 50  # on any AWS resource
 # The wildcards that HTTP APIs support in CORS, beside exact origins:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
 EVERY_ORIGIN = ("*", "https://*", "http://*")
+AUTH = ("none", "iam", "jwt")
+# Of an authorizer: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+MAX_AUDIENCES = 50
 MIN_NAME, MAX_NAME = 3, 40
 
 # A name that breaks none of these rules matches [a-z][a-z0-9]*(-[a-z0-9]+)*.
@@ -202,3 +205,54 @@ def _check_origin(origin: str) -> None:
         raise invalid("Browsers send a host in lowercase letters, digits, dots and hyphens, so this would never match.")
     if port == {"http": 80, "https": 443}[parts.scheme]:
         raise invalid("Browsers omit the default port, so this would never match.")
+
+
+def check_auth(auth: str, issuer: str, audiences: tuple[str, ...]) -> None:
+    if auth not in AUTH:
+        raise InvalidSetting(
+            "is not a kind of authorization.", todo=f"Use {', '.join(AUTH)}.", setting="auth", value=auth
+        )
+    if auth == "jwt" and not (issuer and audiences):
+        missing = " and ".join(
+            option for option, value in (("--jwt-issuer", issuer), ("--jwt-audience", audiences)) if not value
+        )
+        why = "A token is accepted if this issuer has issued it for one of these audiences."
+        raise InvalidSetting(f"needs {missing}.", why, f"Add {missing}.", setting="auth", value=auth)
+    if issuer:
+        _check_issuer(issuer)
+    if len(audiences) > MAX_AUDIENCES:
+        raise InvalidSetting(
+            f"is given {len(audiences)} times.", todo=f"Use up to {MAX_AUDIENCES} audiences.", setting="jwt-audience"
+        )
+    for audience in audiences:
+        if not audience or audience != audience.strip():
+            raise InvalidSetting(
+                "is empty or has spaces around it.",
+                todo="Use the value of aud (or client_id) in the tokens.",
+                setting="jwt-audience",
+                value=audience,
+            )
+
+
+def _check_issuer(issuer: str) -> None:
+    def invalid(why: str) -> InvalidSetting:
+        todo = "Use the value of iss in the tokens, such as https://login.example.com."
+        return InvalidSetting("is not an issuer.", why, todo, setting="jwt-issuer", value=issuer)
+
+    try:
+        parts = urlsplit(issuer)
+        on_this_computer = parts.scheme == "http" and parts.hostname == "127.0.0.1" and parts.port != 0
+    except ValueError as error:
+        raise invalid(f"It cannot be parsed: {error}.") from None
+    if not (parts.scheme == "https" or on_this_computer) or not parts.hostname:
+        raise invalid("It does not start with https://. (With --local, http://127.0.0.1 also works.)")
+    if parts.query or parts.fragment or "@" in parts.netloc or any(map(str.isspace, issuer)):
+        raise invalid("It must not have a query, a fragment, a user name or spaces.")
+
+
+def check_scopes(scopes: Mapping[str, str]) -> None:
+    """By option. A scope is a word: https://datatracker.ietf.org/doc/html/rfc6749#section-3.3."""
+    for option, scope in scopes.items():
+        if scope and not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", scope):
+            todo = "Use one word, such as items:read."
+            raise InvalidSetting("is not a scope.", todo=todo, setting=option, value=scope)

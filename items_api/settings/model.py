@@ -32,6 +32,11 @@ class Settings:
     throttle_rate: int = 100
     throttle_burst: int = 200
     permissions_boundary: str = ""  # the ARN of a managed policy, or empty
+    auth: str = "none"  # or "iam" or "jwt"; the others are for "jwt" only
+    jwt_issuer: str = ""
+    jwt_audiences: tuple[str, ...] = ()
+    jwt_read_scope: str = ""
+    jwt_write_scope: str = ""
     given: frozenset[str] = frozenset()
     former_tags: frozenset[str] = frozenset()  # keys of tags to remove, because the stack had them earlier
 
@@ -49,6 +54,12 @@ class Settings:
         checks.check_range("throttle-rate", self.throttle_rate, checks.THROTTLE_RATE, "requests per second")
         checks.check_range("throttle-burst", self.throttle_burst, checks.THROTTLE_BURST, "requests")
         checks.check_boundary(self.permissions_boundary)
+        checks.check_auth(self.auth, self.jwt_issuer, self.jwt_audiences)
+        jwt = {field: getattr(self, field) for field in JWT_ONLY}
+        if self.auth != "jwt" and (extra := [field for field, value in jwt.items() if value]):
+            why = f"It is only for --auth jwt, and --auth is {self.auth}."
+            raise InvalidSetting("has no effect.", why, "Add --auth jwt.", setting=option_of(extra[0]))
+        checks.check_scopes({option_of(field): jwt[field] for field in ("jwt_read_scope", "jwt_write_scope")})
 
     @property
     def table_name(self) -> str:
@@ -119,10 +130,12 @@ class Settings:
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
 
+# The fields that have a meaning only with `auth="jwt"`.
+JWT_ONLY = ("jwt_issuer", "jwt_audiences", "jwt_read_scope", "jwt_write_scope")
 # The fields that a stack remembers.
 REMEMBERED = tuple(f.name for f in fields(Settings) if f.name not in ("name", "region", "given", "former_tags"))
 # The long names of the options that can be repeated.
-REPEATABLE = frozenset({"tag", "cors-origin"})
+REPEATABLE = frozenset({"tag", "cors-origin", "jwt-audience"})
 
 
 def from_texts(remembered: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -141,7 +154,8 @@ def from_texts(remembered: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 def option_of(field_name: str) -> str:
     """The long name of the option for a field: `log-retention`."""
-    return {"tags": "tag", "cors_origins": "cors-origin"}.get(field_name, field_name.replace("_", "-"))
+    plurals = {"tags": "tag", "cors_origins": "cors-origin", "jwt_audiences": "jwt-audience"}
+    return plurals.get(field_name, field_name.replace("_", "-"))
 
 
 def _values(value: Any) -> list[str]:

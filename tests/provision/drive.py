@@ -57,7 +57,7 @@ def states(account: Account, settings: Settings = DEFAULT) -> dict[str, State | 
 def weakenings(stack: Stack, *, adopt: bool = False) -> list[str]:
     """What `up` asks about first, from what the stack's `look` found."""
     stack.plan(adopt=adopt)
-    return stack.weakenings()
+    return [weakening.effect for weakening in stack.weakenings()]
 
 
 def changes(outcomes: dict[str, Outcome]) -> set[Change | None]:
