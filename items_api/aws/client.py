@@ -18,6 +18,7 @@ from botocore.config import Config
 
 from items_api import __version__
 from items_api.aws.errors import AwsError, ServiceError, Stopped
+from items_api.aws.signing import Signer
 from items_api.aws.translate import missing, translating
 from items_api.errors import TimedOut
 
@@ -118,6 +119,13 @@ class Aws:
     def like(cls, other: Aws, watch: Watcher) -> Self:
         """One for the same account and region, with another `watch`."""
         return cls(other._session, endpoint_url=other.endpoint_url, config=other._config, watch=watch)
+
+    def signer(self) -> Signer:
+        """For requests to an HTTP API with these credentials. Raises `NoCredentials`."""
+        try:
+            return Signer.of(self._session)
+        except AwsError as error:
+            raise error.problem("Could not sign the requests") from error
 
     def account_id(self) -> str:
         """The account that the credentials belong to. Raises `Problem`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from items_api.errors import InvalidSetting, NeedsOption
@@ -26,7 +25,6 @@ _TO_REMOVE = {
     "permissions-boundary": "To remove it, add --no-permissions-boundary. To replace or keep it, add "
     "--permissions-boundary with an ARN.",
 }
-_NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,18 @@ class Given:
     values: Mapping[str, Any]
     sources: Mapping[str, str]
 
-    def settings(self, region: str, remembered: Mapping[str, Sequence[str]] = _NOTHING) -> Settings:
-        """The settings in a region; `remembered` is that of the stack. Raises `InvalidSetting`."""
+    def settings(self, region: str, remembered: Mapping[str, Sequence[str]] | None = None) -> Settings:
+        """The settings in a region. Raises `InvalidSetting`.
+
+        Before the stack is known, `remembered` is None, and settings that depend on its authorization are left out.
+        """
+        known = remembered is not None
+        remembered = remembered or {}
         own = self._own(remembered)
         try:
             values = {**from_texts(own), **self.values}
+            if not known and "auth" not in values:
+                values = {name: value for name, value in values.items() if name not in JWT_ONLY}
             settings = Settings(name=self.name, region=region, given=frozenset(values), **values)
         except InvalidSetting as problem:
             if problem.setting in own:
@@ -65,11 +70,7 @@ class Given:
         for effect, option in weakenings:
             if option and self.sources.get(by_option[option]) != "option":
                 source = self.sources.get(by_option[option])
-                why = (
-                    f"It is only removed by an option on the command line, not by a {source}."
-                    if source
-                    else ("It is only removed by an option on the command line.")
-                )
+                why = f"Only an option on the command line can do that{f', not a {source}' if source else ''}."
                 raise NeedsOption(f"Nothing was changed: this would {effect}.", why, _TO_REMOVE[option])
 
     def as_json(self, stack: Stack) -> list[dict[str, Any]]:

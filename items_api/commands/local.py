@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import click
 
 from items_api import local as local_aws
 from items_api.commands.boundary import CommandGroup
+from items_api.commands.opening import LOCAL_REGION
 from items_api.commands.options import output_options, yes_option
 from items_api.commands.running import confirm
 from items_api.terminal.result import ABSENT, Result
@@ -63,6 +65,28 @@ def status(screen: Screen) -> Result:
     del screen
     running = local_aws.find(local_aws.home())
     return _running(running) if running else replace(_not_running(), code=ABSENT, ok=False)
+
+
+@local.command(list_key="stacks")
+@output_options
+def env(screen: Screen) -> Result:
+    """Print shell commands that point other AWS tools at the local AWS.
+
+    Use it as: eval "$(items-api local env)". The output contains the secret access key.
+    """
+    running = local_aws.find(local_aws.home())
+    if running is None:
+        return replace(_not_running(), code=ABSENT, ok=False)
+    values = {
+        "AWS_ENDPOINT_URL": running.endpoint_url,
+        "AWS_ACCESS_KEY_ID": running.access_key,
+        "AWS_SECRET_ACCESS_KEY": running.secret_key,
+        "AWS_DEFAULT_REGION": LOCAL_REGION,
+        "AWS_REGION": LOCAL_REGION,
+    }
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    text = "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports])
+    return Result(text=None if screen.json else text, document=_document(running=True, environment=values))
 
 
 @local.command(list_key="stacks")

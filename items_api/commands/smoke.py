@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from items_api.commands.access import access_to, token_access
 from items_api.commands.boundary import Command
 from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.commands.target import LOCAL_IS_EMPTY, Target
 from items_api.smoke import smoke as run_checks
+from items_api.smoke.access import Access, Bearer
 from items_api.smoke.curl import parse_endpoint
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.text import Line, check_lines
@@ -22,6 +24,7 @@ from items_api.terminal.text import Line, check_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from items_api.provision.api import FoundApi
     from items_api.smoke import Check
     from items_api.terminal.screen import Screen
 
@@ -39,17 +42,33 @@ _ALTERNATIVE = "To test another API, use --url."
     metavar="S",
     help="How long to wait for a new endpoint to respond.",
 )
-def smoke(screen: Screen, *, target: Target, url: str | None, wait: float) -> Result:
+@click.option("--token", metavar="TOKEN", help="Token for an API with --auth jwt. Better set ITEMS_API_TOKEN.")
+@click.option("--read-token", metavar="TOKEN", help="Token that may only read: also check that it cannot write.")
+def smoke(
+    screen: Screen, *, target: Target, url: str | None, wait: float, token: str | None, read_token: str | None
+) -> Result:
     """Test the API over HTTP. With -v, show the curl command for every check."""
     url = _tested_instead(url)
-    known, origins = ({"endpoint": url}, ("*",)) if url else _find_endpoint(screen, target)
+    api: FoundApi | None = None
+    if url:
+        known: dict[str, Any] = {"endpoint": url}
+        origins: Sequence[str] = ("*",)
+        access = token_access(token) if token else Access()
+    else:
+        known, origins, api, access = _find_endpoint(screen, target, token)
+    if read_token and not isinstance(access, Bearer):
+        raise click.UsageError("--read-token is for an API with --auth jwt.")
+    reader = token_access(read_token, api) if read_token else None
     screen.line(f"Testing {known['endpoint']}")
     done: list[Check] = []
 
     def document() -> dict[str, Any]:
         return {**known, "checks": [{**asdict(check), "ms": round(check.ms, 1)} for check in done]}
 
-    with knowing(document), closing(run_checks(known["endpoint"], wait=wait, cors_origins=origins)) as checks:
+    with (
+        knowing(document),
+        closing(run_checks(known["endpoint"], wait=wait, cors_origins=origins, access=access, reader=reader)) as checks,
+    ):
         for check in checks:
             screen.lines(check_lines(check, verbose=screen.verbose))
             done.append(check)
@@ -76,8 +95,10 @@ def _tested_instead(url: str | None) -> str | None:
     return None if selecting else url
 
 
-def _find_endpoint(screen: Screen, target: Target) -> tuple[dict[str, Any], Sequence[str]]:
-    """What is known about the stack, including its endpoint, and the origins that its CORS configuration allows."""
+def _find_endpoint(
+    screen: Screen, target: Target, token: str | None
+) -> tuple[dict[str, Any], Sequence[str], FoundApi, Access]:
+    """What is known about the stack, the origins that its CORS configuration allows, its API, and how to call it."""
     with opened(screen, target) as stack:
         if stack is None:
             raise target.no_stack(LOCAL_IS_EMPTY, _ALTERNATIVE)
@@ -86,4 +107,5 @@ def _find_endpoint(screen: Screen, target: Target) -> tuple[dict[str, Any], Sequ
         if api is None:
             raise target.no_stack("No HTTP API has its tags.", _ALTERNATIVE)
         cors = api.fields["cors"]
-        return {**known_of(stack), "endpoint": api.endpoint}, cors["origins"] if cors else ()
+        known = {**known_of(stack), "endpoint": api.endpoint}
+        return known, cors["origins"] if cors else (), api, access_to(stack, api, token)

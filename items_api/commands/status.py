@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from items_api.commands.access import lines_about
 from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import settings_options, target_options
@@ -17,7 +18,7 @@ from items_api.observe.details import COUNTED_EVERY_HOURS, Details, console_link
 from items_api.observe.metrics import read_metrics
 from items_api.terminal.result import ABSENT, DONE, PENDING, Result
 from items_api.terminal.status import details_lines
-from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
+from items_api.terminal.text import Line, outcomes_lines
 
 if TYPE_CHECKING:
     from items_api.commands.given import Given
@@ -78,8 +79,7 @@ def _look(
                 "run it with these values as options."
             )
         )
-    if stack.endpoint:
-        lines += endpoint_lines(stack.endpoint)
+    lines += lines_about(stack, target)
     code = DONE if states == {"ok"} else ABSENT if states <= {"missing", "foreign"} else PENDING
     document = {
         **known_of(stack),

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from items_api import aws, oidc
+from items_api.commands.access import lines_about
 from items_api.commands.boundary import Command
 from items_api.commands.opening import empty_stack, explainer, known_of, opened
 from items_api.commands.options import explain_option, settings_options, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.errors import NotConfirmed
 from items_api.terminal.result import DONE, FAILED, PENDING, Result
-from items_api.terminal.text import Line, endpoint_lines, outcomes_lines
+from items_api.terminal.text import Line, outcomes_lines
 
 if TYPE_CHECKING:
     from items_api.commands.given import Given
@@ -62,7 +63,7 @@ def up(
             _check_again(stack, weakenings, adopt=adopt)
         stack.release.checks = not no_check
         outcomes = run_steps(screen, stack, stack.up())
-        return _result(stack, given, outcomes)
+        return _result(stack, target, given, outcomes)
 
 
 def _dry_run(screen: Screen, stack: Stack, given: Given, *, adopt: bool = False, explain: bool) -> Result:
@@ -108,9 +109,9 @@ def _check_again(stack: Stack, weakenings: list[Weakening], *, adopt: bool) -> N
         )
 
 
-def _result(stack: Stack, given: Given, outcomes: list[Outcome]) -> Result:
+def _result(stack: Stack, target: Target, given: Given, outcomes: list[Outcome]) -> Result:
     ok = not any(outcome.error for outcome in outcomes)
-    lines = endpoint_lines(stack.endpoint) if ok and stack.endpoint else []
+    lines = lines_about(stack, target)
     if not ok:
         lines = [Line("The stack is not complete. Fix the cause and run the command again.")]
     return Result(

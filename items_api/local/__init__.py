@@ -8,7 +8,7 @@
     reset()            delete everything
 
 Commands: `control`, with `process` and `starting`. Server: `server`, which runs ministack in `serving`, with `guard` in
-front of AWS, `endpoints` in front of the HTTP APIs, and `saving`. Both sides use `paths`.
+front of AWS, `endpoints` and `gate` in front of the HTTP APIs, `corrections`, and `saving`. Both sides use `paths`.
 """
 
 from items_api.local.control import ensure_running, find, has_data, home, paths_in, reset, resume, status, stop

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from items_api.local.asgi import App, Message, Receive, Send
+    from items_api.local.asgi import Message, Receive, Send
+    from items_api.local.gate import Gate
 
     Api: TypeAlias = dict[str, Any]
 
@@ -59,14 +60,14 @@ class Endpoints:
     """The endpoints of all HTTP APIs.
 
     Args:
-        app: ministack.
+        gate: in front of ministack.
         is_allowed: whether a request may be signed with this access key id.
         folder: of the local AWS. Another one prefers other ports, so that both can run at the same time.
         called: is called after each request.
     """
 
-    def __init__(self, app: App, is_allowed: Callable[[str], bool], folder: Path, called: Callable[[], None]) -> None:
-        self._app = app
+    def __init__(self, gate: Gate, is_allowed: Callable[[str], bool], folder: Path, called: Callable[[], None]) -> None:
+        self._gate = gate
         self._is_allowed = is_allowed
         self._folder = folder
         self._called = called
@@ -123,7 +124,7 @@ class Endpoints:
             # ministack checks signatures with the raw path, which stays as the client sent it.
             path = apigateway.decode_http_api_path(scope["raw_path"].decode("ascii"))
             scope = {**scope, "path": f"/_aws/execute-api/{api_id}/{path.removeprefix('/')}"}
-            await self._app(scope, receive, send)
+            await self._gate(api_id, path, scope, receive, send)
             self._called()
 
     def _accepts(self, scope: Message) -> bool:

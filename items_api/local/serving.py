@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from ministack import app as ministack  # type: ignore[import-untyped]
 
 from items_api.local.asgi import serve
+from items_api.local.corrections import correct_ministack
 from items_api.local.endpoints import Endpoints, http_apis
+from items_api.local.gate import Gate
 from items_api.local.guard import Guard
-from items_api.local.inline import keep_tags_inline
 from items_api.local.paths import LOGS, READY, SAVE_PATH, STARTING, STATUS_PATH, STOPPING, Paths, Status, write_json
 from items_api.local.saving import Saver, delete_unused_code
 
@@ -37,9 +38,12 @@ SECONDS_BETWEEN_CHECKS = 0.5
 
 
 class Server:
-    """ministack with its ports and its saved state. `lock` is the descriptor of the server lock."""
+    """ministack with its ports and its saved state.
 
-    def __init__(self, paths: Paths, access_key: str, lock: int) -> None:
+    The keys are those of the root user. `lock` is the descriptor of the server lock.
+    """
+
+    def __init__(self, paths: Paths, access_key: str, secret_key: str, lock: int) -> None:
         self._paths = paths
         self._access_key = access_key
         self._lock = os.fstat(lock)
@@ -48,14 +52,15 @@ class Server:
         # nor saving the items, it is saved separately and less often.
         self._items = Saver(paths.state, lambda: states(logs=False), self._has_folder, share=1 / 3)
         self._logs = Saver(paths.state, lambda: states(logs=True), self._has_folder, share=1 / 20)
-        self._endpoints = Endpoints(ministack.app, self._is_allowed, paths.folder, self._logs.changed)
+        gate = Gate(ministack.app, {access_key: secret_key})
+        self._endpoints = Endpoints(gate, self._is_allowed, paths.folder, self._logs.changed)
         self._load_errors = LoadErrors()
         self._saving: list[asyncio.Task[None]] = []
 
     async def run(self, listener: socket.socket) -> None:
         """Run until SIGTERM or SIGINT, then save."""
         self._announce(STARTING)
-        keep_tags_inline()
+        correct_ministack()
         guard = Guard(
             app=ministack.app,
             access_key=self._access_key,

@@ -157,7 +157,7 @@ class Api(Step[FoundApi]):
         lists = self.aws.together(
             *(lambda listing=listing: self.aws.every(listing, "Items", ApiId=api_id) for listing in listings)
         )
-        parts = api_parts.Parts.of(self.arns, *lists)
+        parts = api_parts.Parts.of(self.arns.alias, *lists)
         return FoundApi(
             arn=self.arns.api(api_id),
             fields={
@@ -198,7 +198,7 @@ class Api(Step[FoundApi]):
 
     def _bare(self, api: Mapping[str, Any]) -> FoundApi:
         self._created_id = api["ApiId"]
-        parts = api_parts.Parts.of(self.arns)
+        parts = api_parts.Parts.of(self.arns.alias)
         return FoundApi(
             arn=self.arns.api(api["ApiId"]),
             fields={**self.want(), **parts.fields(ROUTES)},
@@ -254,7 +254,8 @@ class Api(Step[FoundApi]):
         self._apply_stage(api_id, found.parts, parts)
         for other in found.parts.other_integrations:
             self.aws.send(gateway.delete_integration, ApiId=api_id, IntegrationId=other["IntegrationId"])
-        for authorizer in found.parts.other_authorizers:
+        unused = [found.parts.authorizer] if found.parts.authorizer and authorizer_id is None else []
+        for authorizer in (*unused, *found.parts.other_authorizers):
             self.aws.send(gateway.delete_authorizer, ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
 
     def _apply_integration(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> str:

@@ -12,7 +12,7 @@ from items_api.provision.step import Weakening
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from items_api.settings import Arns, Settings
+    from items_api.settings import Settings
 
     Document = Mapping[str, Any]
 
@@ -112,7 +112,7 @@ class Parts:
     @classmethod
     def of(
         cls,
-        arns: Arns,
+        alias_arn: str,
         integrations: Sequence[Document] = (),
         routes: Sequence[Document] = (),
         stages: Sequence[Document] = (),
@@ -121,10 +121,8 @@ class Parts:
         # Two concurrent `up` commands must choose the same integration: first by function, then the smallest ID. The
         # settings that rewrite or sign requests cannot be cleared, so such an integration is replaced.
         plain = [i for i in integrations if not any(i.get(extra) for extra in _EXTRAS)]
-        ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != arns.alias, i["IntegrationId"]))
-        jwt = [
-            a for a in authorizers if arns.settings.auth == "jwt" and (a["Name"], a["AuthorizerType"]) == (NAME, "JWT")
-        ]
+        ranked = sorted(plain, key=lambda i: (i.get("IntegrationUri") != alias_arn, i["IntegrationId"]))
+        jwt = [a for a in authorizers if (a["Name"], a["AuthorizerType"]) == (NAME, "JWT")]
         jwt.sort(key=lambda a: str(a["AuthorizerId"]))
         return cls(
             integration=ranked[0] if ranked else None,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from items_api.smoke.access import Access
 from items_api.smoke.curl import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 JSON = ("content-type", "application/json")
 
@@ -30,8 +31,9 @@ class Api:
     """
 
     endpoint: str
-    exchange: Callable[[Request], Response]
+    http: Callable[[Request], Response]
     origin: str
+    access: Access = field(default_factory=Access)
     id_prefix: str = field(default_factory=lambda: f"smoke-{secrets.token_hex(6)}")
     written_ids: set[str] = field(default_factory=set)
     request: Request | None = None
@@ -41,15 +43,26 @@ class Api:
     def send(self, method: str, path: str, body: str | None = None, *headers: tuple[str, str]) -> Response:
         self._in_setup = False
         self.request, self.response = Request(method, self.endpoint + path, headers, body), None
-        self.response = self.exchange(self.request)
+        self.response = self._exchange(self.request)
         return self.response
+
+    def send_as(self, headers: Callable[[Request], Mapping[str, str]], method: str, path: str, body: str) -> Response:
+        """`send` with other credentials."""
+        self._in_setup = False
+        self.request, self.response = Request(method, self.endpoint + path, (JSON,), body), None
+        self.response = self.http(_with(self.request, headers(self.request)))
+        return self.response
+
+    def _exchange(self, request: Request) -> Response:
+        """A preflight request of a browser has no credentials."""
+        return self.http(request if request.method == "OPTIONS" else _with(request, self.access.headers(request)))
 
     def setup_request(self, method: str, path: str, body: str | None = None) -> Response:
         request = Request(method, self.endpoint + path, (JSON,) if body else (), body)
         if not self._in_setup:
-            return self.exchange(request)
+            return self._exchange(request)
         self.request, self.response = request, None
-        self.response = self.exchange(request)
+        self.response = self._exchange(request)
         return self.response
 
     def start_check(self) -> None:
@@ -69,6 +82,10 @@ class Api:
     def current_item(self, item_id: str) -> Any:
         response = self.setup_request("GET", path_of(item_id))
         return None if response.status == 404 else parsed(response)  # noqa: PLR2004 - Not Found
+
+
+def _with(request: Request, headers: Mapping[str, str]) -> Request:
+    return replace(request, headers=(*request.headers, *headers.items()))
 
 
 def path_of(item_id: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -27,9 +28,10 @@ from items_api.smoke.api import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from items_api.smoke.curl import Response
+    from items_api.smoke.access import Access
+    from items_api.smoke.curl import Request, Response
 
     CheckFunction = Callable[[Api], str | None]  # may return a detail to report
 
@@ -50,6 +52,8 @@ class Claim(NamedTuple):
     check: CheckFunction
     #: The tutorial's commands are shown exactly as in the tutorial, without curl's -i.
     is_tutorial: bool = False
+    #: A command that repeats the request would contain credentials, or what was made from them.
+    is_refusal: bool = False
 
 
 CLAIMS: list[Claim] = []  # checked in the order of this file
@@ -268,12 +272,14 @@ def non_ascii_id(api: Api) -> None:
 
 @claim("OPTIONS allows the CORS preflight request of a browser")
 def preflight(api: Api) -> None:
-    requested = ("access-control-request-method", "PUT"), ("access-control-request-headers", "content-type")
+    wanted = SENT_HEADERS | api.access.cors_headers
+    headers = ",".join(sorted({"content-type", *api.access.cors_headers}))
+    requested = ("access-control-request-method", "PUT"), ("access-control-request-headers", headers)
     response = api.send("OPTIONS", "/items", None, ("origin", api.origin), *requested)
     expect_status(response, 204, 200)  # AWS returns either
     _expect_origin_allowed(api, response)
     _expect_values(response, "access-control-allow-methods", METHODS, str.upper)
-    _expect_values(response, "access-control-allow-headers", SENT_HEADERS, str.lower)
+    _expect_values(response, "access-control-allow-headers", wanted, str.lower)
 
 
 @claim("GET returns the CORS headers that a browser needs")
@@ -295,3 +301,26 @@ def _expect_values(response: Response, header: str, expected: set[str], case: Ca
     if missing and "*" not in found:
         got = ", ".join(sorted(found)) or "none"
         raise Unexpected(f"{header}: expected {', '.join(sorted(missing))} in the list, got {got}")
+
+
+def refusals(api: Api, reader: Access | None) -> Iterator[Claim]:
+    """That wrong credentials are refused, and nothing is written with them.
+
+    Args:
+        api: the API under test.
+        reader: credentials that allow only to read, if there are any.
+    """
+    for what, headers in api.access.wrong():
+        yield Claim(f"PUT {what} is refused", _refuses(headers), is_refusal=True)
+    if reader:
+        yield Claim("PUT with the read token is refused", _refuses(reader.headers), is_refusal=True)
+
+
+def _refuses(headers: Callable[[Request], Mapping[str, str]]) -> CheckFunction:
+    def check(api: Api) -> None:
+        item_id = api.new_id(f"refused-{secrets.token_hex(4)}")
+        response = api.send_as(headers, "PUT", path_of(item_id), compact({"itemId": item_id}))
+        expect_status(response, 401, 403)
+        expect_equal("item", api.current_item(item_id), None)
+
+    return check

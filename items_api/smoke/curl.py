@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 from items_api.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from urllib.parse import SplitResult
 
 # The default content type of curl -d.
@@ -31,9 +31,9 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
 
-    def curl(self, *options: str) -> str:
-        """The curl command for a POSIX shell."""
-        words = ["curl", *options]
+    def curl(self, *options: str, authorization: Sequence[str] = ()) -> str:
+        """The curl command for a POSIX shell. `authorization` are shell words in front of the others."""
+        words: list[str] = []
         if self.method != "GET":
             words += ["-X", self.method]
         words.append(self.url)
@@ -41,7 +41,7 @@ class Request:
             words += ["-H", f"{name}: {value}"]
         if self.body is not None:
             words += ["-d", self.body]
-        return shlex.join(words)
+        return " ".join(["curl", *options, *authorization, shlex.join(words)])
 
 
 @dataclass(frozen=True)

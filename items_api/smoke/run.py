@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from socket import gaierror
 from typing import TYPE_CHECKING
 
+from items_api.smoke.access import Access
 from items_api.smoke.api import Api, Unexpected, compact, expect_status, parsed, path_of
-from items_api.smoke.contract import CLAIMS, TUTORIAL, Claim
+from items_api.smoke.contract import CLAIMS, TUTORIAL, Claim, refusals
 from items_api.smoke.curl import NO_RESPONSE, Connection, Request, Response, parse_endpoint
 
 if TYPE_CHECKING:
@@ -42,21 +43,24 @@ def smoke(
     *,
     wait: float = 60.0,
     cors_origins: Sequence[str] = ("*",),
+    access: Access | None = None,
+    reader: Access | None = None,
     http: Callable[[Request], Response] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Check]:
     """Check the API at this base URL and yield each result as soon as it is available.
 
-    `wait` is the maximum number of seconds to wait for a new endpoint to become ready. `cors_origins` are the origins
-    that the API should allow. Raises InvalidSetting if the base URL is invalid. Closing the generator also cleans up.
+    `access` authorizes the requests, and `reader`, if given, only reads. `wait` is the maximum number of seconds to
+    wait for a new endpoint to become ready. `cors_origins` are the origins that the API should allow. Raises
+    InvalidSetting if the base URL is invalid. Closing the generator also cleans up.
     """
     parse_endpoint(endpoint)
     origin, base = _allowed_origin(cors_origins), endpoint.rstrip("/")
     if http:
-        return _run(Api(base, http, origin), wait, clock, sleep)
+        return _run(Api(base, http, origin, access or Access()), reader, wait, clock, sleep)
     connection = Connection(endpoint)
-    return _closing(connection, _run(Api(base, connection, origin), wait, clock, sleep))
+    return _closing(connection, _run(Api(base, connection, origin, access or Access()), reader, wait, clock, sleep))
 
 
 def _closing(connection: Connection, checks: Iterator[Check]) -> Generator[Check]:
@@ -70,12 +74,14 @@ def _allowed_origin(allowed: Sequence[str]) -> str:
     return ANY_ORIGIN if first == "*" else first.replace("*", "items-api.example")
 
 
-def _run(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Generator[Check]:
+def _run(
+    api: Api, reader: Access | None, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> Generator[Check]:
     remaining: list[str] = []
     try:
         ready = _run_check(Claim("the API is ready", lambda api: _wait_until_ready(api, wait, clock, sleep)), api)
         yield ready
-        for claim in CLAIMS if ready.ok else ():
+        for claim in (*CLAIMS, *refusals(api, reader)) if ready.ok else ():
             done = _run_check(claim, api)
             yield done
             if done.status is None:
@@ -106,9 +112,18 @@ def _run_check(claim: Claim, api: Api) -> Check:
         ok,
         api.response.status if api.response else None,
         api.response.ms if api.response else 0.0,
-        api.request.curl(*([] if claim.is_tutorial else ["-i"])) if api.request else "",
+        _curl(api, claim),
         detail,
     )
+
+
+def _curl(api: Api, claim: Claim) -> str:
+    """The command that repeats the request; empty if curl cannot."""
+    request = api.request
+    if request is None or claim.is_refusal or not api.access.curl_can_send(request):
+        return ""
+    words = () if request.method == "OPTIONS" else api.access.curl_words
+    return request.curl(*([] if claim.is_tutorial else ["-i"]), authorization=words)
 
 
 def _wait_until_ready(api: Api, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> str:
@@ -118,12 +133,22 @@ def _wait_until_ready(api: Api, wait: float, clock: Callable[[], float], sleep: 
         try:
             _probe(api)
         except (Unexpected, *NO_RESPONSE) as finding:
-            if not _is_transient(api, finding) or clock() - start + pause > wait:
+            why = _why_refused(api)
+            transient = _is_transient(api, finding) and not (why and api.access.is_final)
+            if not transient or clock() - start + pause > wait:
+                if why:
+                    raise Unexpected(f"{finding}. {why}") from None
                 raise
         else:
             return f"after {clock() - start:.1f} s" if pause > 0.25 else ""  # noqa: PLR2004 - there was a retry
         sleep(pause)
         pause = min(2 * pause, 4.0)
+
+
+def _why_refused(api: Api) -> str:
+    if api.request is None or api.response is None or api.response.status not in (401, 403):
+        return ""
+    return api.access.why_refused(writes=api.request.method != "GET")
 
 
 def _probe(api: Api) -> None:
@@ -136,6 +161,8 @@ def _probe(api: Api) -> None:
     for method, body in (("PUT", compact({"itemId": item_id})), ("GET", None), ("DELETE", None)):
         response = api.send(method, path_of(item_id), body)
         if _is_not_ready(response):
+            if response.status in (401, 403):
+                api.written_ids.discard(item_id)  # it was refused
             expect_status(response, 200, 201, 204)
     api.request, api.response = request, listing
 

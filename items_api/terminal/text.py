@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from items_api.provision.step import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from items_api.errors import Problem
     from items_api.provision.step import Drift, Progress
@@ -131,17 +131,28 @@ def check_lines(check: Check, *, verbose: bool) -> Iterator[Line]:
     yield Line(f"  {mark} {word:<8}{check.ms:7.0f} ms  {check.name}", style, essential=failed)
     if failed:
         yield Line(f"      {check.detail}", "red", essential=True)
-    if failed or verbose:
+    if check.curl and (failed or verbose):
         yield Line(f"      {check.curl}", "dim", essential=failed, verbatim=True)
 
 
-def endpoint_lines(endpoint: str) -> list[Line]:
-    """The endpoint on a line of its own, easy to copy, and two requests to try."""
+def endpoint_lines(endpoint: str, who: str, exports: str = "", authorization: Sequence[str] = ()) -> list[Line]:
+    """The endpoint on a line of its own, easy to copy, and two requests to try.
+
+    Args:
+        endpoint: the base URL.
+        who: a sentence about who may call it.
+        exports: a shell line that sets the variables in `authorization`.
+        authorization: shell words for curl.
+    """
+    curl = " ".join(["curl", *authorization])
     return [
         Line(),
         Line("Endpoint:"),
         Line(endpoint, "bold", essential=True),
         Line(),
-        Line(f"""  curl -X POST {endpoint}/items -d '{{"itemId":"1","name":"Widget"}}'""", verbatim=True),
-        Line(f"  curl {endpoint}/items/1", verbatim=True),
+        Line(who),
+        Line(),
+        *([Line(f"  {exports}", verbatim=True)] if exports else []),
+        Line(f"""  {curl} -X POST {endpoint}/items -d '{{"itemId":"1","name":"Widget"}}'""", verbatim=True),
+        Line(f"  {curl} {endpoint}/items/1", verbatim=True),
     ]

@@ -11,7 +11,7 @@ from items_api.provision.api_parts import Parts
 from items_api.provision.function import FoundFunction
 from items_api.provision.stack import Stack
 from items_api.provision.table import FoundTable
-from items_api.settings import Arns, Settings
+from items_api.settings import Settings
 from tests.observe.conftest import CloudWatch, aws_with
 from tests.observe.test_metrics import NOW, START, result
 
@@ -22,7 +22,7 @@ UPDATED = datetime(2026, 11, 23, 10, 24, 52, 296_000, tzinfo=UTC)
 def looked_at(cloudwatch: CloudWatch | None = None) -> Stack:
     """A stack after `look`: the table, function and API exist, the role and the log group do not."""
     stack = Stack(Settings(), aws_with(cloudwatch=cloudwatch or CloudWatch()), "123456789012")
-    parts = Parts.of(Arns(Settings(), "123456789012"))
+    parts = Parts.of("arn")
     stack.table.found = FoundTable(arn="arn", fields={}, tags=OURS, items=12, size=3400)
     stack.function.found = FoundFunction(arn="arn", fields={"memory": 256}, tags=OURS, updated=UPDATED)
     stack.api.found = FoundApi(arn="arn", fields={}, tags=OURS, api_id="a1b2c3", endpoint="https://x", parts=parts)

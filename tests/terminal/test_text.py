@@ -66,5 +66,5 @@ def test_commands_and_endpoints_are_never_wrapped_unless_they_are_one_word() -> 
         for line in check_lines(Check("x", ok=False, status=None, ms=0, curl=CURL, detail=""), verbose=False)
         if CURL in line.text
     ]
-    lines = [failed, *(line for line in endpoint_lines("https://a.example") if "curl" in line.text)]
+    lines = [failed, *(line for line in endpoint_lines("https://a.example", "Anyone.") if "curl" in line.text)]
     assert [line.verbatim for line in lines] == [True] * 3
