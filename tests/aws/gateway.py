@@ -142,9 +142,12 @@ class ApiGateway(Layer):
     before_update_route = before_create_route
 
     def after_update_route(self, call: Call, response: Document) -> None:
-        """A route that becomes open loses its authorizer."""
-        if response.get("AuthorizationType") == "NONE":
-            _api(call).routes[call.parameters["RouteId"]].authorizer_id = None
+        """A route with another authorization loses its authorizer and scopes. moto ignores new scopes."""
+        route = _api(call).routes[call.parameters["RouteId"]]
+        if "AuthorizationScopes" in call.parameters:
+            route.authorization_scopes = call.parameters["AuthorizationScopes"] or None
+        if route.authorization_type != "JWT":
+            route.authorizer_id = route.authorization_scopes = None
             response.pop("AuthorizerId", None)
 
     def before_delete_integration(self, call: Call) -> None:

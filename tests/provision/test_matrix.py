@@ -14,7 +14,7 @@ from tests.provision.drive import changes, down, errors, up
 
 # They differ in everything that `up` can change, so the way back needs the same calls.
 SETTINGS = {
-    "first": Settings(tags={"team": "api"}),
+    "first": Settings(tags={"team": "api"}, auth="jwt", jwt_issuer="https://issuer.example", jwt_audiences=("a",)),
     "second": Settings(
         memory=512,
         timeout=20,
@@ -22,6 +22,7 @@ SETTINGS = {
         throttle_rate=50,
         cors_origins=("https://a.example",),
         tags={"team": "web"},
+        auth="iam",
     ),
 }
 COMMANDS = ("up", "changing up", "down")

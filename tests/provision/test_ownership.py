@@ -230,10 +230,6 @@ def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(account: 
             lambda: boto3.client("apigatewayv2").delete_cors_configuration(ApiId=api_id()),
             "allow browsers on other origins to call the API",
         ),
-        (
-            lambda: update_api(CorsConfiguration={"AllowMethods": ["GET"]}),
-            "allow browsers to use the methods DELETE, POST, PUT",
-        ),
     ],
 )
 def test_a_repair_that_removes_a_protection_needs_confirmation(
