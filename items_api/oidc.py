@@ -56,7 +56,7 @@ def fetch(issuer: str, seconds: float = SECONDS) -> Issuer:
     thread.start()
     thread.join(seconds)
     if not results:
-        raise Unreachable(f"There was no response from {discovery_url(issuer)} within {seconds:g} s.")
+        raise _late(discovery_url(issuer), seconds)
     if isinstance(results[0], Exception):
         raise results[0]
     return results[0]
@@ -92,6 +92,10 @@ def _fetch(issuer: str, seconds: float) -> Issuer:
     return Issuer(issuer, key_ids)
 
 
+def _late(url: str, seconds: float) -> Unreachable:
+    return Unreachable(f"There was no response from {url} within {seconds:g} s.")
+
+
 def _json(url: str, seconds: float) -> Any:
     """The document at a URL. Redirects are followed."""
     # A proxy cannot reach this computer.
@@ -101,6 +105,7 @@ def _json(url: str, seconds: float) -> Any:
         with urllib.request.build_opener(*handlers).open(request, timeout=seconds) as response:
             content = response.read(_MAX_BYTES)
     except urllib.error.HTTPError as error:
+        error.close()
         raise InvalidIssuer(
             f"{url} returned {error.code}.",
             "API Gateway needs the document at this URL.",
@@ -114,6 +119,8 @@ def _json(url: str, seconds: float) -> Any:
                 f"{reason.verify_message}.",
                 "API Gateway accepts only certificates of public authorities. Behind a proxy, set SSL_CERT_FILE.",
             ) from None
+        if isinstance(reason, TimeoutError):
+            raise _late(url, seconds) from None
         raise Unreachable(f"{url} could not be reached: {getattr(reason, 'strerror', None) or reason}.") from None
     try:
         return json.loads(content)

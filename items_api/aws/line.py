@@ -18,6 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:-]+")
 # The IDs that AWS chooses and later calls need: operation -> (variable of the shell, member of the response).
 VARIABLES = {
     "create_api": ("API_ID", "ApiId"),
+    "create_authorizer": ("AUTHORIZER_ID", "AuthorizerId"),
     "create_integration": ("INTEGRATION_ID", "IntegrationId"),
     "publish_version": ("VERSION", "Version"),
 }
@@ -70,7 +71,9 @@ def _words(value: Any) -> list[str]:
         return [str(value)]
     members = value if isinstance(value, list) else [value]
     words = [_shorthand(member) if isinstance(member, dict) else str(member) for member in members]
-    return words if words and all(words) else [json.dumps(value, ensure_ascii=False)]
+    # Version 1 of the AWS CLI would fetch a URL, unless it is in JSON.
+    plain = all(words) and not any(word.startswith(("http://", "https://", "file://")) for word in words)
+    return words if words and plain else [json.dumps(value, ensure_ascii=False)]
 
 
 def _shorthand(structure: Mapping[str, Any]) -> str:

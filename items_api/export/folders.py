@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from items_api.export.fill import fill
+from items_api.provision.authorization import scopes
 from items_api.provision.bundle import bundle, code_sha256, sources
 from items_api.provision.function import description
 
@@ -25,6 +26,7 @@ def shell(settings: Settings) -> dict[str, bytes]:
         tag_list=_block("[", map(_json, settings.tag_list), "]"),
         table_tag_list=_block("[", map(_json, settings.table_tag_list), "]"),
         description=description(settings),
+        jwt_configuration=_json({"Issuer": settings.jwt_issuer, "Audience": settings.jwt_audiences}),
         code_hash=code_sha256(settings.table_name),
     )
     return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle(settings.table_name)}
@@ -47,7 +49,13 @@ def terraform(settings: Settings) -> dict[str, bytes]:
     https://registry.terraform.io/providers/hashicorp/aws/latest/docs
     """
     return {
-        "main.tf": fill("main.tf", settings, description=description(settings)),
+        "main.tf": fill(
+            "main.tf",
+            settings,
+            description=description(settings),
+            read_scopes=scopes(settings, "GET /items"),
+            write_scopes=scopes(settings, "POST /items"),
+        ),
         "imports.sh": fill("imports.sh", settings),
         "function.zip": bundle(settings.table_name),
     }

@@ -23,6 +23,9 @@ SETTINGS = Settings(
     cors_origins=("https://app.example.com", "http://localhost:5173"),
     former_tags=frozenset({"former"}),
 )
+WITH_TOKENS = replace(
+    SETTINGS, auth="jwt", jwt_issuer="https://issuer.example", jwt_audiences=("items",), jwt_write_scope="items:write"
+)
 WITH_BOUNDARY = replace(SETTINGS, permissions_boundary=f"arn:aws:iam::{ACCOUNT}:policy/team-todo-boundary")
 SESSION = boto3.Session()
 
@@ -132,6 +135,9 @@ def _change_api(gateway: Any, settings: Settings) -> None:
         IntegrationMethod="GET",
         PayloadFormatVersion="1.0",
     )
+    for authorizer in gateway.get_authorizers(**here)["Items"]:
+        jwt = {"Issuer": "https://stray.example.com", "Audience": ["stray"]}
+        gateway.update_authorizer(**here, AuthorizerId=authorizer["AuthorizerId"], JwtConfiguration=jwt)
     first, second, *_ = gateway.get_routes(**here)["Items"]
     gateway.update_route(**here, RouteId=first["RouteId"], AuthorizationType="AWS_IAM")
     gateway.delete_route(**here, RouteId=second["RouteId"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from items_api.handler import ROUTES
-from items_api.provision import api, api_parts, function, log_group, permission, release, role, table
+from items_api.provision import api, api_parts, authorization, function, log_group, permission, release, role, table
 from items_api.provision.bundle import code_sha256
 from items_api.settings import Arns, Settings
 
@@ -34,8 +34,13 @@ NASTY = Settings(
     throttle_rate=10_000,
     throttle_burst=1,
     permissions_boundary="arn:aws-us-gov:iam::123456789012:policy/it's/path/=,.@-_",
+    auth="jwt",
+    jwt_issuer="https://issuer.example/it's/${a}/",
+    jwt_audiences=("api://items", "a,b=c ${d}"),
+    jwt_write_scope="https://issuer.example/items.write",
 )
-BOTH = {"ordinary": ORDINARY, "nasty": NASTY}
+SIGNED = Settings(auth="iam")
+BOTH = {"ordinary": ORDINARY, "nasty": NASTY, "signed": SIGNED}
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Ids:
     account: str = "123456789012"
     api: str = "api1"
     integration: str = "int1"
+    authorizer: str = "auth1"
     version: str = "1"
 
 
@@ -56,6 +62,8 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
     arns = Arns(settings, ids.account)
     in_api = {"ApiId": ids.api}
     target = f"integrations/{ids.integration}"
+    who = {key: authorization.route_request(settings, key, ids.authorizer) for key in ROUTES}
+    authorizer = {**in_api, **authorization.authorizer_request(settings)}
     integration = {**in_api, **api_parts.integration_request(arns.alias)}
     sha = code_sha256(settings.table_name)
     stage = {**in_api, **api_parts.stage_request(settings), "Tags": settings.all_tags}
@@ -68,7 +76,11 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
         "function": ("lambda", "create_function", function.create_request(arns)),
         "api": ("apigatewayv2", "create_api", api.create_request(settings)),
         "integration": ("apigatewayv2", "create_integration", integration),
-        **{key: ("apigatewayv2", "create_route", {**in_api, "RouteKey": key, "Target": target}) for key in ROUTES},
+        **({"authorizer": ("apigatewayv2", "create_authorizer", authorizer)} if settings.auth == "jwt" else {}),
+        **{
+            key: ("apigatewayv2", "create_route", {**in_api, "RouteKey": key, "Target": target, **who[key]})
+            for key in ROUTES
+        },
         "stage": ("apigatewayv2", "create_stage", stage),
         "version": ("lambda", "publish_version", release.publish_request(settings, {"code": sha})),
         "alias": ("lambda", "create_alias", release.alias_request(settings, ids.version, None)),

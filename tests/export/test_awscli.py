@@ -12,7 +12,7 @@ from items_api import provision
 from items_api.aws.line import cli_line
 from items_api.provision.bundle import bundle
 from tests.export.conftest import Requests
-from tests.export.recording import SETTINGS, WITH_BOUNDARY, writes
+from tests.export.recording import SETTINGS, WITH_BOUNDARY, WITH_TOKENS, writes
 
 READS = ("get_", "list_", "describe_", "scan", "invoke")
 
@@ -24,7 +24,7 @@ def _described(call: tuple[str, str, Mapping[str, Any]]) -> str:
 OLD_VERSION = ("lambda", "delete_function", {"FunctionName": "items-api", "Qualifier": "1"})
 NO_LAYERS = ("lambda", "update_function_configuration", {"FunctionName": "items-api", "Layers": []})
 # One call for each operation and set of parameters, sorted, because steps run in parallel.
-RECORDED = (*writes(), *writes(WITH_BOUNDARY), NO_LAYERS, OLD_VERSION)
+RECORDED = (*writes(), *writes(WITH_BOUNDARY), *writes(WITH_TOKENS), NO_LAYERS, OLD_VERSION)
 WRITES = [call for _, call in sorted({_described(call): call for call in RECORDED}.items())]
 
 

@@ -10,11 +10,11 @@ from items_api import local
 from items_api.provision.policies import boundary_policy
 from items_api.settings import Arns, Settings
 from tests.export.conftest import existing_stack, owner_of
-from tests.export.reference import BOTH, NASTY, ORDINARY, Ids, requests_of_up
+from tests.export.reference import BOTH, NASTY, ORDINARY, SIGNED, Ids, requests_of_up
 
 
 # The local AWS supports no other partition than "aws".
-@pytest.mark.parametrize("settings", [ORDINARY, replace(NASTY, region="eu-central-1")], ids=BOTH)
+@pytest.mark.parametrize("settings", [ORDINARY, replace(NASTY, region="eu-central-1"), SIGNED], ids=BOTH)
 def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: local.LocalAws) -> None:
     sent: list[Any] = []
     if settings.permissions_boundary:
@@ -32,6 +32,7 @@ def test_up_sends_these_requests_and_no_others(settings: Settings, local_aws: lo
             account=local.ACCOUNT,
             api=stack.api.found.api_id,
             integration=stack.api.found.parts.integration["IntegrationId"],
+            authorizer=(stack.api.found.parts.authorizer or {}).get("AuthorizerId", ""),
             version=str(stack.release.found.live.number),
         )
     assert sorted(writes, key=repr) == sorted(requests_of_up(settings, ids).values(), key=repr)

@@ -162,6 +162,30 @@ def test_the_routes_and_their_integrations(expanded: Expanded) -> None:
     assert integrations == dict.fromkeys(ROUTES, integration)
 
 
+def test_the_authorization_of_each_route(expanded: Expanded) -> None:
+    body, settings = expanded.one("AWS::ApiGatewayV2::Api")["Body"], expanded.settings
+    security = {
+        f"{method.upper()} {path}": operation.get("security", [])
+        for path, operations in body["paths"].items()
+        for method, operation in operations.items()
+    }
+    schemes = body.get("components", {}).get("securitySchemes", {})
+    if settings.auth == "none":
+        assert (security, schemes) == (dict.fromkeys(ROUTES, []), {})
+    elif settings.auth == "iam":
+        assert security == dict.fromkeys(ROUTES, [{"AWS_IAM": []}])
+        assert schemes["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    else:
+        up = expanded.up["authorizer"]
+        assert security == {key: [{"jwt": expanded.up[key].get("AuthorizationScopes", [])}] for key in ROUTES}
+        authorizer = schemes["jwt"]["x-amazon-apigateway-authorizer"]
+        assert authorizer["jwtConfiguration"] == {
+            "issuer": up["JwtConfiguration"]["Issuer"],
+            "audience": up["JwtConfiguration"]["Audience"],
+        }
+        assert [authorizer["identitySource"]] == up["IdentitySource"]
+
+
 def test_the_invoke_permission_of_each_route(expanded: Expanded) -> None:
     """SAM adds one per route, where `up` adds one for all of them; together they allow no more."""
     permissions = [dict(r["Properties"]) for r in expanded.resources.values() if r["Type"] == "AWS::Lambda::Permission"]

@@ -34,7 +34,8 @@ if operation == os.environ.get("MISSING"):
 if operation == os.environ.get("STOP"):
     os.kill(os.getppid(), signal.SIGTERM)
 ids = {{"get-caller-identity": {IDS.account!r}, "create-api": {IDS.api!r},
-       "create-integration": {IDS.integration!r}, "publish-version": {IDS.version!r}, "get-api": "https://endpoint",
+       "create-integration": {IDS.integration!r}, "publish-version": {IDS.version!r},
+       "create-authorizer": {IDS.authorizer!r}, "get-api": "https://endpoint",
        "describe-table": "DELETING"}}
 if answer := ids.get(operation):
     print(answer)

@@ -38,6 +38,7 @@ class Configuration:
         self._known: dict[str, Any] = {
             "aws_apigatewayv2_api.items.id": IDS.api,
             "aws_apigatewayv2_api.items.execution_arn": arns.invoke_source(IDS.api).removesuffix("/*"),
+            "aws_apigatewayv2_authorizer.items.id": IDS.authorizer,
             "aws_apigatewayv2_integration.items.id": IDS.integration,
             "aws_cloudwatch_log_group.items.arn": arns.log_group,
             "aws_dynamodb_table.items.arn": arns.table,
@@ -51,7 +52,8 @@ class Configuration:
         files = folders.terraform(settings)
         self.zip = files["function.zip"]
         document = parsed(files["main.tf"].decode())
-        self._known |= {f"local.{name}": value for name, value in self._value(document["locals"]).items()}
+        self.local = self._value(document["locals"])
+        self._known |= {f"local.{name}": value for name, value in self.local.items()}
         self.providers = [self._value(block) for block in document["provider"]]
         self._resources = [self._value(block) for block in document["resource"]]
 
@@ -70,7 +72,8 @@ class Configuration:
             case str() if expression := re.fullmatch(r"\$\{(.+)\}", value):
                 return self._expression(expression[1])
             case str():
-                return re.sub(r"\$\{(.+?)\}", lambda name: self._known.get(name[1], name[0]), value)
+                text = re.sub(r"\$\{(.+?)\}", lambda name: self._known.get(name[1], name[0]), value)
+                return text.replace("$${", "${")
             case _:
                 return value
 
@@ -163,9 +166,22 @@ def test_the_integration_and_its_routes(main: Configuration) -> None:
     integration = renamed(main.up["integration"], TimeoutInMillis="timeout_milliseconds")
     assert main.resource("aws_apigatewayv2_integration") == integration
     routes = main.resource("aws_apigatewayv2_route")
-    each = [{"ApiId": routes["api_id"], "RouteKey": key, "Target": routes["target"]} for key in routes["for_each"]]
-    assert each == [main.up[key] for key in ROUTES]
-    assert routes["route_key"] == "each.key"
+    assert routes["for_each"] == [*ROUTES]
+    for key in ROUTES:
+        route = {**main.up[key], "RouteKey": "each.key"}
+        scopes = route.pop("AuthorizationScopes", [])
+        expected = renamed(route) | {"for_each": [*ROUTES]}
+        if main.settings.auth == "jwt":
+            expected["authorization_scopes"] = 'startswith(each.key, "GET ") ? local.read_scopes : local.write_scopes'
+            assert main.local["read_scopes" if key.startswith("GET ") else "write_scopes"] == scopes
+        assert routes == expected
+
+
+def test_the_authorizer(main: Configuration) -> None:
+    if main.settings.auth == "jwt":
+        authorizer = renamed(main.up["authorizer"], IdentitySource="identity_sources")
+        authorizer["jwt_configuration"] = renamed(authorizer["jwt_configuration"])
+        assert main.resource("aws_apigatewayv2_authorizer") == authorizer
 
 
 def test_the_provider_uses_the_region_of_the_stack(main: Configuration) -> None:

@@ -138,6 +138,15 @@ class Cli:
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         return done.stdout
 
+    @property
+    def command(self) -> str:
+        return COMMAND
+
+    def session(self) -> boto3.Session:
+        """Of the root user."""
+        running = self.running()
+        return boto3.Session(running.access_key, running.secret_key, region_name="us-east-1")
+
     def running(self) -> LocalAws:
         running = local.find(self.home)
         assert running is not None

@@ -41,6 +41,9 @@ case $API_ID in
     ;;
 esac
 INTEGRATION_ID=$(aws apigatewayv2 get-integrations --api-id "$API_ID" --query 'Items[].IntegrationId' --output text)
+#@if jwt
+AUTHORIZER_ID=$(aws apigatewayv2 get-authorizers --api-id "$API_ID" --query 'Items[].AuthorizerId' --output text)
+#@end
 ROUTES=$(aws apigatewayv2 get-routes --api-id "$API_ID" --query 'Items[].[RouteId, RouteKey]' --output text)
 
 block aws_dynamodb_table.items "$TABLE"
@@ -52,6 +55,9 @@ block aws_lambda_alias.items "$FUNCTION/live"
 block aws_lambda_permission.items "$FUNCTION:live/apigw"
 block aws_apigatewayv2_api.items "$API_ID"
 block aws_apigatewayv2_integration.items "$API_ID/$INTEGRATION_ID"
+#@if jwt
+block aws_apigatewayv2_authorizer.items "$API_ID/$AUTHORIZER_ID"
+#@end
 block aws_apigatewayv2_stage.items "$API_ID/\$default"
 echo "$ROUTES" | while read -r ROUTE_ID ROUTE_KEY; do
   block "aws_apigatewayv2_route.items[\"$ROUTE_KEY\"]" "$API_ID/$ROUTE_ID"

@@ -21,6 +21,13 @@ locals {
   # Web pages on these origins may call the API.
   cors_origins = @cors_origins@
 
+#@if jwt
+  # A token needs one of these scopes to read, or to write.
+  read_scopes = @read_scopes@
+
+  write_scopes = @write_scopes@
+
+#@end
   # items-api recognizes the resources of its stack by the last three tags.
   tags = @all_tags@
 }
@@ -123,7 +130,15 @@ resource "aws_apigatewayv2_api" "items" {
   cors_configuration {
     allow_origins  = local.cors_origins
     allow_methods  = ["GET", "POST", "PUT", "DELETE"]
+#@if none
     allow_headers  = ["content-type", "if-match", "if-none-match"]
+#@end
+#@if iam
+    allow_headers  = ["content-type", "if-match", "if-none-match", "authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"]
+#@end
+#@if jwt
+    allow_headers  = ["content-type", "if-match", "if-none-match", "authorization"]
+#@end
     expose_headers = ["link", "location"]
   }
 }
@@ -136,6 +151,22 @@ resource "aws_apigatewayv2_integration" "items" {
   timeout_milliseconds   = 30000
 }
 
+#@if jwt
+# API Gateway accepts the tokens of this issuer for these audiences.
+resource "aws_apigatewayv2_authorizer" "items" {
+  api_id           = aws_apigatewayv2_api.items.id
+  name             = "jwt"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer = "@jwt_issuer@"
+
+    audience = @jwt_audiences@
+  }
+}
+
+#@end
 # {id+} also matches IDs that contain a slash.
 resource "aws_apigatewayv2_route" "items" {
   for_each = toset([
@@ -149,6 +180,16 @@ resource "aws_apigatewayv2_route" "items" {
   api_id    = aws_apigatewayv2_api.items.id
   route_key = each.key
   target    = "integrations/${aws_apigatewayv2_integration.items.id}"
+#@if iam
+
+  authorization_type = "AWS_IAM"
+#@end
+#@if jwt
+
+  authorization_type   = "JWT"
+  authorizer_id        = aws_apigatewayv2_authorizer.items.id
+  authorization_scopes = startswith(each.key, "GET ") ? local.read_scopes : local.write_scopes
+#@end
 }
 
 resource "aws_apigatewayv2_stage" "items" {

@@ -17,6 +17,12 @@ LOG_RETENTION=@log_retention@ # days
 THROTTLE_RATE=@throttle_rate@ # requests per second
 THROTTLE_BURST=@throttle_burst@ # requests
 CORS_ORIGINS=@cors_origins@ # web pages on these origins may call the API
+#@if jwt
+# shellcheck disable=SC2016 # it contains no variables
+JWT_CONFIGURATION=@jwt_configuration@ # the issuer and the audiences of the tokens
+READ_SCOPE=@jwt_read_scope@ # a token needs it to read
+WRITE_SCOPE=@jwt_write_scope@ # a token needs it to write
+#@end
 
 # Names.
 TABLE=@table_name@
@@ -137,7 +143,18 @@ CORS=$(cat <<END
 {
   "AllowOrigins": $CORS_ORIGINS,
   "AllowMethods": ["GET", "POST", "PUT", "DELETE"],
+#@if none
   "AllowHeaders": ["content-type", "if-match", "if-none-match"],
+#@end
+#@if iam
+  "AllowHeaders": [
+    "content-type", "if-match", "if-none-match",
+    "authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"
+  ],
+#@end
+#@if jwt
+  "AllowHeaders": ["content-type", "if-match", "if-none-match", "authorization"],
+#@end
   "ExposeHeaders": ["link", "location"]
 }
 END
@@ -157,11 +174,34 @@ INTEGRATION_ID=$(aws apigatewayv2 create-integration \
   --timeout-in-millis 30000 \
   --query IntegrationId --output text)
 
+#@if jwt
+# API Gateway accepts the tokens of this issuer for these audiences.
+# shellcheck disable=SC2016 # API Gateway replaces $request
+AUTHORIZER_ID=$(aws apigatewayv2 create-authorizer \
+  --api-id "$API_ID" \
+  --name jwt \
+  --authorizer-type JWT \
+  --identity-source '$request.header.Authorization' \
+  --jwt-configuration "$JWT_CONFIGURATION" \
+  --query AuthorizerId --output text)
+
+#@end
 # {id+} also matches IDs that contain a slash.
 for ROUTE in 'POST /items' 'GET /items' 'GET /items/{id+}' 'PUT /items/{id+}' 'DELETE /items/{id+}'; do
+#@if jwt
+  case $ROUTE in GET*) SCOPE=${READ_SCOPE:-} ;; *) SCOPE=${WRITE_SCOPE:-} ;; esac
+#@end
   aws apigatewayv2 create-route \
     --api-id "$API_ID" \
     --route-key "$ROUTE" \
+#@if iam
+    --authorization-type AWS_IAM \
+#@end
+#@if jwt
+    --authorization-type JWT \
+    --authorizer-id "$AUTHORIZER_ID" \
+    ${SCOPE:+--authorization-scopes "[\"$SCOPE\"]"} \
+#@end
     --target "integrations/$INTEGRATION_ID" > /dev/null
 done
 
