@@ -87,7 +87,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         home, copy = Path(temporary, "home"), Path(temporary, "copy")
         shutil.copytree(ROOT / "items_api", copy / "items_api")
-        endpoint = command(copy, home, "up")["endpoint"]
+        limits = ("--throttle-rate", "10000", "--throttle-burst", "5000")
+        endpoint = command(copy, home, "up", *limits)["endpoint"]
         stop = threading.Event()
         clients = [Client(endpoint, stop) for _ in range(CLIENTS)]
         for client in clients:

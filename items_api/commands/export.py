@@ -11,7 +11,13 @@ import click
 from items_api import __version__
 from items_api.commands import opening
 from items_api.commands.boundary import CommandGroup
-from items_api.commands.options import boundary_option, settings_options, target_options
+from items_api.commands.options import (
+    auth_option,
+    authorization_options,
+    boundary_option,
+    settings_options,
+    target_options,
+)
 from items_api.errors import InvalidSetting
 from items_api.export import deployer, folders, openapi
 from items_api.export.output import write_file, write_folder
@@ -86,6 +92,7 @@ account_option = click.option(
 @export.command("deployer-policy", list_key="files")
 @target_options
 @boundary_option
+@auth_option
 @account_option
 @click.option(
     "--read-only", is_flag=True, help="Allow only commands that read: status, logs, smoke, list, url and up --dry-run."
@@ -96,6 +103,7 @@ def deployer_policy(
     *,
     target: Target,
     permissions_boundary: str,
+    auth: str,
     account: str,
     read_only: bool,
     output: str | None,
@@ -104,15 +112,17 @@ def deployer_policy(
     """Write the IAM policy for the user who runs items-api.
 
     It is the smallest policy that lets every command work on this stack. With --permissions-boundary, this user cannot
-    give the function's role more permissions than the boundary allows. With --local, the policy is for users of the
-    local AWS.
+    give the function's role more permissions than the boundary allows. With --auth iam, they may also call the API.
+    With --local, the policy is for users of the local AWS.
     """
     _check_account(account)
     if target.local:
         screen.warning(_FOR_LOCAL + (_NO_CONDITIONS if permissions_boundary else ""))
 
     def settings_in(region: str) -> Settings:
-        return Settings(name=target.name, region=region, permissions_boundary=permissions_boundary)
+        # The deployer needs no more for tokens than for an open API.
+        kind = auth if auth == "iam" else "none"
+        return Settings(name=target.name, region=region, permissions_boundary=permissions_boundary, auth=kind)
 
     settings = _settings(screen, target, settings_in)
     policy = deployer.policy(settings, account, read_only=read_only, local=target.local)
@@ -142,15 +152,19 @@ def _check_account(account: str) -> None:
 
 @export.command("openapi", list_key="files")
 @target_options
+@authorization_options
 @click.option("--url", metavar="URL", help="The server URL in the document.")
 @destination_options("stdout")
-def openapi_document(screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool) -> Result:
-    """Write the API as an OpenAPI 3.1 document."""
+def openapi_document(
+    screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool, **authorization: Any
+) -> Result:
+    """Write the API as an OpenAPI 3.1 document, with its authorization."""
     del screen
     if url:
         parse_endpoint(url)
     server = url.rstrip("/") if url else None
-    return _document(openapi.document(target.name, __version__, server), output, force=force)
+    settings = Settings(name=target.name, **authorization)
+    return _document(openapi.document(target.name, __version__, server, settings), output, force=force)
 
 
 def _settings(screen: Screen, target: Target, settings_in: SettingsIn) -> Settings:

@@ -75,6 +75,19 @@ auth_option = click.option(
     show_default=True,
     help="Who may call the API: anyone, AWS identities, or holders of a token.",
 )
+AUTHORIZATION = (
+    auth_option,
+    click.option("--jwt-issuer", default="", metavar="URL", help="With --auth jwt: issuer of the tokens (iss)."),
+    click.option(
+        "--jwt-audience",
+        "jwt_audiences",
+        multiple=True,
+        metavar="AUD",
+        help="With --auth jwt: audience of the tokens (aud or client_id); repeatable.",
+    ),
+    click.option("--jwt-read-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to read."),
+    click.option("--jwt-write-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to write."),
+)
 SETTINGS = (
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
     click.option(
@@ -96,17 +109,7 @@ SETTINGS = (
         "--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Maximum burst of requests."
     ),
     boundary_option,
-    auth_option,
-    click.option("--jwt-issuer", default="", metavar="URL", help="With --auth jwt: issuer of the tokens (iss)."),
-    click.option(
-        "--jwt-audience",
-        "jwt_audiences",
-        multiple=True,
-        metavar="AUD",
-        help="With --auth jwt: audience of the tokens (aud or client_id); repeatable.",
-    ),
-    click.option("--jwt-read-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to read."),
-    click.option("--jwt-write-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to write."),
+    *AUTHORIZATION,
 )
 # They remove a protection, so they count only on the command line.
 REMOVING = (click.option("--no-permissions-boundary", is_flag=True, help="Remove the permissions boundary."),)
@@ -131,6 +134,11 @@ def target_options(callback: Callable[..., Any], options: Iterable[Decorator] = 
 def account_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Add the same options without --name, for a command that is not about one stack."""
     return target_options(callback, TARGET[1:])
+
+
+def authorization_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the settings that say who may call the API, each as a parameter of its own."""
+    return _with_options(callback, AUTHORIZATION)
 
 
 def output_options(callback: Callable[..., Any]) -> Callable[..., Any]:

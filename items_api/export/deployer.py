@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Commands that only read send no other actions; Scan, which reads items, belongs to `down`.
 _READS = re.compile(r"\w+:(Describe|Filter|Get|List)\w+|apigateway:GET")
+CALL = "execute-api:Invoke"
 # The local AWS allows these only in statements for all resources.
 LOCALLY_FOR_ALL = (
     *("dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:ListTagsOfResource"),
@@ -48,14 +49,21 @@ def policy(settings: Settings, account: str = "*", *, read_only: bool = False, l
     arns = Arns(settings, account)
     rights = {step.__name__: step.rights(arns) for step in STEPS}
     rights |= {"Observe": _observe(arns), "List": listing.rights(arns)}
+    if settings.auth == "iam":
+        rights["Call"] = (Right((CALL,), (arns.requests,)),)
     if read_only:
-        rights = {name: _only(some, lambda action: bool(_READS.fullmatch(action))) for name, some in rights.items()}
+        rights = {name: _only(some, _is_for_readers) for name, some in rights.items()}
     granted = {action for some in rights.values() for right in some for action in right.actions}
     if local:
         rights = {name: _locally(some) for name, some in rights.items()}
         rights["LocalAws"] = (Right(tuple(action for action in LOCALLY_FOR_ALL if action in granted), ("*",)),)
     denials = () if read_only else _denials(arns)
     return {"Version": "2012-10-17", "Statement": [*_statements(rights), *denials]}
+
+
+def _is_for_readers(action: str) -> bool:
+    """`smoke` calls the API."""
+    return action == CALL or bool(_READS.fullmatch(action))
 
 
 def _only(rights: Iterable[Right], wanted: Callable[[str], bool]) -> tuple[Right, ...]:

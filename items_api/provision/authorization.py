@@ -45,7 +45,7 @@ def authorizer_fields(authorizer: Document) -> dict[str, Any]:
 
 
 def scopes(settings: Settings, route: str) -> list[str]:
-    """A caller needs one of these scopes for the route."""
+    """A token needs one of these scopes for the route."""
     scope = settings.jwt_read_scope if route.startswith("GET ") else settings.jwt_write_scope
     return [scope] if scope else []
 

@@ -55,6 +55,11 @@ class Arns:
     def stage(self, api_id: str, stage: str) -> str:
         return f"{self.api(api_id)}/stages/{stage}"
 
+    @property
+    def requests(self) -> str:
+        """Every request to a path of an API of this kind: AWS chooses the API's ID."""
+        return self._arn("execute-api", "*/*/*/items*")
+
     def invoke_source(self, api_id: str) -> str:
         """Every stage, method and path of one API: the source in the invoke permission."""
         return self._arn("execute-api", f"{api_id}/*")

@@ -28,14 +28,17 @@ def test_the_file_may_set_the_target_and_every_setting() -> None:
     assert list(file_options()) == [
         *("name", "region", "profile", "endpoint-url", "local"),
         *("tag", "cors-origin", "memory", "timeout", "log-retention", "throttle-rate", "throttle-burst"),
-        "permissions-boundary",
+        *("permissions-boundary", "auth", "jwt-issuer", "jwt-audience", "jwt-read-scope", "jwt-write-scope"),
     ]
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("memroy = 1", "line 1: memroy is not a setting.\n  Next: Did you mean memory? Valid keys: cors-origin, "),
+        (
+            "memroy = 1",
+            "line 1: memroy is not a setting.\n  Next: Did you mean memory? Valid keys: auth, cors-origin, ",
+        ),
         ("[up]\nmemory = 512", "line 1: up is not a setting.\n  Next: Valid keys: "),
         ("memory = ?", "cannot be read.\n  Why:  Invalid value (at line 1, column 10)."),
         ("memory = 512.5", "line 1: memory = 512.5 is invalid.\n  Next: The value must be a whole number."),

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from items_api.observe.metrics import read_metrics
 from items_api.observe.tail import Tail
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
+from items_api.smoke.curl import Connection, Request
 from tests.aws import Account as AwsAccount
 from tests.export.conftest import existing_stack, finish, owner_of
 from tests.export.recording import SETTINGS, WITH_BOUNDARY, cycle, cycle_on_moto
@@ -222,3 +224,37 @@ def test_the_read_only_policy_allows_exactly_what_status_logs_smoke_and_a_dry_ru
     assert {
         action.partition(":")[2] for action in granted if re.search("Put|Create|Delete|Scan|Invoke", action)
     } == set()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_only_an_api_with_iam_lets_the_deployer_call_it(*, read_only: bool) -> None:
+    """`smoke` needs it."""
+    call = {
+        "Sid": "Call",
+        "Effect": "Allow",
+        "Action": ["execute-api:Invoke"],
+        "Resource": [f"arn:aws:execute-api:us-east-1:{ACCOUNT}:*/*/*/items*"],
+    }
+    assert call in deployer.policy(Settings(auth="iam"), ACCOUNT, read_only=read_only)["Statement"]
+    others = deployer.policy(Settings(), ACCOUNT, read_only=read_only)["Statement"]
+    assert "execute-api:Invoke" not in {action for statement in others for action in statement["Action"]}
+
+
+def test_a_user_with_the_policy_can_call_an_api_with_iam(
+    local_aws: LocalAws, dev: tuple[Aws, Callable[[Document], None]]
+) -> None:
+    aws, give = dev
+    settings = replace(SETTINGS, auth="iam")
+    with existing_stack(local_aws, settings) as stack:
+        endpoint = str(stack.endpoint)
+        connection = Connection(endpoint)
+
+        def status() -> int:
+            signed = aws.signer().headers("GET", f"{endpoint}/items", None)
+            return connection(Request("GET", f"{endpoint}/items", tuple(signed.items()))).status
+
+        give(deployer.policy(SETTINGS, ACCOUNT, local=True))
+        assert status() == 403
+        give(deployer.policy(settings, ACCOUNT, local=True))
+        assert status() == 200
+        connection.close()

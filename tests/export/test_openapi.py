@@ -11,6 +11,7 @@ from items_api.export.openapi import document
 from items_api.handler import ROUTES
 from items_api.handler.index import MAX_LIMIT
 from items_api.handler.item import MAX_DIGITS, MAX_KEY_BYTES, ItemError, attributes, parse
+from items_api.settings import Settings
 
 DOCUMENT = document("team-todo", "1.2.3", "https://abc123.execute-api.eu-central-1.amazonaws.com")
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -86,3 +87,35 @@ def is_stored(body: str) -> bool:
     except ItemError:
         return False
     return item.get("itemId", {"S": "made"}).get("S") not in {None, ""}
+
+
+def operations_of(settings: Settings) -> dict[str, dict[str, Any]]:
+    described = document("x", "1", None, settings)
+    openapi_spec_validator.OpenAPIV31SpecValidator(described).validate()
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in described["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+
+
+def test_with_iam_every_operation_needs_a_signature() -> None:
+    for operation in operations_of(Settings(auth="iam")).values():
+        assert operation["security"] == [{"iam": []}]
+        assert "403" in operation["responses"]
+
+
+def test_with_jwt_every_operation_needs_a_token_with_its_scope() -> None:
+    settings = Settings(
+        auth="jwt", jwt_issuer="https://issuer.example/", jwt_audiences=("a",), jwt_read_scope="r", jwt_write_scope="w"
+    )
+    for route, operation in operations_of(settings).items():
+        assert operation["security"] == [{"jwt": ["r" if route.startswith("GET") else "w"]}]
+        assert {"401", "403"} < operation["responses"].keys()
+    scheme = document("x", "1", None, settings)["components"]["securitySchemes"]["jwt"]
+    assert scheme["openIdConnectUrl"] == "https://issuer.example/.well-known/openid-configuration"
+
+
+def test_an_open_api_has_no_security_scheme() -> None:
+    assert document("x", "1", None, Settings()) == document("x", "1")
