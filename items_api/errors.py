@@ -93,6 +93,10 @@ class DeletedMeanwhile(ChangedMeanwhile):
     """A resource disappeared while the command was working on it."""
 
 
+class Protected(Problem):
+    """The stack is protected against deletion."""
+
+
 class CannotRollBack(Problem):
     """There is no version to roll back to."""
 

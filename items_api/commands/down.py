@@ -16,6 +16,8 @@ from items_api.errors import Problem
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.text import Line
 
+_BACKUP = "DynamoDB keeps a free backup of the table for 35 days, because it had point-in-time recovery."
+
 if TYPE_CHECKING:
     from items_api.commands.target import Target
     from items_api.provision.stack import Stack
@@ -35,20 +37,27 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
             line = Line("The local AWS is empty: there is nothing to delete.")
             return Result(document={"region": target.region, "resources": []}, lines=[line])
         stack.look()
+        stack.check_protection(keep_table=keep_table)
         if not yes and any(step.owned for step in stack.steps):
-            confirm(screen, _effect(stack, keep_table=keep_table, local=target.local))
+            _confirm(screen, stack, keep_table=keep_table, local=target.local)
             stack.look()  # the stack may have changed while the prompt was open
+        table = stack.table.owned
+        backup = bool(table and table.fields["point-in-time recovery"] and not keep_table)
         outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
         result = _result(stack, outcomes, keep_table=keep_table)
+        if backup and result.ok:
+            result = replace(result, lines=[*result.lines, Line(_BACKUP)])
         if target.local and result.ok:
             return replace(result, lines=[*result.lines, *_stop_if_empty()])
         return result
 
 
-def _effect(stack: Stack, *, keep_table: bool, local: bool) -> str:
-    table = stack.table.owned
+def _confirm(screen: Screen, stack: Stack, *, keep_table: bool, local: bool) -> None:
+    """Ask. If items would be lost, the answer is the name of the stack."""
+    table, name = stack.table.owned, stack.settings.name
     if keep_table or not table:
-        return f"This would delete the stack {stack.settings.name}."
+        confirm(screen, f"This would delete the stack {name}.")
+        return
     # The table's own count is always current on the local AWS, but up to six hours old on AWS.
     counted = (table.items, False) if local else stack.count_items()
     if counted is None:
@@ -56,7 +65,8 @@ def _effect(stack: Stack, *, keep_table: bool, local: bool) -> str:
     else:
         count, more = counted
         items = f"more than {count:,} items" if more else f"its {count:,} item{'' if count == 1 else 's'}"
-    return f"This would delete the stack {stack.settings.name}, including the table {stack.table.name} and {items}."
+    effect = f"This would delete the stack {name}, including the table {stack.table.name} and {items}."
+    confirm(screen, effect, typed="" if counted == (0, False) else name)
 
 
 def _result(stack: Stack, outcomes: list[Outcome], *, keep_table: bool) -> Result:

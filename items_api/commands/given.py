@@ -22,6 +22,7 @@ _TO_REMOVE = {
     "auth": "To open the API, add --auth none. To keep its authorization, add --auth with the kind that it has.",
     "jwt-issuer": "To replace the issuer, add --jwt-issuer. To keep it, correct your settings.",
     "jwt-audience": "To add audiences, add --jwt-audience. To keep those that there are, correct your settings.",
+    "protect": "To turn them off, add --no-protect. To keep them, add --protect.",
     "permissions-boundary": "To remove it, add --no-permissions-boundary. To replace or keep it, add "
     "--permissions-boundary with an ARN.",
 }

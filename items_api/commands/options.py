@@ -110,6 +110,11 @@ SETTINGS = (
     ),
     boundary_option,
     *AUTHORIZATION,
+    click.option(
+        "--protect/--no-protect",
+        default=False,
+        help="Protect the table against deletion, and keep its last 35 days (point-in-time recovery).",
+    ),
 )
 # They remove a protection, so they count only on the command line.
 REMOVING = (click.option("--no-permissions-boundary", is_flag=True, help="Remove the permissions boundary."),)

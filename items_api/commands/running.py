@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 
-def confirm(screen: Screen, effect: str) -> None:
+def confirm(screen: Screen, effect: str, typed: str = "") -> None:
     """Ask the user. Raises `NotConfirmed` if the answer is no, or if there is no terminal.
 
-    `effect` is what the command would do, as a sentence.
+    Args:
+        screen: shows the question.
+        effect: what the command would do, as a sentence.
+        typed: what the user must type to confirm, such as the stack's name; empty for a question with yes or no.
     """
     if not (sys.stdin and sys.stdin.isatty() and screen.is_terminal):
         raise NotConfirmed(
@@ -29,6 +32,11 @@ def confirm(screen: Screen, effect: str) -> None:
             f"{effect} It needs confirmation, but there is no terminal for the prompt.",
             "Add --yes to confirm.",
         )
+    if typed:
+        question = screen.question(f"{effect} To confirm, type the name of the stack ({typed}):")
+        if click.prompt(question, default="", show_default=False, prompt_suffix=" ", err=True).strip() != typed:
+            raise NotConfirmed("Nothing was changed.", "You typed something else.", declined=True)
+        return
     question = screen.question(f"{effect} Continue? [y/N]:")
     if not click.confirm(question, show_default=False, prompt_suffix=" ", err=True):
         raise NotConfirmed("Nothing was changed.", "You answered no.", declined=True)

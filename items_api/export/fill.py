@@ -3,7 +3,7 @@
 In HCL and YAML, the marker of a string stands inside the template's own double quotes; the marker of a list or a map
 stands alone and becomes a block with one entry per line. In a shell script, every value becomes one quoted word.
 A line with a setting that is an empty string is left out. The lines between `#@if jwt` and `#@end` are only for that
-kind of authorization.
+kind of authorization, and those after `#@if protect` only for a protected stack.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Value = int | str | Sequence[str] | Sequence[Mapping[str, str]] | Mapping[str, str]
 
 _MARKER = re.compile(r"@([a-z_]+)@")
-_CONDITION = re.compile(r" *#@if ([a-z]+)\n(.*?) *#@end\n", re.DOTALL)
+_CONDITION = re.compile(r" *#@if ([a-z]+)\n(.*?) *#@end\n", re.DOTALL)  # a kind of authorization, or "protect"
 
 
 def fill(name: str, settings: Settings, **values: Value) -> bytes:
@@ -35,7 +35,8 @@ def fill(name: str, settings: Settings, **values: Value) -> bytes:
         found: Value = values[marker] if marker in values else getattr(settings, marker)
         return found
 
-    template = _CONDITION.sub(lambda found: found[2] if found[1] == settings.auth else "", template)
+    words = {settings.auth, *(["protect"] if settings.protect else [])}
+    template = _CONDITION.sub(lambda found: found[2] if found[1] in words else "", template)
     lines = template.splitlines(keepends=True)
     kept = (line for line in lines if not any(value(marker) == "" for marker in _MARKER.findall(line)))
     return "".join(_filled(line, lambda marker: write(value(marker))) for line in kept).encode()

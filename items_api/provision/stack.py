@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from items_api import aws as aws_package
 from items_api.aws.errors import AwsError, Stopped
-from items_api.errors import ChangedMeanwhile, Interrupted, Problem
+from items_api.errors import ChangedMeanwhile, Interrupted, Problem, Protected
 from items_api.provision.api import Api
 from items_api.provision.function import Function
 from items_api.provision.log_group import LogGroup
@@ -167,12 +167,26 @@ class Stack:
         _explained("roll back", self.release, self.release.swap)
         return _outcome(self.release, change=Change.UPDATED, drift=(Drift("version", live.number, previous.number),))
 
+    def check_protection(self, *, keep_table: bool) -> None:
+        """Raise `Protected` if the table is protected and would be deleted."""
+        table = self.table.owned
+        if table and table.fields["deletion protection"] and not keep_table:
+            raise Protected(
+                f"The table {self.table.name} is protected against deletion. Nothing was deleted.",
+                "The stack has --protect, or someone turned on the deletion protection of the table.",
+                "To delete it, turn this off first with up --no-protect. To delete everything else, add --keep-table.",
+            )
+
     def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
         """Delete what `look` found and belongs to the stack, in reverse order, and look again in every service.
 
         Resources that appear only then (AWS's lists lag behind, another `up` may be running) are deleted too.
         `remaining` is what belongs to the stack and still exists at the end.
+
+        Raises:
+            Protected: the table is protected and would be deleted. Nothing was deleted.
         """
+        self.check_protection(keep_table=keep_table)
         graph: dict[AnyStep, set[AnyStep]] = {step: set() for step in self.steps}
         for step in self.steps:
             for needed in step.needs:

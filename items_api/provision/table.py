@@ -1,4 +1,4 @@
-"""The DynamoDB table: on demand, partition key `itemId`."""
+"""The DynamoDB table: on demand, partition key `itemId`, with or without protection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import says, tolerate
 from items_api.errors import TimedOut
-from items_api.provision.step import Found, Right, Step, as_map
+from items_api.provision.step import Found, Right, Step, Weakening, as_map
 from items_api.settings import REPEATABLE
 from items_api.settings.tags import from_tags
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from items_api.settings import Arns, Settings
 
 PARTITION_KEY = {"itemId (S)": "HASH"}
+RECOVERY_DAYS = 35  # the longest period, and how long a deleted table's system backup is kept
 _ABSENT = "ResourceNotFoundException"
+_OPTION = "protect"
 _IN_USE = "ResourceInUseException"
 # Longer than its tags take to appear, plus the 5 minutes by which this computer's clock may be wrong.
 _NEW = timedelta(minutes=10)
@@ -35,6 +37,15 @@ def create_request(settings: Settings) -> dict[str, Any]:
         "KeySchema": [{"AttributeName": "itemId", "KeyType": "HASH"}],
         "BillingMode": "PAY_PER_REQUEST",
         "Tags": settings.table_tag_list,
+        **({"DeletionProtectionEnabled": True} if settings.protect else {}),
+    }
+
+
+def backups_request(settings: Settings) -> dict[str, Any]:
+    days = {"RecoveryPeriodInDays": RECOVERY_DAYS} if settings.protect else {}
+    return {
+        "TableName": settings.table_name,
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": settings.protect, **days},
     }
 
 
@@ -67,12 +78,26 @@ class Table(Step[FoundTable]):
     def rights(cls, arns: Arns) -> tuple[Right, ...]:
         writes = ("dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable")
         tags = ("dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:ListTagsOfResource")
+        backups = ("dynamodb:DescribeContinuousBackups", "dynamodb:UpdateContinuousBackups")
         reads = ("dynamodb:DescribeTable", "dynamodb:Scan")
-        return (Right((*writes, *tags, *reads), (arns.table,)),)
+        return (Right((*writes, *tags, *backups, *reads), (arns.table,)),)
 
     def want(self) -> dict[str, Any]:
         remembered = _shown(self.settings.remembered)
-        return {"key": PARTITION_KEY, "billing": "PAY_PER_REQUEST", "status": "ACTIVE", "remembered": remembered}
+        return {
+            "key": PARTITION_KEY,
+            "billing": "PAY_PER_REQUEST",
+            "deletion protection": self.settings.protect,
+            "point-in-time recovery": RECOVERY_DAYS if self.settings.protect else None,
+            "status": "ACTIVE",
+            "remembered": remembered,
+        }
+
+    def weakenings(self, found: FoundTable) -> tuple[Weakening, ...]:
+        if self.settings.protect or not (found.fields["deletion protection"] or found.fields["point-in-time recovery"]):
+            return ()
+        what = f"turn off the deletion protection and point-in-time recovery of the table {self.name}"
+        return (Weakening(what, _OPTION),)
 
     def read(self) -> FoundTable | None:
         """Only DescribeTable says whether the table exists. The tags of a new table appear seconds later.
@@ -97,7 +122,7 @@ class Table(Step[FoundTable]):
         with tolerate(_ABSENT):
             description = self._describe()
             deleting = description["TableStatus"] == "DELETING"
-            tags = None if deleting else self._tags()
+            tags, recovery = (None, None) if deleting else self.aws.together(self._tags, self._recovery_days)
             # The description of a table that is being deleted lacks its attributes and key.
             types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
             return FoundTable(
@@ -109,6 +134,8 @@ class Table(Step[FoundTable]):
                     },
                     # A table that has always been provisioned has no summary.
                     "billing": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+                    "deletion protection": description.get("DeletionProtectionEnabled", False),
+                    "point-in-time recovery": recovery,
                     "status": description["TableStatus"],
                     "remembered": _shown(from_tags(tags or {})),
                 },
@@ -127,6 +154,15 @@ class Table(Step[FoundTable]):
         with tolerate(_ABSENT):
             return as_map(self.aws.every(self.aws.dynamodb.list_tags_of_resource, "Tags", ResourceArn=self.arns.table))
         return {}
+
+    def _recovery_days(self) -> int | None:
+        """How far back the table can be restored; None if it cannot."""
+        with tolerate(_ABSENT, "TableNotFoundException"):
+            answer = self.aws.send(self.aws.dynamodb.describe_continuous_backups, TableName=self.name)
+            found = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+            if found.get("PointInTimeRecoveryStatus") == "ENABLED":
+                return found.get("RecoveryPeriodInDays", RECOVERY_DAYS)
+        return None
 
     def count_items(self) -> tuple[int, bool] | None:
         """Items in the first megabyte of the table, counted now, and whether there are more; None if it does not exist.
@@ -152,7 +188,7 @@ class Table(Step[FoundTable]):
         """
         with tolerate(_IN_USE):
             self.aws.send(self.aws.dynamodb.create_table, **create_request(self.settings))
-            fields = {**self.want(), "status": "CREATING"}
+            fields = {**self.want(), "status": "CREATING", "point-in-time recovery": None}
             return FoundTable(arn=self.arns.table, fields=fields, tags=self.want_tags())
         with tolerate(_ABSENT):
             if self._describe()["TableStatus"] != "DELETING":
@@ -176,14 +212,24 @@ class Table(Step[FoundTable]):
                 waiting="for the table's tags to appear",
             )
         if "billing" in parts:
+            self._change(BillingMode="PAY_PER_REQUEST")
+        if "deletion protection" in parts:
+            self._change(DeletionProtectionEnabled=self.settings.protect)
+        if "point-in-time recovery" in parts:
+            # Not available until a few seconds after the table is ACTIVE.
             self.settle(
-                lambda: self.aws.send(
-                    self.aws.dynamodb.update_table, TableName=self.name, BillingMode="PAY_PER_REQUEST"
-                ),
-                transient=says(_IN_USE),
-                waiting="for DynamoDB to accept the change of the table",
+                lambda: self.aws.send(self.aws.dynamodb.update_continuous_backups, **backups_request(self.settings)),
+                transient=says("ContinuousBackupsUnavailableException"),
+                waiting="for backups of the table to be available",
             )
-            self._wait_until_active()
+
+    def _change(self, **change: Any) -> None:
+        self.settle(
+            lambda: self.aws.send(self.aws.dynamodb.update_table, TableName=self.name, **change),
+            transient=says(_IN_USE),
+            waiting="for DynamoDB to accept the change of the table",
+        )
+        self._wait_until_active()
 
     def _wait_until_active(self) -> None:
         # Right after a create, DynamoDB's responses contradict each other, so ACTIVE must be seen twice in a row.

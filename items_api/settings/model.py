@@ -37,6 +37,7 @@ class Settings:
     jwt_audiences: tuple[str, ...] = ()
     jwt_read_scope: str = ""
     jwt_write_scope: str = ""
+    protect: bool = False  # the table against deletion, and its items against mistakes
     given: frozenset[str] = frozenset()
     former_tags: frozenset[str] = frozenset()  # keys of tags to remove, because the stack had them earlier
 
@@ -134,6 +135,7 @@ class Settings:
 JWT_ONLY = ("jwt_issuer", "jwt_audiences", "jwt_read_scope", "jwt_write_scope")
 # The fields that a stack remembers.
 REMEMBERED = tuple(f.name for f in fields(Settings) if f.name not in ("name", "region", "given", "former_tags"))
+_TRUE = "yes"
 # The long names of the options that can be repeated.
 REPEATABLE = frozenset({"tag", "cors-origin", "jwt-audience"})
 
@@ -164,6 +166,8 @@ def _values(value: Any) -> list[str]:
         return list(value)
     if isinstance(value, dict):
         return [f"{key}={inner}" for key, inner in value.items()]
+    if isinstance(value, bool):
+        return [_TRUE if value else "no"]
     return [str(value)]
 
 
@@ -173,6 +177,8 @@ def _from_texts(name: str, texts: Sequence[str]) -> Any:
         return tuple(texts)
     if isinstance(default, dict):
         return checks.parse_tags(texts)
+    if isinstance(default, bool):
+        return texts[-1] == _TRUE
     if not isinstance(default, int):
         return texts[-1]
     try:

@@ -27,6 +27,7 @@ class Delays:
     table_creating: float = 6.0
     table_updating: float = 3.0
     table_deleting: float = 6.0
+    table_backups: float = 2.6  # after ACTIVE, until point-in-time recovery can be turned on
     table_tags_empty: float = 1.0  # how long around ACTIVE a new table's tags are an empty list; not found before
     table_tags: float = 2.0  # until ListTagsOfResource shows what TagResource did
     table_tags_locked: float = 3.4  # after TagResource, until the table's tags can be changed again

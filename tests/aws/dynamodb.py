@@ -77,6 +77,14 @@ class DynamoDb(Layer):
 
     before_scan = before_describe_table
 
+    def before_update_continuous_backups(self, call: Call) -> None:
+        """Not available until a moment after the table is ACTIVE."""
+        if _name(call) not in backend("dynamodb", call.region).tables:
+            raise ErrorResponse("TableNotFoundException", f"Table not found: {_name(call)}")
+        if self.now < self._table(call).active_at + self.delays.table_backups:
+            why = f"Backups are being enabled for the table: {_name(call)}. Please retry later"
+            raise ErrorResponse("ContinuousBackupsUnavailableException", why)
+
     def after_describe_table(self, call: Call, response: Document) -> None:
         self._show_status(call, response["Table"])
 

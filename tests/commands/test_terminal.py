@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import boto3
 import pytest
 
 from items_api.cli import cli
@@ -81,6 +82,16 @@ def test_down_asks_and_obeys(terminal: Terminal, *, typed: str, code: int, remai
     assert terminal.run("down", typed=typed) == code
     assert any("including the table Items and its 0 items. Continue? [y/N]:" in line for line in terminal.lines)
     assert (terminal.run("status") == 0) is remains
+
+
+@pytest.mark.parametrize(("typed", "code"), [("items\n", 0), ("y\n", 1), ("\n", 1), ("Items\n", 1), (" items \n", 0)])
+def test_down_on_a_table_with_items_asks_for_the_name_of_the_stack(terminal: Terminal, typed: str, code: int) -> None:
+    terminal.run("up")
+    boto3.client("dynamodb").put_item(TableName="Items", Item={"itemId": {"S": "1"}})
+    assert terminal.run("down", typed=typed) == code
+    text = " ".join(terminal.lines)
+    assert "and its 1 item. To confirm, type the name of the stack (items):" in text
+    assert (terminal.run("status") == 4) is (code == 0)
 
 
 def test_an_answer_of_no_is_one_plain_line(terminal: Terminal) -> None:

@@ -60,6 +60,8 @@ def existing_stack(local_aws: local.LocalAws, settings: Settings, watch: Watcher
     try:
         yield stack
     finally:
+        if stack.settings.protect:
+            stack.aws.dynamodb.update_table(TableName=stack.settings.table_name, DeletionProtectionEnabled=False)
         finish(stack, Stack.down)
 
 

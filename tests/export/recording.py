@@ -75,6 +75,9 @@ def _change_table_and_logs(owner: Aws, settings: Settings) -> None:
         BillingMode="PROVISIONED",
         ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
     )
+    owner.dynamodb.update_continuous_backups(
+        TableName=settings.table_name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
     group = f"arn:aws:logs:{settings.region}:{ACCOUNT}:log-group:{settings.log_group_name}"
     owner.logs.untag_resource(resourceArn=group, tagKeys=["team"])
     owner.logs.tag_resource(resourceArn=group, tags={"former": ""})

@@ -38,6 +38,7 @@ NASTY = Settings(
     jwt_issuer="https://issuer.example/it's/${a}/",
     jwt_audiences=("api://items", "a,b=c ${d}"),
     jwt_write_scope="https://issuer.example/items.write",
+    protect=True,
 )
 SIGNED = Settings(auth="iam")
 BOTH = {"ordinary": ORDINARY, "nasty": NASTY, "signed": SIGNED}
@@ -61,6 +62,7 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
     """What is created -> (service, operation, parameters) as boto3 names them, in the tutorial's order."""
     arns = Arns(settings, ids.account)
     in_api = {"ApiId": ids.api}
+    backups = table.backups_request(settings)
     target = f"integrations/{ids.integration}"
     who = {key: authorization.route_request(settings, key, ids.authorizer) for key in ROUTES}
     authorizer = {**in_api, **authorization.authorizer_request(settings)}
@@ -82,6 +84,7 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
             for key in ROUTES
         },
         "stage": ("apigatewayv2", "create_stage", stage),
+        **({"backups": ("dynamodb", "update_continuous_backups", backups)} if settings.protect else {}),
         "version": ("lambda", "publish_version", release.publish_request(settings, {"code": sha})),
         "alias": ("lambda", "create_alias", release.alias_request(settings, ids.version, None)),
         "permission": ("lambda", "add_permission", permission.create_request(arns, ids.api)),

@@ -17,6 +17,7 @@ from items_api.export.output import write_folder
 from items_api.handler import ROUTES
 from items_api.local import LocalAws
 from items_api.provision.stack import Stack
+from items_api.provision.table import RECOVERY_DAYS
 from items_api.settings import Arns, Settings
 from tests.export.conftest import existing_stack, finish
 from tests.export.reference import BOTH, IDS, parameters_of_up
@@ -119,6 +120,14 @@ def test_the_table_role_policy_and_log_group_have_the_attributes_that_up_sends(m
         "hash_key": table["KeySchema"][0]["AttributeName"],
         "attribute": {"name": "itemId", "type": "S"},
         "tags": as_map(table["Tags"]),
+        **(
+            {
+                "deletion_protection_enabled": table["DeletionProtectionEnabled"],
+                "point_in_time_recovery": {"enabled": True, "recovery_period_in_days": RECOVERY_DAYS},
+            }
+            if main.settings.protect
+            else {}
+        ),
     }
     assert main.resource("aws_iam_role") == {
         "name": role["RoleName"],

@@ -146,14 +146,6 @@ def test_up_waits_for_a_table_that_is_being_deleted(deployed: Account) -> None:
     assert set(states(deployed).values()) == {"ok"}
 
 
-def test_down_keeps_a_protected_table_and_says_how_to_unprotect_it(deployed: Account) -> None:
-    boto3.client("dynamodb").update_table(TableName="Items", DeletionProtectionEnabled=True)
-    deployed.rest()
-    outcomes, left = down(deployed)
-    assert "--no-deletion-protection-enabled" in str(outcomes["DynamoDB table"].error)
-    assert [outcome.title for outcome in left] == ["DynamoDB table"]
-
-
 @pytest.mark.parametrize("command", [states, up])
 def test_reading_the_stack_takes_at_most_four_round_trips(command: Callable[[Account], object]) -> None:
     # With more pauses the clock is exact also on a busy computer.

@@ -66,6 +66,15 @@ delete() {
 ACCOUNT=$(aws sts get-caller-identity --query Account --output text)
 echo "Account $ACCOUNT, region $REGION" >&2
 
+#@if protect
+# The table would be left, so nothing is deleted. To turn off its protection:
+#   aws dynamodb update-table --table-name "$TABLE" --no-deletion-protection-enabled
+if [ "$(aws dynamodb describe-table --table-name "$TABLE" --query Table.DeletionProtectionEnabled --output text)" = True ]; then
+  echo "The table $TABLE is protected against deletion. Nothing was deleted." >&2
+  exit 1
+fi
+
+#@end
 # Delete the API first, so that no request reaches a missing function. API names are not unique; the tags identify it.
 API_IDS=$(aws apigatewayv2 get-apis --query "Items[?(Tags | $IN_MAP)].ApiId" --output text)
 for API_ID in $API_IDS; do

@@ -36,6 +36,10 @@ resource "aws_dynamodb_table" "items" {
   name         = "@table_name@"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "itemId"
+#@if protect
+
+  deletion_protection_enabled = true
+#@end
 
   # The table also has the settings, for items-api.
   tags = @table_tags@
@@ -44,6 +48,14 @@ resource "aws_dynamodb_table" "items" {
     name = "itemId"
     type = "S"
   }
+#@if protect
+
+  # Any second of the last 35 days can be restored.
+  point_in_time_recovery {
+    enabled                 = true
+    recovery_period_in_days = 35
+  }
+#@end
 }
 
 # The function runs with this role. Only Lambda may assume it.

@@ -67,6 +67,9 @@ aws dynamodb create-table \
   --attribute-definitions AttributeName=itemId,AttributeType=S \
   --key-schema AttributeName=itemId,KeyType=HASH \
   --billing-mode PAY_PER_REQUEST \
+#@if protect
+  --deletion-protection-enabled \
+#@end
   --tags "$TABLE_TAG_LIST" > /dev/null
 
 # Set only now: if the table already existed, the advice to delete it would be wrong.
@@ -217,6 +220,12 @@ aws apigatewayv2 create-stage \
 # The API calls the alias live, which names a version of the function: its code and configuration.
 echo 'Waiting for the table and the function to become active' >&2
 aws dynamodb wait table-exists --table-name "$TABLE"
+#@if protect
+# Any second of the last 35 days can be restored.
+retry ContinuousBackupsUnavailable aws dynamodb update-continuous-backups \
+  --table-name "$TABLE" \
+  --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true,RecoveryPeriodInDays=35
+#@end
 aws lambda wait function-active-v2 --function-name "$FUNCTION"
 echo 'Release' >&2
 VERSION=$(aws lambda publish-version \
