@@ -32,6 +32,7 @@ COMMANDS = {
         "list": "List every stack in the account and region.",
         "url": "Print the endpoint of the stack.",
         "logs": "Show the function's log, one line per request.",
+        "gc": "Delete the stacks that have expired.",
     },
     "Elsewhere": {
         "export": "Export the stack as code, without calling AWS.",

@@ -45,7 +45,7 @@ def test_help_lists_the_commands_by_purpose_in_the_order_of_use() -> None:
     commands = {title: [line.split()[0] for line in lines] for title, *lines in map(str.splitlines, sections)}
     assert {title: commands[f"{title}:"] for title in COMMANDS} == {
         "Deploy": ["up", "status", "smoke", "rollback", "down"],
-        "Find": ["list", "url", "logs"],
+        "Find": ["list", "url", "logs", "gc"],
         "Elsewhere": ["export"],
         "This computer": ["local"],
     }

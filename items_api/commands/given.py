@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from items_api.errors import InvalidSetting, NeedsOption
 from items_api.settings import JWT_ONLY, REMEMBERED, Settings, from_texts, option_of
-from items_api.settings.tags import KEY, to_tags
+from items_api.settings.tags import EXPIRES, KEY, to_tags
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:
@@ -17,15 +18,24 @@ if TYPE_CHECKING:
     from items_api.provision.step import Weakening
 
 
+_SMALL = timedelta(minutes=1)
 # The long name of an option -> what to do if it would remove a protection.
 _TO_REMOVE = {
     "auth": "To open the API, add --auth none. To keep its authorization, add --auth with the kind that it has.",
     "jwt-issuer": "To replace the issuer, add --jwt-issuer. To keep it, correct your settings.",
     "jwt-audience": "To add audiences, add --jwt-audience. To keep those that there are, correct your settings.",
+    "expires": "To keep it, add --expires never. To let it expire, add --expires with a duration, such as 3d.",
     "protect": "To turn them off, add --no-protect. To keep them, add --protect.",
     "permissions-boundary": "To remove it, add --no-permissions-boundary. To replace or keep it, add "
     "--permissions-boundary with an ARN.",
 }
+
+
+def _expiry(new: str, old: str) -> str:
+    """The new time of expiry, or the old one if the difference is small: an `up` that is repeated changes nothing."""
+    if new and old and abs(datetime.fromisoformat(new) - datetime.fromisoformat(old)) < _SMALL:
+        return old
+    return new
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class Given:
             values = {**from_texts(own), **self.values}
             if not known and "auth" not in values:
                 values = {name: value for name, value in values.items() if name not in JWT_ONLY}
+            if "expires" in values and "expires" in remembered:
+                values["expires"] = _expiry(values["expires"], remembered["expires"][-1])
             settings = Settings(name=self.name, region=region, given=frozenset(values), **values)
         except InvalidSetting as problem:
             if problem.setting in own:
@@ -55,7 +67,9 @@ class Given:
                 problem.locate(f"{shown} in the tag {KEY} of the table")
                 problem.setting = ""
             raise
-        earlier = {text.partition("=")[0] for text in remembered.get("tag", ())} | to_tags(remembered).keys()
+        earlier = (
+            {text.partition("=")[0] for text in remembered.get("tag", ())} | to_tags(remembered).keys() | {EXPIRES}
+        )
         return replace(settings, former_tags=frozenset(earlier - settings.table_tags.keys()))
 
     def _own(self, remembered: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from items_api.commands.options import account_options
 from items_api.provision.listing import LISTED, stacks
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
+from items_api.terminal.times import age_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +51,14 @@ def _lines(found: Sequence[Listed]) -> Sequence[Line]:
 
 
 def _described(stack: Listed) -> str:
-    endpoint = stack.endpoint or ""
-    if not stack.missing:
-        return endpoint
-    kinds = f"{len(stack.found)} of {len(LISTED)} resources"
-    return f"{endpoint}  incomplete: {kinds}; missing: {', '.join(stack.missing)}".strip()
+    now = datetime.now(UTC)
+    parts = [stack.endpoint] if stack.endpoint else []
+    if stack.created:
+        parts.append(f"{age_text(now - stack.created)} old")
+    if stack.expires:
+        left = stack.expires - now
+        parts.append(f"expires in {age_text(left)}" if left > timedelta() else f"expired {age_text(-left)} ago")
+    if stack.missing:
+        kinds = f"{len(stack.found)} of {len(LISTED)} resources"
+        parts.append(f"incomplete: {kinds}; missing: {', '.join(stack.missing)}")
+    return "  ".join(parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from items_api.commands.boundary import Command
+from items_api.commands.durations import seconds_in
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.commands.target import LOCAL_IS_EMPTY, Target
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from items_api.observe.events import Event
     from items_api.terminal.screen import Screen
 
-_AGE = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 
 def start_of(text: str, now: float) -> int:
     """The start that --since gives, an age like `15m` or an ISO 8601 time, in milliseconds since 1970.
@@ -41,8 +38,8 @@ def start_of(text: str, now: float) -> int:
     Raises:
         click.BadParameter: the text is neither, or the time is in the future.
     """
-    if age := _AGE.fullmatch(text):
-        return max(0, int(1000 * (now - int(age[1]) * _SECONDS[age[2]])))
+    if (age := seconds_in(text)) is not None:
+        return max(0, int(1000 * (now - age)))
     try:
         moment = datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):  # some systems do not support times before 1970

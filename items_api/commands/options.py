@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +13,7 @@ from click.core import ParameterSource
 
 from items_api import aws
 from items_api.commands import opening
+from items_api.commands.durations import seconds_in
 from items_api.commands.given import Given
 from items_api.commands.group import OUTPUT
 from items_api.commands.sources import long_name, source
@@ -43,6 +45,22 @@ def _complete_name(context: click.Context, _param: click.Parameter, incomplete: 
         names = opening.stack_names(Screen(quiet=True), target_in(context.params))
         return [name for name in names if name.startswith(incomplete)]
     return []
+
+
+class Expiry(click.ParamType[str]):
+    """An age like `3d` as the time when it is reached, in ISO 8601; `never` as an empty text."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in ("never", ""):
+            return ""
+        if not (seconds := seconds_in(str(value))):
+            self.fail(f"{value!r} is not a duration. Use a number and s, m, h or d, such as 3d, or never.", param, ctx)
+        try:
+            return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+        except OverflowError:
+            self.fail(f"{value!r} is too long.", param, ctx)
 
 
 TARGET = (
@@ -110,6 +128,14 @@ SETTINGS = (
     ),
     boundary_option,
     *AUTHORIZATION,
+    click.option(
+        "--expires",
+        type=Expiry(),
+        default="never",
+        show_default=True,
+        metavar="AGE",
+        help="Let gc delete the stack after this time, such as 3d (s, m, h, d).",
+    ),
     click.option(
         "--protect/--no-protect",
         default=False,

@@ -14,9 +14,11 @@ from items_api.provision.role import Role
 from items_api.provision.step import Right, Step, as_map, stack_of
 from items_api.provision.table import Table
 from items_api.settings import Arns, Settings
+from items_api.settings.tags import expiry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from items_api.aws.client import Aws
 
@@ -28,10 +30,15 @@ LISTED: tuple[type[Step[Any]], ...] = (Table, Role, LogGroup, Function, Api)
 
 @dataclass(frozen=True)
 class Listed:
-    """One stack: its name, its endpoint, and the titles of the resources that it has and lacks."""
+    """One stack: its name, its endpoint, and the titles of the resources that it has and lacks.
+
+    `created` is the time of its API, and `expires` None if it does not expire.
+    """
 
     name: str
     endpoint: str | None
+    created: datetime | None
+    expires: datetime | None
     found: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -40,6 +47,8 @@ class Listed:
         return {
             "name": self.name,
             "endpoint": self.endpoint,
+            "created": self.created.isoformat(timespec="seconds") if self.created else None,
+            "expires": self.expires.isoformat(timespec="seconds") if self.expires else None,
             "complete": not self.missing,
             "found": list(self.found),
             "missing": list(self.missing),
@@ -55,14 +64,19 @@ def stacks(aws: Aws, region: str, account: str) -> list[Listed]:
     lists = _Lists(aws, Arns(Settings(region=region), account))
     tagged = aws.together(lists.tables, lists.roles, lists.log_groups, lists.functions, lists.apis)
     titles: dict[str, set[str]] = defaultdict(set)
+    expires: dict[str, datetime | None] = {}
     for step, resources in zip(LISTED, tagged, strict=True):
         for tags in resources:
             if (stack := stack_of(tags)) and tags.get("items-api:region") == region:
                 titles[stack].add(step.title)
+                if step is Table:
+                    expires[stack] = expiry_of(tags)
     return [
         Listed(
             name,
             endpoint=lists.endpoints.get(name),
+            created=lists.created.get(name),
+            expires=expires.get(name),
             found=tuple(step.title for step in LISTED if step.title in found),
             missing=tuple(step.title for step in LISTED if step.title not in found),
         )
@@ -93,13 +107,15 @@ class _Lists:
         self._aws = aws
         self._arns = arns
         self.endpoints: dict[str, str] = {}  # stack -> endpoint, set by `apis`
+        self.created: dict[str, datetime] = {}  # the same
 
     def apis(self) -> list[Tags]:
         newest_first = sorted(self._aws.every(self._aws.apigateway.get_apis, "Items"), key=age, reverse=True)
         tags = [api.get("Tags", {}) for api in newest_first]
-        stacks = map(stack_of, tags)
+        stacks = [*map(stack_of, tags)]
         # If there are duplicates, the oldest, which `up` keeps, comes last and overwrites the others.
         self.endpoints = {stack: api["ApiEndpoint"] for stack, api in zip(stacks, newest_first, strict=True) if stack}
+        self.created = {stack: api["CreatedDate"] for stack, api in zip(stacks, newest_first, strict=True) if stack}
         return tags
 
     def tables(self) -> list[Tags]:

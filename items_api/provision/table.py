@@ -11,7 +11,7 @@ from items_api.aws.errors import says, tolerate
 from items_api.errors import TimedOut
 from items_api.provision.step import Found, Right, Step, Weakening, as_map
 from items_api.settings import REPEATABLE
-from items_api.settings.tags import from_tags
+from items_api.settings.tags import EXPIRES, from_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PARTITION_KEY = {"itemId (S)": "HASH"}
 RECOVERY_DAYS = 35  # the longest period, and how long a deleted table's system backup is kept
 _ABSENT = "ResourceNotFoundException"
-_OPTION = "protect"
 _IN_USE = "ResourceInUseException"
 # Longer than its tags take to appear, plus the 5 minutes by which this computer's clock may be wrong.
 _NEW = timedelta(minutes=10)
@@ -94,10 +93,15 @@ class Table(Step[FoundTable]):
         }
 
     def weakenings(self, found: FoundTable) -> tuple[Weakening, ...]:
-        if self.settings.protect or not (found.fields["deletion protection"] or found.fields["point-in-time recovery"]):
-            return ()
-        what = f"turn off the deletion protection and point-in-time recovery of the table {self.name}"
-        return (Weakening(what, _OPTION),)
+        lost = []
+        if not self.settings.protect and (
+            found.fields["deletion protection"] or found.fields["point-in-time recovery"]
+        ):
+            what = f"turn off the deletion protection and point-in-time recovery of the table {self.name}"
+            lost.append(Weakening(what, "protect"))
+        if not self.settings.expires and (expires := (found.tags or {}).get(EXPIRES)):
+            lost.append(Weakening(f"keep the stack, which expires at {expires}, until someone deletes it", "expires"))
+        return tuple(lost)
 
     def read(self) -> FoundTable | None:
         """Only DescribeTable says whether the table exists. The tags of a new table appear seconds later.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.errors import InvalidSetting
 from items_api.settings import checks
-from items_api.settings.tags import to_tags
+from items_api.settings.tags import EXPIRES, to_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,7 @@ class Settings:
     jwt_audiences: tuple[str, ...] = ()
     jwt_read_scope: str = ""
     jwt_write_scope: str = ""
+    expires: str = ""  # when, in ISO 8601 with an offset; empty means never
     protect: bool = False  # the table against deletion, and its items against mistakes
     given: frozenset[str] = frozenset()
     former_tags: frozenset[str] = frozenset()  # keys of tags to remove, because the stack had them earlier
@@ -117,8 +118,9 @@ class Settings:
 
     @property
     def table_tags(self) -> dict[str, str]:
-        """`all_tags`, and those in which the stack remembers its settings. Only the table has them."""
-        return {**self.all_tags, **to_tags(self.remembered)}
+        """`all_tags`, when the stack expires, and the settings that it remembers. Only the table has them."""
+        expires = {EXPIRES: self.expires} if self.expires else {}
+        return {**self.all_tags, **expires, **to_tags(self.remembered)}
 
     @property
     def table_tag_list(self) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ tags do not support in every service are written as `@` and two hexadecimal digi
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 KEY = "items-api:settings"
+# When the stack expires, in ISO 8601. It is also among the settings; this tag is for people, and for `list` and `gc`.
+EXPIRES = "items-api:expires"
 _NONE = "defaults"
 _MORE = "+"
 _MAX_VALUE = 256
@@ -46,6 +49,14 @@ def from_tags(tags: Mapping[str, str]) -> dict[str, list[str]] | None:
             return settings
         number += 1
     return None
+
+
+def expiry_of(tags: Mapping[str, str]) -> datetime | None:
+    """When the stack expires whose table has these tags; None if it does not."""
+    try:
+        return datetime.fromisoformat(tags.get(EXPIRES, ""))
+    except ValueError:
+        return None
 
 
 def _key(number: int) -> str:

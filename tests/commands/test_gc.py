@@ -1,0 +1,147 @@
+"""`up --expires`, `list` and `gc`: environments that end."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.aws import Process
+from tests.commands.conftest import Run, document
+
+KEY = "items-api:expires"
+
+
+def arn(table: str) -> str:
+    return f"arn:aws:dynamodb:us-east-1:123456789012:table/{table}"
+
+
+def tags(table: str = "Items") -> dict[str, str]:
+    listed = boto3.client("dynamodb").list_tags_of_resource(ResourceArn=arn(table))["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
+def expire(table: str, *, hours: float = -1) -> None:
+    """Set the tag by hand."""
+    moment = (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
+    boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1})).tag_resource(
+        ResourceArn=arn(table), Tags=[{"Key": KEY, "Value": moment}]
+    )
+
+
+def put_item(table: str) -> None:
+    boto3.client("dynamodb").put_item(TableName=table, Item={"itemId": {"S": "1"}})
+
+
+def names(run: Run) -> list[str]:
+    return [stack["name"] for stack in document(run("list", "--json"))["stacks"]]
+
+
+def test_up_writes_when_the_stack_expires(run: Run) -> None:
+    before = datetime.now(UTC)
+    assert run("up", "--expires", "3d").exit_code == 0
+    expires = datetime.fromisoformat(tags()[KEY])
+    assert timedelta(days=3, seconds=-1) <= expires - before < timedelta(days=3, minutes=1)
+    assert run("up", "--expires", "3d").stdout.count("= unchanged") == 7
+    assert run("up").stdout.count("= unchanged") == 7
+    assert run("up", "--expires", "5d").exit_code == 0
+    assert datetime.fromisoformat(tags()[KEY]) - expires > timedelta(days=1)
+
+
+def test_a_stack_without_expiry_has_no_such_tag(run: Run) -> None:
+    run("up")
+    assert KEY not in tags()
+    assert tags()["items-api:settings"] == "defaults"
+
+
+@pytest.mark.parametrize("text", ["3", "3x", "-1d", "0s", "1.5d", "999999999d", "tomorrow"])
+def test_what_is_no_duration_is_a_usage_error(run: Run, text: str) -> None:
+    result = run("up", "--expires", text)
+    assert (result.exit_code, f"'{text}' is " in result.stderr) == (2, True)
+
+
+def test_only_the_command_line_lets_a_stack_live_forever(run: Run, tmp_path: Path) -> None:
+    run("up", "--expires", "3d")
+    (tmp_path / "items-api.toml").write_text('expires = "never"\n')
+    result = run("up", "--yes")
+    assert result.exit_code == 1
+    assert "To keep it, add --expires never." in result.stderr
+    (tmp_path / "items-api.toml").unlink()
+    boto3.client("dynamodb").untag_resource(ResourceArn=arn("Items"), TagKeys=["items-api:settings"])
+    assert run("up", "--yes").exit_code == 1
+    assert run("up", "--expires", "never").exit_code == 1
+    assert KEY in tags()
+    assert run("up", "--expires", "never", "--yes").exit_code == 0
+    assert KEY not in tags()
+
+
+def test_list_shows_age_expiry_and_endpoint(run: Run) -> None:
+    run("up", "--expires", "3d")
+    run("up", "--name", "other")
+    stacks = {stack["name"]: stack for stack in document(run("list", "--json"))["stacks"]}
+    assert stacks["items"]["expires"] == tags()[KEY]
+    assert stacks["other"]["expires"] is None
+    assert stacks["items"]["created"].startswith("2025-01-01T00:00:")
+    lines = run("list").stdout.splitlines()
+    assert lines[1].startswith("  items  https://")
+    assert lines[1].endswith("  expires in 2 d")
+    expire("Items", hours=-5.5)
+    assert run("list").stdout.splitlines()[1].endswith("  expired 5 h ago")
+
+
+def test_gc_deletes_expired_stacks_and_no_others(run: Run) -> None:
+    for name in ("old", "young", "eternal"):
+        run("up", "--name", name)
+    expire("Old")
+    expire("Young", hours=1)
+    dry = run("gc", "--dry-run")
+    assert (dry.exit_code, dry.stdout) == (3, "  old  expired 1 h ago\n")
+    refused = run("gc")
+    assert refused.exit_code == 1
+    assert "This would delete the expired stacks old. It needs confirmation" in refused.stderr
+    report = document(run("gc", "--yes", "--json"))
+    assert [(s["name"], s["change"], s["error"]) for s in report["stacks"]] == [("old", "deleted", None)]
+    assert {resource["change"] for resource in report["stacks"][0]["resources"]} == {"deleted"}
+    assert names(run) == ["eternal", "young"]
+    assert run("gc", "--dry-run").exit_code == 0
+    assert run("gc").stdout == "No stack has expired.\n"
+
+
+def test_gc_keeps_tables_with_items_unless_it_is_told_otherwise(run: Run) -> None:
+    run("up")
+    put_item("Items")
+    expire("Items")
+    result = run("gc", "--yes")
+    assert result.exit_code == 0
+    assert "Nothing remains except the table Items, which contains items." in result.stdout
+    assert document(run("list", "--json"))["stacks"][0]["found"] == ["DynamoDB table"]
+    assert run("gc", "--yes", "--with-items").exit_code == 0
+    assert names(run) == []
+
+
+def test_gc_does_not_delete_a_protected_stack_and_goes_on_with_the_others(run: Run) -> None:
+    run("up", "--name", "aaa", "--protect")
+    run("up", "--name", "bbb")
+    expire("Aaa")
+    expire("Bbb")
+    result = run("gc", "--yes", "--json")
+    report = document(result)
+    assert result.exit_code == 1
+    assert [(s["name"], s["change"]) for s in report["stacks"]] == [("aaa", "failed"), ("bbb", "deleted")]
+    assert report["stacks"][0]["error"]["type"] == "Protected"
+    assert names(run) == ["aaa"]
+
+
+def test_gc_reads_the_tag_again_before_it_deletes(run: Run, process: Process) -> None:
+    """Someone extends the second stack while the first one is being deleted."""
+    for name in ("aaa", "bbb"):
+        run("up", "--name", name)
+        expire(name.capitalize())
+    process.faults.at("apigatewayv2.DeleteApi", 1, lambda: expire("Bbb", hours=5))
+    result = run("gc", "--yes", "--json")
+    stacks = document(result)["stacks"]
+    assert result.exit_code == 0
+    assert [(s["name"], s["change"]) for s in stacks] == [("aaa", "deleted"), ("bbb", "skipped")]
+    assert "It no longer expires, or its table is gone. It was not deleted." in result.stderr
+    assert names(run) == ["bbb"]
