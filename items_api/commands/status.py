@@ -14,8 +14,9 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import settings_options, target_options
 from items_api.errors import Interrupted
+from items_api.observe.cost import estimate, worst_case
 from items_api.observe.details import COUNTED_EVERY_HOURS, Details, console_links
-from items_api.observe.metrics import read_metrics
+from items_api.observe.metrics import read_metrics, requests_of_month
 from items_api.terminal.result import ABSENT, DONE, PENDING, Result
 from items_api.terminal.status import details_lines
 from items_api.terminal.text import Line, outcomes_lines
@@ -109,10 +110,16 @@ def read_details(
         known: earlier details whose metrics are reused, because metrics cost money.
     """
     table, function, release, api = stack.table.owned, stack.function.owned, stack.release.owned, stack.api.owned
+    requests: float | None = None
     if known:
         metrics, notes = known.metrics, known.notes
+        requests = known.month.requests if known.month else None
     elif api:
-        metrics, note = read_metrics(stack.aws, stack.settings, api.api_id, now or datetime.now(UTC))
+        moment = now or datetime.now(UTC)
+        (metrics, note), requests = stack.aws.together(
+            lambda: read_metrics(stack.aws, stack.settings, api.api_id, moment),
+            lambda: requests_of_month(stack.aws, api.api_id, moment) if console else None,
+        )
         notes = (note,) if note else ()
     else:
         metrics, notes = None, ()
@@ -127,6 +134,8 @@ def read_details(
         live=release.live.as_json() if release and release.live else None,
         previous=release.previous.as_json() if release and release.previous else None,
         metrics=metrics,
+        month=None if requests is None else estimate(requests, stack.settings),
+        worst_case=worst_case(stack.settings) if console and api else None,
         links={type_: url for type_, url in links.items() if type_ in owned},
         notes=notes,
     )

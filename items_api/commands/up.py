@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,9 @@ from items_api.commands.opening import empty_stack, explainer, known_of, opened
 from items_api.commands.options import explain_option, settings_options, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.errors import NotConfirmed
+from items_api.observe.cost import estimate
 from items_api.terminal.result import DONE, FAILED, PENDING, Result
+from items_api.terminal.status import estimate_lines
 from items_api.terminal.text import Line, outcomes_lines
 
 if TYPE_CHECKING:
@@ -25,10 +28,25 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 
+class Count(click.ParamType[int]):
+    """A number of requests: `250000`, `250k`, `1M`."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([kMG]?)", str(value))
+        if not found:
+            self.fail(f"{value!r} is not a number of requests. Use one like 250000, 250k or 1M.", param, ctx)
+        return round(float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]])
+
+
 @click.command(cls=Command)
 @target_options
 @settings_options
 @click.option("--dry-run", is_flag=True, help="Only show what would change; exit with 3 if anything would.")
+@click.option(
+    "--estimate", "requests", type=Count(), metavar="N", help="With --dry-run: the cost of N requests a month, like 1M."
+)
 @click.option("--adopt", is_flag=True, help="Adopt existing resources that have these names.")
 @click.option("--no-check", is_flag=True, help="Release a new version without checking it first.")
 @explain_option
@@ -39,20 +57,23 @@ def up(
     target: Target,
     given: Given,
     dry_run: bool,
+    requests: int | None,
     adopt: bool,
     no_check: bool,
     explain: bool,
     yes: bool,
 ) -> Result:
     """Create the stack or update it to match the settings."""
+    if requests is not None and not dry_run:
+        raise click.UsageError("--estimate needs --dry-run.")
     with opened(screen, target, given, start=not dry_run, explain=explain) as stack:
         if stack is None:
             screen.line("The local AWS is empty.")
-            return _dry_run(screen, empty_stack(target, given), given, explain=explain)
+            return _dry_run(screen, empty_stack(target, given), given, requests=requests, explain=explain)
         stack.look()
         screen.lines(given.lines(stack))
         if dry_run:
-            return _dry_run(screen, stack, given, adopt=adopt, explain=explain)
+            return _dry_run(screen, stack, given, requests=requests, adopt=adopt, explain=explain)
         plan = stack.plan(adopt=adopt)
         _preview(screen, plan)
         weakenings = stack.weakenings()
@@ -66,7 +87,9 @@ def up(
         return _result(stack, target, given, outcomes)
 
 
-def _dry_run(screen: Screen, stack: Stack, given: Given, *, adopt: bool = False, explain: bool) -> Result:
+def _dry_run(
+    screen: Screen, stack: Stack, given: Given, *, requests: int | None, adopt: bool = False, explain: bool
+) -> Result:
     plan = stack.plan(adopt=adopt)
     if explain:
         stack.rehearse(explainer(screen, stack.settings.region, stack.aws.endpoint_url, aws.line.script_line))
@@ -74,10 +97,15 @@ def _dry_run(screen: Screen, stack: Stack, given: Given, *, adopt: bool = False,
     summary = f"all {len(plan)} resources match the settings."
     if changes:
         summary = f"{changes} of {len(plan)} resources will be created or updated. Nothing was changed."
+    bill = None if requests is None else estimate(requests, stack.settings)
     return Result(
         PENDING if changes else DONE,
-        document=_document(stack, given, plan),
-        lines=[*outcomes_lines(plan, planned=True), Line(f"Dry run: {summary}")],
+        document=_document(stack, given, plan) | ({"estimate": bill} if bill else {}),
+        lines=[
+            *outcomes_lines(plan, planned=True),
+            *(estimate_lines(bill) if bill else ()),
+            Line(f"Dry run: {summary}"),
+        ],
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from items_api.observe.cost import Estimate
     from items_api.observe.metrics import Metrics
     from items_api.settings import Settings
 
@@ -32,8 +33,9 @@ class Details:
     """Details of the resources that belong to the stack; None for what is missing or unknown.
 
     `items` and `size` (bytes) are DynamoDB's own count, up to `counted_every_hours` old. `memory` is in MB. `live` and
-    `previous` are published versions: their number, when they were published (ISO 8601) and from what. `links` are URLs
-    by CloudFormation type name. `notes` explain what could not be read.
+    `previous` are published versions: their number, when they were published (ISO 8601) and from what. `month` is what
+    the requests of the last 30 days cost, and `worst_case` what the throttle allows per month. `links` are URLs by
+    CloudFormation type name. `notes` explain what could not be read.
     """
 
     items: int | None = None
@@ -44,6 +46,8 @@ class Details:
     live: Mapping[str, Any] | None = None
     previous: Mapping[str, Any] | None = None
     metrics: Metrics | None = None
+    month: Estimate | None = None
+    worst_case: Estimate | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -55,6 +59,7 @@ class Details:
             "function": {"memory": self.memory, "updated": self.updated.isoformat() if self.updated else None},
             "release": {"live": self.live, "previous": self.previous},
             "metrics": metrics,
+            "cost": {"last_30_days": self.month, "worst_case_per_month": self.worst_case},
             "links": dict(self.links),
             "notes": list(self.notes),
         }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.aws.errors import AwsError
 from items_api.errors import AccessDenied
+from items_api.observe.cost import DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,6 +79,30 @@ def read_metrics(aws: Aws, settings: Settings, api_id: str, now: datetime) -> tu
             return None, "No metrics: your user or role needs cloudwatch:GetMetricData."
         return None, str(problem)
     return metrics_from(answer["MetricDataResults"], start), ""
+
+
+def requests_of_month(aws: Aws, api_id: str, now: datetime) -> float | None:
+    """The number of requests in the last 30 days; None if CloudWatch has none or may not be asked."""
+    end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    query = {
+        "Id": "requests",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/ApiGateway",
+                "MetricName": "Count",
+                "Dimensions": [{"Name": "ApiId", "Value": api_id}],
+            },
+            "Period": _DAY,
+            "Stat": "Sum",
+        },
+    }
+    request: Any = {"StartTime": end - timedelta(days=DAYS), "EndTime": end, "MetricDataQueries": [query]}
+    try:
+        answer = aws.send_once(aws.cloudwatch.get_metric_data, **request)
+    except AwsError:
+        return None  # the metrics of the last day say why
+    values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
+    return sum(values) if values else None
 
 
 def window_start(now: datetime) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from items_api.observe.cost import DATE
 from items_api.provision.release import shortened
 from items_api.provision.stack import STEPS
 from items_api.terminal.text import Line
@@ -12,6 +13,7 @@ from items_api.terminal.text import Line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from items_api.observe.cost import Estimate
     from items_api.observe.details import Details
     from items_api.observe.metrics import Metrics
 
@@ -36,12 +38,38 @@ def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line
         yield Line(f"  Previous  {_version_text(details.previous)}")
     if details.metrics:
         yield from _metric_lines(details.metrics, encoding)
+    if details.worst_case:
+        yield from _cost_lines(details.month, details.worst_case)
     for note in details.notes:
         yield Line(f"  {note}", "dim")
     if details.links:
         yield Line("  Console")
         # URLs come last and are never wrapped, so that they can be copied.
         yield from (Line(f"    {_TITLES[type_]:<16}{url}", "dim") for type_, url in details.links.items())
+
+
+def _cost_lines(month: Estimate | None, worst_case: Estimate) -> Iterator[Line]:
+    """The source of the prices is in docs/cost.md."""
+    if month:
+        yield Line(f"  Cost      {dollars(month.total)} for the {month.requests:,.0f} requests of the last 30 days")
+    label = " " * 10 if month else "Cost      "
+    yield Line(
+        f"  {label}at most {dollars(worst_case.total)} per month, at the throttle's {worst_case.requests:,.0f} requests"
+    )
+
+
+def estimate_lines(estimate: Estimate) -> Iterator[Line]:
+    """The bill for a month, one line per service."""
+    yield Line(f"Estimate for {estimate.requests:,.0f} requests per month, at prices of {DATE} in us-east-1:")
+    yield from (Line(f"  {service:<16}{dollars(amount):>12}") for service, amount in estimate.services.items())
+    yield Line(f"  {'total':<16}{dollars(estimate.total):>12}")
+
+
+def dollars(amount: float) -> str:
+    """`$0.01`, `$470`, `less than $0.01`."""
+    if 0 < amount < 0.005:  # noqa: PLR2004 - rounds to 0.00
+        return "<$0.01"
+    return f"${amount:,.2f}" if amount < 100 else f"${amount:,.0f}"  # noqa: PLR2004 - cents do not matter
 
 
 def _version_text(version: Mapping[str, Any]) -> str:

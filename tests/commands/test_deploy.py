@@ -3,6 +3,7 @@
 import re
 
 import boto3
+import pytest
 
 from tests.aws import Account, ErrorResponse, Fault, Process
 from tests.commands.conftest import Run, document
@@ -189,3 +190,19 @@ def test_values_from_aws_cannot_control_the_terminal(run: Run) -> None:
     for output in (run("status").stdout, run("status", "--json").stdout):
         assert "x1b[2J" in output.replace("u001b", "x1b")
         assert "\x1b" not in output
+
+
+def test_a_dry_run_estimates_the_bill(run: Run) -> None:
+    lines = run("up", "--dry-run", "--estimate", "1M").stdout.splitlines()
+    assert lines[-9].startswith("Estimate for 1,000,000 requests per month, at prices of ")
+    assert lines[-2] == "  total                  $1.82"
+    bill = document(run("up", "--dry-run", "--estimate", "250k", "--json"))["estimate"]
+    assert (bill["requests"], bill.keys()) == (250_000, {"requests", "services", "total", "prices_of"})
+    assert "estimate" not in document(run("up", "--dry-run", "--json"))
+
+
+@pytest.mark.parametrize("text", ["", "M", "1T", "-1", "many"])
+def test_an_estimate_needs_a_number_and_a_dry_run(run: Run, text: str) -> None:
+    assert run("up", "--dry-run", "--estimate", text).exit_code == 2
+    result = run("up", "--estimate", "1M")
+    assert (result.exit_code, "--estimate needs --dry-run." in result.stderr) == (2, True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from items_api.commands.status import read_details
+from items_api.observe.cost import estimate, worst_case
 from items_api.observe.details import Details
 from items_api.observe.metrics import Metrics
 from items_api.provision.api import FoundApi
@@ -84,6 +85,7 @@ def test_json_always_has_the_same_keys() -> None:
             "function_p50": None,
             "function_p95": None,
         },
+        "cost": {"last_30_days": full.month, "worst_case_per_month": worst_case(Settings())},
         "links": full.links,
         "notes": [],
     }
@@ -92,6 +94,16 @@ def test_json_always_has_the_same_keys() -> None:
         "function": {"memory": None, "updated": None},
         "release": {"live": None, "previous": None},
         "metrics": None,
+        "cost": {"last_30_days": None, "worst_case_per_month": None},
         "links": {},
         "notes": [],
     }
+
+
+def test_the_cost_of_the_month_and_the_worst_case_are_for_aws_only() -> None:
+    cloudwatch = CloudWatch([result("requests", {0: 1000.0})])
+    details = read_details(looked_at(cloudwatch), now=NOW)
+    assert details.month == estimate(1000, Settings())
+    assert details.worst_case == worst_case(Settings())
+    local = read_details(looked_at(cloudwatch), console=False, now=NOW)
+    assert (local.month, local.worst_case) == (None, None)

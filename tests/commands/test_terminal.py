@@ -162,4 +162,4 @@ def test_watch_refreshes_until_ctrl_c_and_reads_the_metrics_once(
     monkeypatch.setattr("items_api.commands.status.time.sleep", sleep)
     assert terminal.run("status", "--watch") == 130
     assert sum("Stack items at" in line for line in terminal.lines) == 1  # the earlier ones were cleared
-    assert sum(call.operation == "cloudwatch.GetMetricData" for call in account.journal) == 1
+    assert sum(call.operation == "cloudwatch.GetMetricData" for call in account.journal) == 2  # of a day and of a month

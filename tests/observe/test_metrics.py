@@ -10,7 +10,14 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from items_api.aws.client import Aws
-from items_api.observe.metrics import Metrics, metric_request, metrics_from, read_metrics, window_start
+from items_api.observe.metrics import (
+    Metrics,
+    metric_request,
+    metrics_from,
+    read_metrics,
+    requests_of_month,
+    window_start,
+)
 from items_api.settings import Settings
 from tests.aws.test_client import client_error
 from tests.observe.conftest import CloudWatch, aws_with
@@ -52,6 +59,20 @@ def test_one_request_asks_for_all_metrics_of_api_and_function() -> None:
     ]
     dimensions = {str(query["MetricStat"]["Metric"]["Dimensions"]) for query in request["MetricDataQueries"]}
     assert dimensions == {"[{'Name': 'ApiId', 'Value': 'a1b2c3'}]", "[{'Name': 'FunctionName', 'Value': 'items-api'}]"}
+
+
+def test_the_month_ends_today_and_is_summed_up() -> None:
+    days = {"Id": "requests", "Timestamps": [START, START], "Values": [5.0, 7.0]}
+    cloudwatch = CloudWatch([days])
+    assert requests_of_month(aws_with(cloudwatch=cloudwatch), "a1b2c3", NOW) == 12
+    [request] = cloudwatch.requests
+    assert (request["StartTime"], request["EndTime"]) == (
+        datetime(2026, 10, 25, tzinfo=UTC),
+        datetime(2026, 11, 24, tzinfo=UTC),
+    )
+    assert requests_of_month(aws_with(cloudwatch=CloudWatch()), "a1b2c3", NOW) is None
+    denied = CloudWatch(error=client_error("AccessDenied", DENIED))
+    assert requests_of_month(aws_with(cloudwatch=denied), "a1b2c3", NOW) is None
 
 
 @mock_aws
