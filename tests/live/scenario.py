@@ -49,6 +49,8 @@ def steps(run: Run) -> Iterator[tuple[str, Callable[[], None]]]:
         smoke,
         probes_of_http,
         drift_and_repair,
+        rollback,
+        iam_authorization,
         recreated_role,
         down,
         restricted_deployer,
@@ -85,7 +87,7 @@ def probes_of_http(run: Run) -> None:
 def drift_and_repair(run: Run) -> None:
     """Another memory size, no permission and a missing route are reported and repaired."""
     function = run.settings.function_name
-    run.session.client("lambda").remove_permission(FunctionName=function, StatementId="apigw")
+    run.session.client("lambda").remove_permission(FunctionName=function, Qualifier="live", StatementId="apigw")
     run.session.client("lambda").update_function_configuration(FunctionName=function, MemorySize=512)
     gateway = run.session.client("apigatewayv2")
     [api] = [api for api in gateway.get_apis()["Items"] if api["Name"] == run.settings.api_name]
@@ -94,6 +96,22 @@ def drift_and_repair(run: Run) -> None:
     run.processes.run("up", "--yes")
     run.expect_states(0, "ok")
     run.processes.run("smoke")
+
+
+def rollback(run: Run) -> None:
+    """A changed setting is a new version, and the old one comes back."""
+    run.processes.run("up", "--yes", "--memory", "320")
+    run.processes.run("rollback", "--yes")
+    run.expect_states(3, "ok", "drifted")
+    run.processes.run("up", "--yes")
+    run.expect_states(0, "ok")
+
+
+def iam_authorization(run: Run) -> None:
+    run.processes.run("up", "--yes", "--auth", "iam")
+    run.processes.run("smoke")
+    run.processes.run("up", "--yes", "--auth", "none")
+    run.expect_states(0, "ok")
 
 
 def recreated_role(run: Run) -> None:
