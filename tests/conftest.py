@@ -1,5 +1,6 @@
 """For the whole suite: no test reaches AWS, and no test sends a request that AWS would reject as malformed."""
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,10 @@ from moto import mock_aws
 
 from tests.aws import MOTO, NO_DELAYS, Account
 from tests.aws.conformity import violations
+
+# moto and botocore create many short-lived objects, and looking for garbage among them takes a tenth of the time.
+gc.set_threshold(100_000, 50, 50)
+gc.freeze()
 
 # Subprocesses inherit these variables, so they are set permanently and not by a fixture.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:

@@ -39,20 +39,20 @@ def asked(account: Account, settings: Settings) -> list[str]:
     return weakenings(stack)
 
 
-def test_iam_is_on_every_route_from_the_beginning(account: Account) -> None:
-    assert errors(up(account, settings=IAM)) == []
-    created = account.journal.of("apigatewayv2.CreateRoute")
+def test_iam_is_on_every_route_from_the_beginning(quick_account: Account) -> None:
+    assert errors(up(quick_account, settings=IAM)) == []
+    created = quick_account.journal.of("apigatewayv2.CreateRoute")
     assert [call.parameters["AuthorizationType"] for call in created] == ["AWS_IAM"] * len(ROUTES)
     assert {route["AuthorizationType"] for route in routes().values()} == {"AWS_IAM"}
     assert authorizers() == []
 
 
-def test_jwt_has_one_authorizer_and_a_scope_for_reads_and_one_for_writes(account: Account) -> None:
-    assert errors(up(account, settings=JWT)) == []
+def test_jwt_has_one_authorizer_and_a_scope_for_reads_and_one_for_writes(quick_account: Account) -> None:
+    assert errors(up(quick_account, settings=JWT)) == []
     [authorizer] = authorizers()
     assert (authorizer["Name"], authorizer["IdentitySource"]) == ("jwt", ["$request.header.Authorization"])
     assert authorizer["JwtConfiguration"] == {"Issuer": ISSUER, "Audience": ["a", "b"]}
-    for call in account.journal.of("apigatewayv2.CreateRoute"):
+    for call in quick_account.journal.of("apigatewayv2.CreateRoute"):
         assert call.parameters["AuthorizationType"] == "JWT"
         assert call.parameters["AuthorizerId"] == authorizer["AuthorizerId"]
         assert call.parameters["AuthorizationScopes"] == (["r"] if "GET" in call.parameters["RouteKey"] else ["w"])
@@ -60,18 +60,18 @@ def test_jwt_has_one_authorizer_and_a_scope_for_reads_and_one_for_writes(account
 
 @pytest.mark.parametrize("before", ALL)
 @pytest.mark.parametrize("after", ALL)
-def test_any_kind_of_authorization_can_follow_any_other(account: Account, before: str, after: str) -> None:
-    assert errors(up(account, settings=ALL[before])) == []
-    assert errors(up(account, settings=ALL[after])) == []
-    assert changes(up(account, settings=ALL[after])) == {"unchanged"}
-    assert set(states(account, ALL[after]).values()) == {"ok"}
+def test_any_kind_of_authorization_can_follow_any_other(quick_account: Account, before: str, after: str) -> None:
+    assert errors(up(quick_account, settings=ALL[before])) == []
+    assert errors(up(quick_account, settings=ALL[after])) == []
+    assert changes(up(quick_account, settings=ALL[after])) == {"unchanged"}
+    assert set(states(quick_account, ALL[after]).values()) == {"ok"}
     assert len(authorizers()) == ("jwt" in after)
 
 
-def test_cors_allows_the_headers_that_each_kind_needs(account: Account) -> None:
+def test_cors_allows_the_headers_that_each_kind_needs(quick_account: Account) -> None:
     allowed = {}
     for name, settings in ALL.items():
-        up(account, settings=settings)
+        up(quick_account, settings=settings)
         allowed[name] = {*gateway().get_apis()["Items"][0]["CorsConfiguration"]["AllowHeaders"]}
     own = {"content-type", "if-match", "if-none-match"}
     assert allowed["none"] == own
@@ -132,22 +132,22 @@ def use_another_authorizer() -> None:
     ],
 )
 def test_drift_is_shown_field_by_field_and_repaired(
-    account: Account, change: Callable[[], None], drift: dict[str, tuple[Any, Any]]
+    quick_account: Account, change: Callable[[], None], drift: dict[str, tuple[Any, Any]]
 ) -> None:
-    up(account, settings=JWT)
-    account.rest()
-    before = account.snapshot()
+    up(quick_account, settings=JWT)
+    quick_account.rest()
+    before = quick_account.snapshot()
     change()
-    outcomes = up(account, settings=JWT)
+    outcomes = up(quick_account, settings=JWT)
     assert {d.field: (d.have, d.want) for d in outcomes["HTTP API"].drift} == drift
-    account.rest()
-    assert account.snapshot() == before
+    quick_account.rest()
+    assert quick_account.snapshot() == before
 
 
-def test_other_authorizers_are_removed_after_the_routes_that_used_them_are_repaired(account: Account) -> None:
-    up(account, settings=JWT)
+def test_other_authorizers_are_removed_after_the_routes_that_used_them_are_repaired(quick_account: Account) -> None:
+    up(quick_account, settings=JWT)
     use_another_authorizer()
-    outcomes = up(account, settings=JWT)
+    outcomes = up(quick_account, settings=JWT)
     assert errors(outcomes) == []
     assert ("other authorizers", ["gate"], []) in [(d.field, d.have, d.want) for d in outcomes["HTTP API"].drift]
     assert [authorizer["Name"] for authorizer in authorizers()] == ["jwt"]
@@ -179,23 +179,23 @@ def test_other_authorizers_are_removed_after_the_routes_that_used_them_are_repai
     ],
 )
 def test_what_lets_in_other_callers_is_asked_about(
-    account: Account, before: Settings, after: Settings, effects: list[str]
+    quick_account: Account, before: Settings, after: Settings, effects: list[str]
 ) -> None:
     """The methods and headers that CORS needs for it are not."""
-    up(account, settings=before)
-    assert asked(account, after) == effects
+    up(quick_account, settings=before)
+    assert asked(quick_account, after) == effects
 
 
-def test_an_issuer_that_api_gateway_does_not_accept_is_explained(account: Account) -> None:
+def test_an_issuer_that_api_gateway_does_not_accept_is_explained(quick_account: Account) -> None:
     """The message is the one that users of Terraform report."""
-    session = account.session()
+    session = quick_account.session()
     message = (
         f"Caught exception when connecting to {ISSUER}/.well-known/openid-configuration for issuer {ISSUER}. "
         f"Please try again later. Error: Invalid issuer: {ISSUER}. Issuer must have a valid discovery endpoint ended with "
         "'/.well-known/openid-configuration'"
     )
     session.faults.at("apigatewayv2.CreateAuthorizer", 1, ErrorResponse("BadRequestException", message))
-    [error] = errors(up(account, session, JWT))
+    [error] = errors(up(quick_account, session, JWT))
     assert error.startswith(f"API Gateway does not accept the issuer {ISSUER}.")
     assert f"make {ISSUER}/.well-known/openid-configuration reachable from the internet" in error
-    assert account.journal.of("apigatewayv2.CreateRoute") == []
+    assert quick_account.journal.of("apigatewayv2.CreateRoute") == []

@@ -25,6 +25,8 @@ SETTINGS = {
         auth="iam",
     ),
 }
+# The calls of a run that fail: (operation, nth).
+Case = tuple[tuple[str, int], ...]
 COMMANDS = ("up", "changing up", "down")
 # A read has no effect, so a lost response and a 500 are one case for it, and so are both ways to be killed.
 FAULTS_OF_READS = (Fault.THROTTLED, Fault.FAILED_BEFORE, Fault.DENIED, Fault.KILLED_BEFORE)
@@ -73,11 +75,12 @@ def deployed(settings: str) -> object:
         return account.snapshot()
 
 
-def fail(command: str, account: Account, settings: str, case: tuple[str, int], fault: Fault) -> None:
-    """Run the command with one fault. It survives the fault or reports it."""
+def fail(command: str, account: Account, settings: str, case: Case, fault: Fault) -> None:
+    """Run the command with the fault at these calls. It survives the fault or reports it."""
     session = account.session("faulted")
     account.journal.clear()
-    session.faults.at(*case, fault, times=5 if fault is Fault.THROTTLED else 1)
+    for operation, nth in case:
+        session.faults.at(operation, nth, fault, times=5 if fault is Fault.THROTTLED else 1)
     try:
         problems = run(command, account, session, settings)
     except (Problem, ProcessKilled) as end:
@@ -111,11 +114,14 @@ def naming(case: object) -> Iterator[None]:
         raise
 
 
-def cases(command: str, fault: Fault) -> list[tuple[str, int]]:
+def cases(command: str, fault: Fault) -> list[Case]:
+    """One for each write, and for each read that ends the command. All other reads fail in the same run."""
     deployed("first"), deployed("second")  # computed now, for only one account is active at a time
-    # Only a process that is killed leaves a difference between a first and a second read.
-    reads = {Fault.KILLED_BEFORE: 2}.get(fault, 1) if fault in FAULTS_OF_READS else 0
-    return [(operation, nth) for operation, nth, is_write in points(command) if is_write or nth <= reads]
+    reads = [(operation, nth) for operation, nth, is_write in points(command) if not is_write]
+    writes: list[Case] = [((operation, nth),) for operation, nth, is_write in points(command) if is_write]
+    if fault not in FAULTS_OF_READS:
+        return writes
+    return [*((read,) for read in reads), *writes] if fault in FATAL else [tuple(reads), *writes]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
