@@ -137,20 +137,18 @@ def test_adopt_rejects_two_foreign_apis_of_the_same_name(account: Account) -> No
     assert account.journal.writes() == []
 
 
-def test_a_foreign_api_of_the_same_name_is_reported_and_kept(account: Account) -> None:
-    up(account)
-    foreign_api(account)
-    assert "has the same name" in up(account)["HTTP API"].notes[0]
-    down(account)
-    assert len(account.leftovers()) == 1
+def test_a_foreign_api_of_the_same_name_is_reported_and_kept(deployed: Account) -> None:
+    foreign_api(deployed)
+    assert "has the same name" in up(deployed)["HTTP API"].notes[0]
+    down(deployed)
+    assert len(deployed.leftovers()) == 1
 
 
-def test_a_role_of_the_same_stack_in_another_region_is_foreign(account: Account) -> None:
-    up(account)
-    account.rest()
-    session = account.session(region="eu-west-1")
+def test_a_role_of_the_same_stack_in_another_region_is_foreign(deployed: Account) -> None:
+    deployed.rest()
+    session = deployed.session(region="eu-west-1")
     with pytest.raises(ForeignResource, match="belongs to the stack items in region us-east-1") as raised:
-        up(account, session, Settings(region="eu-west-1"))
+        up(deployed, session, Settings(region="eu-west-1"))
     assert "--name" in raised.value.todo
 
 
@@ -205,10 +203,9 @@ def test_adopting_a_resource_needs_confirmation(account: Account) -> None:
     assert weakenings(stack, adopt=True) == ["adopt the DynamoDB table Items, which does not belong to this stack"]
 
 
-def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(account: Account) -> None:
+def test_a_resource_that_becomes_foreign_after_the_plan_is_not_changed(deployed: Account) -> None:
     """This can happen while `up` waits for confirmation."""
-    up(account)
-    stack = new_process(account, settings=Settings(log_retention=30))
+    stack = new_process(deployed, settings=Settings(log_retention=30))
     stack.look()
     stack.plan()
     logs = boto3.client("logs")
@@ -242,29 +239,27 @@ def test_a_repair_that_removes_a_protection_needs_confirmation(
     assert weakenings(stack) == [said]
 
 
-def test_values_of_foreign_environment_variables_are_not_shown(account: Account) -> None:
-    up(account)
-    account.rest()
+def test_values_of_foreign_environment_variables_are_not_shown(deployed: Account) -> None:
+    deployed.rest()
     boto3.client("lambda").update_function_configuration(
         FunctionName="items-api", Environment={"Variables": {"TABLE_NAME": "Items", "DB_PASSWORD": "hunter2"}}
     )
-    account.rest()
-    drift = [d for outcome in new_process(account).look() for d in outcome.drift]
+    deployed.rest()
+    drift = [d for outcome in new_process(deployed).look() for d in outcome.drift]
     assert [(d.field, d.have, d.want) for d in drift] == [
         (f"environment.{name}", "(set)", None) for name in ("TABLE_NAME", "DB_PASSWORD")
     ]
 
 
-def test_an_integration_that_signs_requests_is_replaced(account: Account) -> None:
-    up(account)
+def test_an_integration_that_signs_requests_is_replaced(deployed: Account) -> None:
     gateway, api = boto3.client("apigatewayv2"), api_id()
     [integration] = gateway.get_integrations(ApiId=api)["Items"]
     signs = f"arn:aws:iam::{ACCOUNT}:role/another"
     gateway.update_integration(ApiId=api, IntegrationId=integration["IntegrationId"], CredentialsArn=signs)
-    assert errors(up(account)) == []
+    assert errors(up(deployed)) == []
     [left] = gateway.get_integrations(ApiId=api)["Items"]
     assert "CredentialsArn" not in left
-    assert set(states(account).values()) == {"ok"}
+    assert set(states(deployed).values()) == {"ok"}
 
 
 def test_a_table_name_shared_by_two_stacks_belongs_to_the_first(account: Account) -> None:

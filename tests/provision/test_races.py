@@ -42,23 +42,21 @@ def test_up_looks_for_the_api_before_it_sends_a_failed_create_again(account: Acc
     assert len(apis()) == 1
 
 
-def test_up_removes_duplicate_apis_and_keeps_the_oldest(account: Account) -> None:
-    up(account)
+def test_up_removes_duplicate_apis_and_keeps_the_oldest(deployed: Account) -> None:
     oldest = apis()
     tags = boto3.client("apigatewayv2").get_apis()["Items"][0]["Tags"]
     for _ in range(3):
         boto3.client("apigatewayv2").create_api(Name="items-http-api", ProtocolType="HTTP", Tags=tags)
-    assert states(account)["HTTP API"] == "drifted"
-    assert errors(up(account)) == []
+    assert states(deployed)["HTTP API"] == "drifted"
+    assert errors(up(deployed)) == []
     assert apis() == oldest
 
 
-def test_down_removes_duplicate_apis(account: Account) -> None:
-    up(account)
+def test_down_removes_duplicate_apis(deployed: Account) -> None:
     tags = boto3.client("apigatewayv2").get_apis()["Items"][0]["Tags"]
     boto3.client("apigatewayv2").create_api(Name="renamed", ProtocolType="HTTP", Tags=tags)
-    down(account)
-    assert account.leftovers() == []
+    down(deployed)
+    assert deployed.leftovers() == []
 
 
 def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
