@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 from items_api.cli import cli  # noqa: E402
 from items_api.commands.options import file_options  # noqa: E402
 from items_api.commands.sources import long_name, variable_of  # noqa: E402
-from items_api.smoke import Check  # noqa: E402
+from items_api.smoke.run import Check  # noqa: E402
 from items_api.terminal.result import Result, to_json  # noqa: E402
 from tests.aws import MOTO, NO_DELAYS, Account, Process  # noqa: E402
 from tests.screens import watch  # noqa: E402

@@ -6,10 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-author
 from __future__ import annotations
 
 import json
-import ssl
 import threading
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,6 +95,10 @@ def _late(url: str, seconds: float) -> Unreachable:
 
 def _json(url: str, seconds: float) -> Any:
     """The document at a URL. Redirects are followed."""
+    import ssl  # noqa: PLC0415 - with urllib.request, it takes 20 ms to load, and only --auth jwt needs it
+    import urllib.error  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415
+
     # A proxy cannot reach this computer.
     handlers = [urllib.request.ProxyHandler({})] if urlsplit(url).hostname == "127.0.0.1" else []
     request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - see Settings

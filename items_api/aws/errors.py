@@ -135,10 +135,7 @@ class ServiceError(AwsError):
 
     def _todo(self) -> str:
         if "protected against deletion" in self.message:
-            return (
-                "Turn off deletion protection (aws dynamodb update-table --no-deletion-protection-enabled), "
-                "then run the command again."
-            )
+            return "Turn off deletion protection (items-api up --no-protect), then run the command again."
         if self.local_advice:
             return self.local_advice
         if "LimitExceeded" in self.code or self.code in ("TooManyEntities", "CodeStorageExceededException"):

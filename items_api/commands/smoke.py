@@ -15,9 +15,9 @@ from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.commands.target import LOCAL_IS_EMPTY, Target
-from items_api.smoke import smoke as run_checks
 from items_api.smoke.access import Access, Bearer
 from items_api.smoke.curl import parse_endpoint
+from items_api.smoke.run import smoke as run_checks
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.text import Line, check_lines
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from items_api.provision.api import FoundApi
-    from items_api.smoke import Check
+    from items_api.smoke.run import Check
     from items_api.terminal.screen import Screen
 
 _ALTERNATIVE = "To test another API, use --url."

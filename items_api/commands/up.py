@@ -13,7 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import empty_stack, explainer, known_of, opened
 from items_api.commands.options import explain_option, settings_options, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
-from items_api.errors import NotConfirmed
+from items_api.errors import NeedsOption, NotConfirmed
 from items_api.observe.cost import estimate
 from items_api.terminal.result import DONE, FAILED, PENDING, Result
 from items_api.terminal.status import estimate_lines
@@ -80,7 +80,7 @@ def up(
         given.require_options(weakenings)
         check_issuer(screen, stack.settings)
         if weakenings and not yes:
-            confirm(screen, f"This would {'; and '.join(weakening.effect for weakening in weakenings)}.")
+            confirm(screen, _effect(weakenings))
             _check_again(stack, weakenings, adopt=adopt)
         stack.release.checks = not no_check
         outcomes = run_steps(screen, stack, stack.up())
@@ -93,6 +93,7 @@ def _dry_run(
     plan = stack.plan(adopt=adopt)
     if explain:
         stack.rehearse(explainer(screen, stack.settings.region, stack.aws.endpoint_url, aws.line.script_line))
+    _warn_of(screen, stack.weakenings(), given)
     changes = sum(outcome.change != "unchanged" for outcome in plan)
     summary = f"all {len(plan)} resources match the settings."
     if changes:
@@ -107,6 +108,21 @@ def _dry_run(
             Line(f"Dry run: {summary}"),
         ],
     )
+
+
+def _warn_of(screen: Screen, weakenings: list[Weakening], given: Given) -> None:
+    """What a run without --dry-run would ask about, or would not do."""
+    try:
+        given.require_options(weakenings)
+    except NeedsOption as problem:
+        screen.warning(f"Without --dry-run, this would fail. {problem.why} {problem.todo}")
+    else:
+        if weakenings:
+            screen.warning(f"Without --dry-run, up would ask first. {_effect(weakenings)}")
+
+
+def _effect(weakenings: list[Weakening]) -> str:
+    return f"This would {'; and '.join(weakening.effect for weakening in weakenings)}."
 
 
 def _preview(screen: Screen, plan: list[Outcome]) -> None:

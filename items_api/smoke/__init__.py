@@ -3,7 +3,3 @@
 `curl` sends a request or writes it as a curl command, `api` is the API under test, `contract` has the checks, and `run`
 waits until the API is ready, runs the checks and deletes the items that they created.
 """
-
-from items_api.smoke.run import Check, smoke
-
-__all__ = ["Check", "smoke"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from items_api.errors import Problem
     from items_api.provision.step import Drift, Progress
-    from items_api.smoke import Check
+    from items_api.smoke.run import Check
 
 MARKS = {
     "created": ("+", "green"),

@@ -58,7 +58,7 @@ DENIED = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform:
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
             ),
             AwsRefused,
-            "--no-deletion-protection-enabled",
+            "items-api up --no-protect",
         ),
         (client_error("InvalidParameterValueException", "Something"), AwsRefused, "CreateRole: Something"),
         (boto.NoCredentialsError(), NoCredentials, "--local"),

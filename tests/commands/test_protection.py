@@ -29,6 +29,11 @@ def test_only_the_command_line_turns_the_protection_off(run: Run, tmp_path: Path
         result = run("up", "--yes", env=environment)
         assert (result.exit_code, protected()) == (1, True)
         assert "To turn them off, add --no-protect." in result.stderr
+    result = run("up", "--dry-run", env={"ITEMS_API_PROTECT": "0"})
+    assert (result.exit_code, "this would fail." in result.stderr) == (3, True)
+    assert "To turn them off, add --no-protect." in " ".join(result.stderr.split())
+    result = run("up", "--no-protect", "--dry-run")
+    assert (result.exit_code, "up would ask first." in result.stderr) == (3, True)
     assert run("up", "--no-protect").exit_code == 1
     assert run("up", "--no-protect", "--yes").exit_code == 0
     assert not protected()

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from items_api.smoke import Check, smoke
 from items_api.smoke.contract import CLAIMS
 from items_api.smoke.curl import Request, Response
+from items_api.smoke.run import Check, smoke
 from tests.smoke.conftest import Change, ItemsApi, on
 
 NAMES = [claim.name for claim in CLAIMS]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from items_api.smoke import smoke
 from items_api.smoke.contract import CLAIMS
 from items_api.smoke.curl import Connection, Request
+from items_api.smoke.run import smoke
 from tests.servers import QuietHandler, self_signed, serving
 
 Connect = Callable[..., Connection]

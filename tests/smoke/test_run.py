@@ -10,8 +10,8 @@ from itertools import repeat
 import pytest
 
 from items_api.errors import InvalidSetting
-from items_api.smoke import Check, smoke
 from items_api.smoke.curl import Request, Response
+from items_api.smoke.run import Check, smoke
 from tests.smoke.conftest import ItemsApi, on
 
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
