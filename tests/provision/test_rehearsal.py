@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -56,16 +57,15 @@ def comparable(calls: Calls, ids: Mapping[str, str]) -> list[str]:
     return sorted(lines)
 
 
-@pytest.mark.parametrize("prepare", [nothing, matching, changed, only_the_table])
-def test_the_writes_are_those_of_up(quick_account: Account, prepare: Callable[[Account], None]) -> None:
-    prepare(quick_account)
-    quick_account.rest()
+def rehearsed_and_sent(account: Account, settings: Settings) -> tuple[Calls, list[str], list[str]]:
+    """The writes of an `up`, and the same as text: as the rehearsal shows them and as `up` sends them."""
+    account.rest()
     rehearsed: Calls = []
     real: Calls = []
-    stack = sent(quick_account, real, SETTINGS)
-    quick_account.journal.clear()
+    stack = sent(account, real, settings)
+    account.journal.clear()
     stack.rehearse(lambda *call: rehearsed.append(call))
-    assert quick_account.journal.writes() == []  # a read of the stack's look may still be on its way
+    assert account.journal.writes() == []  # a read of the stack's look may still be on its way
     finish(stack.up())
     assert errors({outcome.title: outcome for outcome in stack.results}) == []
     api = stack.api.found
@@ -74,5 +74,27 @@ def test_the_writes_are_those_of_up(quick_account: Account, prepare: Callable[[A
     assert integration
     version = boto3.client("lambda").get_alias(FunctionName="team-todo-api", Name="live")["FunctionVersion"]
     ids = {"$API_ID": api.api_id, "$INTEGRATION_ID": integration["IntegrationId"], "$VERSION": version}
-    assert comparable(rehearsed, ids) == comparable(real, {})
+    if api.parts.authorizer:
+        ids["$AUTHORIZER_ID"] = api.parts.authorizer["AuthorizerId"]
+    return real, comparable(rehearsed, ids), comparable(real, {})
+
+
+@pytest.mark.parametrize("prepare", [nothing, matching, changed, only_the_table])
+def test_the_writes_are_those_of_up(quick_account: Account, prepare: Callable[[Account], None]) -> None:
+    prepare(quick_account)
+    real, as_rehearsed, as_sent = rehearsed_and_sent(quick_account, SETTINGS)
+    assert as_rehearsed == as_sent
     assert bool(real) == (prepare is not matching)
+
+
+@pytest.mark.parametrize("auth", ["none", "iam", "jwt"])
+def test_the_writes_of_an_authorization_are_those_of_up(quick_account: Account, auth: str) -> None:
+    """A new stack, then one that had another authorization."""
+    jwt = replace(SETTINGS, auth="jwt", jwt_issuer="https://id.example.com", jwt_audiences=("items",))
+    settings = jwt if auth == "jwt" else replace(SETTINGS, auth=auth)
+    for first in (None, SETTINGS if auth == "jwt" else jwt):
+        if first:
+            up(quick_account, settings=first)
+        _, as_rehearsed, as_sent = rehearsed_and_sent(quick_account, settings)
+        assert as_rehearsed == as_sent
+        assert as_sent
