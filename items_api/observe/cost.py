@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -49,7 +49,13 @@ class Estimate:
 
     def as_json(self) -> dict[str, Any]:
         """For the JSON document. The keys are a contract."""
-        return {**asdict(self), "total": self.total, "prices_of": DATE}
+        services = {service: round(dollars, 6) for service, dollars in self.services.items()}
+        return {
+            "requests": self.requests,
+            "services": services,
+            "total": round(self.total, 6),
+            "prices_of": DATE,
+        }
 
 
 def estimate(requests: float, settings: Settings) -> Estimate:
