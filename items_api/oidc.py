@@ -72,10 +72,11 @@ def _fetch(issuer: str, seconds: float) -> Issuer:
             f"Use --jwt-issuer {found}",
         )
     keys_url = document.get("jwks_uri")
-    if not isinstance(keys_url, str) or urlsplit(keys_url).scheme not in (urlsplit(issuer).scheme, "https"):
+    if not isinstance(keys_url, str):
         raise InvalidIssuer(
             f"{url} names no keys.", f'Its "jwks_uri" is {keys_url!r}.', "Correct --jwt-issuer, or the document."
         )
+    _check_scheme(keys_url, url)
     keys = _json(keys_url, seconds)
     listed = keys.get("keys") if isinstance(keys, dict) else None
     rsa = (key for key in listed or () if isinstance(key, dict) and key.get("kty") == "RSA")
@@ -89,6 +90,19 @@ def _fetch(issuer: str, seconds: float) -> Issuer:
     return Issuer(issuer, key_ids)
 
 
+def _check_scheme(target: str, source: str) -> None:
+    """Raise `InvalidIssuer` if `source` leads to a URL that is not https, or on 127.0.0.1 as `source` is itself."""
+    parts = urlsplit(target)
+    if parts.scheme != "https" and (parts.scheme, parts.hostname, "127.0.0.1") != (
+        "http",
+        "127.0.0.1",
+        urlsplit(source).hostname,
+    ):
+        raise InvalidIssuer(
+            f"{source} leads to {target!r}.", "API Gateway fetches keys only over https.", "Correct --jwt-issuer."
+        )
+
+
 def _late(url: str, seconds: float) -> Unreachable:
     return Unreachable(f"There was no response from {url} within {seconds:g} s.")
 
@@ -100,7 +114,16 @@ def _json(url: str, seconds: float) -> Any:
     import urllib.request  # noqa: PLC0415
 
     # A proxy cannot reach this computer.
-    handlers = [urllib.request.ProxyHandler({})] if urlsplit(url).hostname == "127.0.0.1" else []
+    handlers: list[urllib.request.BaseHandler] = []
+    if urlsplit(url).hostname == "127.0.0.1":
+        handlers.append(urllib.request.ProxyHandler({}))
+
+    class Redirects(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: PLR0917 - urllib's parameters
+            _check_scheme(newurl, url)
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    handlers.append(Redirects())
     request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - see Settings
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=seconds) as response:

@@ -27,7 +27,7 @@ def _number(value: int) -> str:
 
 
 class Issuer:
-    """What it serves can be changed: `answers` has the status and the body by path."""
+    """What it serves can be changed: `answers` has the status and the body by path, `redirects` the target."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -48,6 +48,7 @@ class Issuer:
             "/.well-known/openid-configuration": (200, json.dumps({"issuer": url, "jwks_uri": f"{url}/keys"})),
             "/keys": (200, json.dumps({"keys": self.keys})),
         }
+        self.redirects: dict[str, str] = {}
         self.delay = 0.0
 
     def token(self, **claims: Any) -> str:
@@ -67,9 +68,12 @@ def issuing() -> Iterator[Issuer]:
     class Handler(QuietHandler):
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
             time.sleep(issuer.delay)
-            status, body = issuer.answers.get(self.path, (404, "Not Found"))
+            target = issuer.redirects.get(self.path)
+            status, body = (302, "") if target else issuer.answers.get(self.path, (404, "Not Found"))
             content = body.encode()
             self.send_response(status)
+            if target:
+                self.send_header("Location", target)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

@@ -44,6 +44,15 @@ def without_keys(issuer: Issuer) -> None:
     issuer.answers[DISCOVERY] = (200, json.dumps({"issuer": issuer.url}))
 
 
+def keys_elsewhere(issuer: Issuer) -> None:
+    document = {"issuer": issuer.url, "jwks_uri": "http://169.254.169.254/keys"}
+    issuer.answers[DISCOVERY] = (200, json.dumps(document))
+
+
+def redirected_elsewhere(issuer: Issuer) -> None:
+    issuer.redirects["/keys"] = "http://169.254.169.254/keys"
+
+
 def only_es256(issuer: Issuer) -> None:
     issuer.answers["/keys"] = (200, json.dumps({"keys": issuer.keys[:1]}))
 
@@ -74,6 +83,11 @@ def test_a_slash_at_the_end_of_the_issuer_is_not_doubled(issuer: Issuer) -> None
         (html, "{url}/.well-known/openid-configuration is not JSON. It starts with '<!DOCTYPE html>'."),
         (another_document, "{url}/.well-known/openid-configuration is not a discovery document."),
         (without_keys, "{url}/.well-known/openid-configuration names no keys."),
+        (
+            keys_elsewhere,
+            "{url}/.well-known/openid-configuration leads to 'http://169.254.169.254/keys'. API Gateway fetches keys",
+        ),
+        (redirected_elsewhere, "{url}/keys leads to 'http://169.254.169.254/keys'."),
         (spelled_with_a_slash, "The issuer calls itself {url}/, not {url}."),
         (only_es256, "The issuer {url} has no key that API Gateway can use. {url}/keys lists no RSA key with a kid."),
         (without_kid, "The issuer {url} has no key that API Gateway can use."),

@@ -60,10 +60,15 @@ def access_to(stack: Stack, api: FoundApi, token: str | None) -> Access:
     if not token:
         todo = "Add --token, or set ITEMS_API_TOKEN."
         raise InvalidSetting("smoke needs a token.", _NO_TOKEN, todo)
-    return Bearer(token, _rules(api))
+    return token_access(token, api)
 
 
 def token_access(token: str, api: FoundApi | None = None) -> Access:
+    """Raises `InvalidSetting`, without the token, if no header can contain it."""
+    token = token.strip()
+    if not token or any(not "!" <= character <= "~" for character in token):
+        why = "A token has only letters, digits and ASCII punctuation: no spaces and no line breaks."
+        raise InvalidSetting("The token is not valid.", why, "Copy it again, on one line.")
     return Bearer(token, _rules(api) if api else Rules())
 
 

@@ -83,6 +83,7 @@ def _delete(screen: Screen, account: Account, account_id: str, listed: Listed, *
         if expires is None or expires > datetime.now(UTC):
             screen.line("  It no longer expires, or its table is gone. It was not deleted.", "yellow", essential=True)
             return result
+        stack.check_protection(keep_table=False)
         has_items = stack.count_items() not in (None, (0, False))
         keep_table = has_items and not with_items
         outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))

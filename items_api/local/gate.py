@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from ministack.core import sigv4  # type: ignore[import-untyped]
 from ministack.services import apigateway  # type: ignore[import-untyped]
 
-from items_api.local.asgi import respond
+from items_api.local.asgi import header_values, respond
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,25 +89,43 @@ class Gate:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         in_query = "authorization" not in headers
-        if not in_query and not headers["authorization"].startswith("AWS4-HMAC-SHA256 "):
-            return False
-        signature = sigv4.parse_query_signature(query) if in_query else sigv4.parse_header_signature(headers)
-        if isinstance(signature, tuple) or signature.service != "execute-api":
-            return False
+        signature = _signature(scope, headers, query)
         account = apigateway.find_api_scope(api_id)
-        if account is None or signature.region != account[1]:
+        if signature is None or account is None or signature.region != account[1]:
             return False
         secret = self._secrets.get(signature.access_key_id)
         if secret is None:
             return True
-        if not in_query and sigv4.request_time_failure(signature):
+        if _has_expired(signature, query) if in_query else sigv4.request_time_failure(signature):
             return False
-        # Clients need not send the hash of the body.
-        headers.setdefault("x-amz-content-sha256", hashlib.sha256(body).hexdigest())
+        # Clients need not send the hash of the body, and what they send need not be true.
+        headers["x-amz-content-sha256"] = hashlib.sha256(body).hexdigest()
         path = scope["raw_path"].decode("ascii")
         return not sigv4.header_signature_failure(
             signature, secret, scope["method"], path, query, headers, body, presigned=in_query
         )
+
+
+def _signature(
+    scope: Message, headers: Mapping[str, str], query: Mapping[str, list[str]]
+) -> sigv4.HeaderSignature | None:
+    """The request's signature for this service, if it is well-formed."""
+    authorization = header_values(scope, b"authorization")
+    # Of two headers, ministack would read another one than this gate.
+    if len(authorization) > 1 or not all(value.startswith("AWS4-HMAC-SHA256 ") for value in authorization):
+        return None
+    found = sigv4.parse_header_signature(headers) if authorization else sigv4.parse_query_signature(query)
+    if isinstance(found, tuple) or found.service != "execute-api" or not found.signature.isascii():
+        return None
+    return found
+
+
+def _has_expired(signature: sigv4.HeaderSignature, query: Mapping[str, list[str]]) -> bool:
+    """Whether a signature in the query is too old, or does not say how long it is valid."""
+    try:
+        return bool(sigv4.presigned_request_is_expired(signature.amz_date, query.get("X-Amz-Expires", [""])[0]))
+    except ValueError:
+        return True
 
 
 async def _body(receive: Receive) -> bytes:

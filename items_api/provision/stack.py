@@ -174,7 +174,8 @@ class Stack:
             raise Protected(
                 f"The table {self.table.name} is protected against deletion. Nothing was deleted.",
                 "The stack has --protect, or someone turned on the deletion protection of the table.",
-                "To delete it, turn this off first with up --no-protect. To delete everything else, add --keep-table.",
+                "To delete it, turn this off first with up --no-protect. "
+                "To delete everything else, run down --keep-table.",
             )
 
     def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:

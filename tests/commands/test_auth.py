@@ -153,3 +153,12 @@ def test_smoke_needs_a_token_before_it_sends_anything(run: Run) -> None:
     result = run("smoke", "--json")
     assert (result.exit_code, document(result)["checks"]) == (2, [])
     assert "smoke needs a token." in result.stderr
+
+
+@pytest.mark.parametrize("token", ["secret\nvalue", "secret…value", "secret value"])
+def test_a_token_that_no_header_can_contain_is_refused_without_printing_it(run: Run, token: str) -> None:
+    run("up", *JWT)
+    for arguments in (("--token", token), ("--token", "good", "--read-token", token)):
+        result = run("smoke", "--json", *arguments)
+        assert (result.exit_code, document(result)["checks"]) == (2, [])
+        assert "secret" not in result.output

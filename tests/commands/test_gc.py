@@ -123,11 +123,13 @@ def test_gc_keeps_tables_with_items_unless_it_is_told_otherwise(run: Run) -> Non
 def test_gc_does_not_delete_a_protected_stack_and_goes_on_with_the_others(run: Run) -> None:
     run("up", "--name", "aaa", "--protect")
     run("up", "--name", "bbb")
+    put_item("Aaa")
     expire("Aaa")
     expire("Bbb")
     result = run("gc", "--yes", "--json")
     report = document(result)
     assert result.exit_code == 1
+    assert document(run("list", "--json"))["stacks"][0]["complete"]
     assert [(s["name"], s["change"]) for s in report["stacks"]] == [("aaa", "failed"), ("bbb", "deleted")]
     assert report["stacks"][0]["error"]["type"] == "Protected"
     assert names(run) == ["aaa"]

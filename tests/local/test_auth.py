@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,25 @@ def test_a_signature_for_another_service_or_region_is_refused(cli: Cli) -> None:
     other_service = Signed(signer).headers(request)
     other_service["Authorization"] = other_service["Authorization"].replace("/execute-api/", "/dynamodb/")
     assert status(other_service) == 403
+    connection.close()
+
+
+def test_a_signature_cannot_be_used_for_another_body_or_beside_another_one(cli: Cli) -> None:
+    endpoint = cli.json("up", "--auth", "iam")["endpoint"]
+    signer = Signer.of(cli.session())
+    url, body = f"{endpoint}/items/1", '{"name": "signed"}'
+    signed = signer.headers("PUT", url, body.encode())
+    connection = Connection(endpoint)
+
+    def status(content: str, *others: tuple[str, str]) -> int:
+        return connection(Request("PUT", url, (*signed.items(), *others), content)).status
+
+    assert status('{"name": "other"}') == 403
+    assert status('{"name": "other"}', ("X-Amz-Content-SHA256", sha256(body.encode()).hexdigest())) == 403
+    scheme, _, rest = signed["Authorization"].partition("Credential=")
+    stranger = f"{scheme}Credential=AKIAOTHEROTHEROTHER1/{rest.partition('/')[2]}"
+    assert status(body, ("Authorization", stranger)) == 403
+    assert status(body) == 201
     connection.close()
 
 
