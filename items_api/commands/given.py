@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 _SMALL = timedelta(minutes=1)
 # The long name of an option -> what to do if it would remove a protection.
 _TO_REMOVE = {
-    "auth": "To open the API, add --auth none. To keep its authorization, add --auth with the kind that it has.",
+    "auth": "To change who may call the API, add --auth with the new kind. To keep it, add --auth with the kind that "
+    "it has.",
     "jwt-issuer": "To replace the issuer, add --jwt-issuer. To keep it, correct your settings.",
     "jwt-audience": "To add audiences, add --jwt-audience. To keep those that there are, correct your settings.",
+    "jwt-read-scope": "To change it, add --jwt-read-scope. To keep it, correct your settings.",
+    "jwt-write-scope": "To change it, add --jwt-write-scope. To keep it, correct your settings.",
     "expires": "To keep it, add --expires never. To let it expire, add --expires with a duration, such as 3d.",
     "protect": "To turn them off, add --no-protect. To keep them, add --protect.",
     "permissions-boundary": "To remove it, add --no-permissions-boundary. To replace or keep it, add "

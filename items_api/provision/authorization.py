@@ -95,13 +95,13 @@ def weakenings(routes: Mapping[str, Document | None], have: Document | None, set
         have: `authorizer_fields` of the stack's own authorizer, if there is one.
         settings: the desired state.
     """
-    effects: dict[str, list[str]] = defaultdict(list)
+    effects: dict[Weakening, list[str]] = defaultdict(list)
     for route, found in routes.items():
-        if found and (effect := _effect(found, settings, route)):
-            effects[effect].append(route)
-    for effect, affected in effects.items():
+        if found and (weakening := _weakening(found, settings, route)):
+            effects[weakening].append(route)
+    for (effect, option), affected in effects.items():
         which = "the API" if len(affected) == len(routes) else ", ".join(affected)
-        yield Weakening(effect.format(which), "auth")
+        yield Weakening(effect.format(which), option)
     if have and settings.auth == "jwt" and any(found and found["authorization"] == "JWT" for found in routes.values()):
         if have["issuer"] != settings.jwt_issuer:
             yield Weakening(f"accept tokens of {settings.jwt_issuer} instead of {have['issuer']}", "jwt-issuer")
@@ -109,17 +109,28 @@ def weakenings(routes: Mapping[str, Document | None], have: Document | None, set
             yield Weakening(f"accept tokens for {', '.join(added)}", "jwt-audience")
 
 
-def _effect(found: Document, settings: Settings, route: str) -> str:
-    """What the change of one route lets in, with {} for the route; empty if nothing."""
+def _weakening(found: Document, settings: Settings, route: str) -> Weakening | None:
+    """What the change of one route lets in, with {} for the route."""
     kind, want = found["authorization"], TYPES[settings.auth]
     if kind == "NONE":
-        return ""
+        return None
     if want == "NONE":
-        return f"allow anyone to call {{}}, which requires {_name(kind)} authorization"
+        return Weakening(f"allow anyone to call {{}}, which requires {_name(kind)} authorization", "auth")
     if kind != want:
-        return f"replace the {_name(kind)} authorization of {{}} with {_name(want)} authorization"
-    missing = sorted({*found.get("scopes", ())} - {*scopes(settings, route)})
-    return f"no longer require the scope {' or '.join(missing)} for {{}}" if missing else ""
+        return Weakening(f"replace the {_name(kind)} authorization of {{}} with {_name(want)} authorization", "auth")
+    if kind == "JWT" and found["authorizer"] != "ours":
+        return Weakening("replace the authorizer of {}, which does not belong to this stack", "auth")
+    return _scope_weakening(found["scopes"], scopes(settings, route), route) if kind == "JWT" else None
+
+
+def _scope_weakening(required: list[str], accepted: list[str], route: str) -> Weakening | None:
+    """One scope of the list is enough for a token."""
+    option = "jwt-read-scope" if route.startswith("GET ") else "jwt-write-scope"
+    if required and not accepted:
+        return Weakening(f"no longer require the scope {' or '.join(required)} for {{}}", option)
+    if required and (added := sorted({*accepted} - {*required})):
+        return Weakening(f"accept the scope {' or '.join(added)} for {{}}", option)
+    return None
 
 
 def _name(kind: str) -> str:

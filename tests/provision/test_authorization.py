@@ -1,6 +1,7 @@
 """Who may call the API: every route gets the authorization of the settings, and none is ever open for a moment."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -147,6 +148,8 @@ def test_drift_is_shown_field_by_field_and_repaired(
 def test_other_authorizers_are_removed_after_the_routes_that_used_them_are_repaired(quick_account: Account) -> None:
     up(quick_account, settings=JWT)
     use_another_authorizer()
+    [effect] = asked(quick_account, JWT)
+    assert effect.startswith("replace the authorizer of ")
     outcomes = up(quick_account, settings=JWT)
     assert errors(outcomes) == []
     assert ("other authorizers", ["gate"], []) in [(d.field, d.have, d.want) for d in outcomes["HTTP API"].drift]
@@ -170,6 +173,11 @@ def test_other_authorizers_are_removed_after_the_routes_that_used_them_are_repai
                 "no longer require the scope w for POST /items, PUT /items/{id+}, DELETE /items/{id+}",
                 "no longer require the scope r for GET /items, GET /items/{id+}",
             ],
+        ),
+        (
+            JWT,
+            replace(JWT, jwt_read_scope="other"),
+            ["accept the scope other for GET /items, GET /items/{id+}"],
         ),
         (
             PLAIN_JWT,
