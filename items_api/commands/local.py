@@ -76,7 +76,8 @@ def env(screen: Screen) -> Result:
     """
     running = local_aws.find(local_aws.home())
     if running is None:
-        return replace(_not_running(), code=ABSENT, ok=False)
+        screen.warning("The local AWS is not running. Start it with: items-api up --local")  # stdout goes to eval
+        return replace(_not_running(), code=ABSENT, ok=False, lines=[])
     values = {
         "AWS_ENDPOINT_URL": running.endpoint_url,
         "AWS_ACCESS_KEY_ID": running.access_key,

@@ -58,3 +58,9 @@ def test_a_dry_run_plans_for_an_empty_local_aws_without_starting_it(run: Run, ho
     assert "$ export AWS_ENDPOINT_URL=http://127.0.0.1:PORT\n" in result.stderr
     assert "$ aws dynamodb create-table --table-name Items" in result.stderr
     assert not (home / "local-aws" / "state").exists()
+
+
+def test_env_prints_nothing_for_the_shell_if_the_local_aws_is_not_running(run: Run) -> None:
+    result = run("local", "env")
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "The local AWS is not running." in result.stderr
