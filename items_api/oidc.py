@@ -120,7 +120,11 @@ def _json(url: str, seconds: float) -> Any:
 
     class Redirects(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: PLR0917 - urllib's parameters
-            _check_scheme(newurl, url)
+            try:
+                _check_scheme(newurl, url)
+            except InvalidIssuer:
+                fp.close()
+                raise
             return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     handlers.append(Redirects())
