@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from items_api.aws.errors import AwsError
 from items_api.commands.boundary import Command
 from items_api.commands.opening import find_account
 from items_api.commands.options import account_options, yes_option
 from items_api.commands.running import confirm, run_steps
+from items_api.commands.target import LOCAL_IS_EMPTY
 from items_api.errors import Problem
 from items_api.provision.listing import stacks
 from items_api.provision.stack import Stack
@@ -42,14 +42,11 @@ def gc(screen: Screen, *, target: Target, dry_run: bool, with_items: bool, yes: 
     """
     account = find_account(screen, target, start=False)
     if account is None:
-        return Result(document={"region": target.region, "stacks": []}, lines=[Line("The local AWS is empty.")])
+        return Result(document={"region": target.region, "stacks": []}, lines=[Line(LOCAL_IS_EMPTY)])
     aws = account.aws()
     account_id = aws.account_id()
     now = datetime.now(UTC)
-    try:
-        found = [stack for stack in stacks(aws, account.region, account_id) if stack.expires and stack.expires <= now]
-    except AwsError as error:
-        raise error.problem("Could not list the stacks") from error
+    found = [stack for stack in stacks(aws, account.region, account_id) if stack.expires and stack.expires <= now]
     document = {"account": account_id, "region": account.region, "stacks": found}
     if not found:
         return Result(document=document, lines=[Line("No stack has expired.")])

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from items_api.aws.errors import AwsError
 from items_api.commands.boundary import Command
 from items_api.commands.opening import find_account
 from items_api.commands.options import account_options
+from items_api.commands.target import LOCAL_IS_EMPTY
 from items_api.provision.listing import LISTED, stacks
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
@@ -30,15 +30,12 @@ def list(screen: Screen, *, target: Target) -> Result:  # noqa: A001 - the name 
     """List every stack in the account and region."""
     account = find_account(screen, target, start=False)
     if account is None:
-        return Result(document={"region": target.region, "stacks": []}, lines=[Line("The local AWS is empty.")])
+        return Result(document={"region": target.region, "stacks": []}, lines=[Line(LOCAL_IS_EMPTY)])
     aws = account.aws()
     account_id = aws.account_id()
     where = "the local AWS, account" if target.local else "account"
     screen.line(f"Stacks in {where} {account_id}, region {account.region}")
-    try:
-        found = stacks(aws, account.region, account_id)
-    except AwsError as error:
-        raise error.problem("Could not list the stacks") from error
+    found = stacks(aws, account.region, account_id)
     document = {"account": account_id, "region": account.region, "stacks": found}
     return Result(document=document, lines=_lines(found))
 

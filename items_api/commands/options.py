@@ -142,8 +142,8 @@ SETTINGS = (
         help="Protect the table against deletion, and keep its last 35 days (point-in-time recovery).",
     ),
 )
-# They remove a protection, so they count only on the command line.
-REMOVING = (click.option("--no-permissions-boundary", is_flag=True, help="Remove the permissions boundary."),)
+# It removes a protection, so it counts only on the command line.
+no_boundary_option = click.option("--no-permissions-boundary", is_flag=True, help="Remove the permissions boundary.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Skip the confirmation prompt.")
 explain_option = click.option("--explain", is_flag=True, help="Show each write as the equivalent aws command.")
 
@@ -205,17 +205,13 @@ def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
         places = {name: ctx.get_parameter_source(name) for name in REMEMBERED}
         sources = {name: _SOURCES[place] for name, place in places.items() if place in _SOURCES}
         if values.pop("no_permissions_boundary"):
-            _refuse_both(sources, "permissions-boundary")
+            if sources.get("permissions_boundary") == "option":
+                raise click.UsageError("--permissions-boundary and --no-permissions-boundary cannot be combined.")
             chosen["permissions_boundary"], sources["permissions_boundary"] = "", "option"
         given = Given(target.name, {name: chosen[name] for name in sources}, sources)
         return callback(*args, target=target, given=given, **values)
 
-    return _with_options(wrapper, (*SETTINGS, *REMOVING))
-
-
-def _refuse_both(sources: Mapping[str, str], option: str) -> None:
-    if sources.get(option.replace("-", "_")) == "option":
-        raise click.UsageError(f"--{option} and --no-{option} cannot be combined.")
+    return _with_options(wrapper, (*SETTINGS, no_boundary_option))
 
 
 def _with_options(callback: Callable[..., Any], options: Iterable[Decorator]) -> Callable[..., Any]:

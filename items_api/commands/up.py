@@ -13,6 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import empty_stack, explainer, known_of, opened
 from items_api.commands.options import explain_option, settings_options, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
+from items_api.commands.target import LOCAL_IS_EMPTY
 from items_api.errors import NeedsOption, NotConfirmed
 from items_api.observe.cost import estimate
 from items_api.terminal.result import DONE, FAILED, PENDING, Result
@@ -68,7 +69,7 @@ def up(
         raise click.UsageError("--estimate needs --dry-run.")
     with opened(screen, target, given, start=not dry_run, explain=explain) as stack:
         if stack is None:
-            screen.line("The local AWS is empty.")
+            screen.line(LOCAL_IS_EMPTY)
             return _dry_run(screen, empty_stack(target, given), given, requests=requests, explain=explain)
         stack.look()
         screen.lines(given.lines(stack))

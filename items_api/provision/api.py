@@ -6,7 +6,6 @@ response or a second `up` has created more than one, the oldest stays and the ot
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from items_api.provision.authorization import (
 from items_api.provision.step import Found, Right, Step, Weakening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Set
+    from collections.abc import Mapping, Set
 
     from mypy_boto3_apigatewayv2.type_defs import ApiTypeDef
 
@@ -269,21 +268,15 @@ class Api(Step[FoundApi]):
 
     def _apply_authorizer(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> str:
         gateway, request = self.aws.apigateway, authorizer_request(self.settings)
-        with self._accepted_issuer():
+        try:
             if have.authorizer is None:
                 return self.aws.send(gateway.create_authorizer, ApiId=api_id, **request)["AuthorizerId"]
             authorizer_id: str = have.authorizer["AuthorizerId"]
             if "authorizer" in parts:
                 self.aws.send(gateway.update_authorizer, ApiId=api_id, AuthorizerId=authorizer_id, **request)
-            return authorizer_id
-
-    @contextmanager
-    def _accepted_issuer(self) -> Iterator[None]:
-        """API Gateway fetches the issuer's discovery document when it creates an authorizer."""
-        issuer = self.settings.jwt_issuer
-        try:
-            yield
         except ServiceError as error:
+            # API Gateway fetches the issuer's discovery document.
+            issuer = self.settings.jwt_issuer
             if not error.says("BadRequestException", text=issuer):
                 raise
             raise AwsRefused(
@@ -291,6 +284,7 @@ class Api(Step[FoundApi]):
                 f"{error.operation}: {error.message}",
                 f"Correct --jwt-issuer, or make {oidc.discovery_url(issuer)} reachable from the internet.",
             ) from error
+        return authorizer_id
 
     def _apply_routes(self, api_id: str, found: FoundApi, integration_id: str, authorizer_id: str | None) -> None:
         """A new route is never open for a moment: it is created with its authorization."""

@@ -88,7 +88,7 @@ def wanted_route_fields(settings: Settings, route: str) -> dict[str, Any]:
 
 
 def weakenings(routes: Mapping[str, Document | None], have: Document | None, settings: Settings) -> Iterator[Weakening]:
-    """What would let in callers who are rejected now.
+    """The changes that would accept callers who are rejected now.
 
     Args:
         routes: `route_fields` of each route that exists.
@@ -110,7 +110,7 @@ def weakenings(routes: Mapping[str, Document | None], have: Document | None, set
 
 
 def _weakening(found: Document, settings: Settings, route: str) -> Weakening | None:
-    """What the change of one route lets in, with {} for the route."""
+    """None if one route will accept no callers who are rejected now. {} stands for the route."""
     kind, want = found["authorization"], TYPES[settings.auth]
     if kind == "NONE":
         return None

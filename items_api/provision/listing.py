@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from items_api.aws.errors import tolerate
+from items_api.aws.errors import AwsError, tolerate
 from items_api.provision.api import Api, age
 from items_api.provision.function import Function
 from items_api.provision.log_group import LogGroup
@@ -59,10 +59,13 @@ def stacks(aws: Aws, region: str, account: str) -> list[Listed]:
     """Every stack of which at least one resource exists, by name.
 
     Raises:
-        AwsError: a list, or the tags of a resource, could not be read.
+        Problem: a list, or the tags of a resource, could not be read.
     """
     lists = _Lists(aws, Arns(Settings(region=region), account))
-    tagged = aws.together(lists.tables, lists.roles, lists.log_groups, lists.functions, lists.apis)
+    try:
+        tagged = aws.together(lists.tables, lists.roles, lists.log_groups, lists.functions, lists.apis)
+    except AwsError as error:
+        raise error.problem("Could not list the stacks") from error
     titles: dict[str, set[str]] = defaultdict(set)
     expires: dict[str, datetime | None] = {}
     for step, resources in zip(LISTED, tagged, strict=True):
