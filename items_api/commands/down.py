@@ -20,8 +20,8 @@ _BACKUP = "DynamoDB keeps a free backup of the table for 35 days, because it had
 
 if TYPE_CHECKING:
     from items_api.commands.target import Target
+    from items_api.provision.outcome import Outcome
     from items_api.provision.stack import Stack
-    from items_api.provision.step import Outcome
     from items_api.terminal.screen import Screen
 
 
@@ -37,19 +37,24 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
             line = Line("The local AWS is empty: there is nothing to delete.")
             return Result(document={"region": target.region, "resources": []}, lines=[line])
         stack.look()
-        stack.check_protection(keep_table=keep_table)
+        if not keep_table:
+            stack.check_protection()
         if not yes and any(step.owned for step in stack.steps):
             _confirm(screen, stack, keep_table=keep_table, local=target.local)
             stack.look()  # the stack may have changed while the prompt was open
         table = stack.table.owned
         backup = bool(table and table.fields["point-in-time recovery"] and not keep_table)
-        outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
+        outcomes = run_steps(screen, stack, stack.down(keep=_keep if keep_table else None))
         result = _result(stack, outcomes, keep_table=keep_table)
         if backup and result.ok:
             result = replace(result, lines=[*result.lines, Line(_BACKUP)])
         if target.local and result.ok:
             return replace(result, lines=[*result.lines, *_stop_if_empty()])
         return result
+
+
+def _keep() -> str:
+    return "kept with its data because of --keep-table"
 
 
 def _confirm(screen: Screen, stack: Stack, *, keep_table: bool, local: bool) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from items_api.commands.boundary import Command
+from items_api.commands.known import knowing
 from items_api.commands.opening import find_account
 from items_api.commands.options import account_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import Problem
+from items_api.errors import ChangedMeanwhile, Problem
 from items_api.provision.listing import stacks
+from items_api.provision.outcome import Change
 from items_api.provision.stack import Stack
+from items_api.provision.table import Table
 from items_api.settings import Settings
 from items_api.settings.tags import expiry_of
 from items_api.terminal.result import DONE, FAILED, PENDING, Result
@@ -23,6 +27,7 @@ from items_api.terminal.times import age_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from items_api.aws.session import Account
     from items_api.commands.target import Target
@@ -51,21 +56,34 @@ def gc(screen: Screen, *, target: Target, dry_run: bool, with_items: bool, yes: 
     if not found:
         return Result(document=document, lines=[Line("No stack has expired.")])
     if dry_run:
-        return Result(PENDING, document=document, lines=_expired_lines(found, now))
+        return Result(PENDING, document=document, lines=_expired_lines(found, now, with_items=with_items))
     if not yes:
-        confirm(screen, f"This would delete the expired stacks {', '.join(stack.name for stack in found)}.")
-    results = [_delete(screen, account, account_id, stack, with_items=with_items) for stack in found]
+        names = ", ".join(stack.name for stack in found)
+        tables = "including all items in their tables" if with_items else "except tables that contain items"
+        confirm(screen, f"This would delete the expired stacks {names}, {tables}.")
+    results: list[dict[str, Any]] = []
+    with knowing(lambda: {**document, "stacks": results}):
+        for stack in found:
+            results.append(_delete(screen, account, account_id, stack, with_items=with_items))  # noqa: PERF401 - see above
     failed = any(result["error"] or result["remaining"] for result in results)
     return Result(FAILED if failed else DONE, ok=not failed, document={**document, "stacks": results})
 
 
-def _expired_lines(found: Sequence[Listed], now: datetime) -> list[Line]:
+def _expired_lines(found: Sequence[Listed], now: datetime, *, with_items: bool) -> list[Line]:
     width = max(len(stack.name) for stack in found)
-    return [
-        Line(f"  {stack.name:<{width}}  expired {age_text(now - stack.expires)} ago", essential=True)
+    lines = [
+        Line(f"  {stack.name:<{width}}  {_described(stack, now - stack.expires)}", essential=True)
         for stack in found
         if stack.expires
     ]
+    if not with_items:
+        lines.append(Line("Tables that contain items would be kept. Add --with-items to delete them, too."))
+    return lines
+
+
+def _described(stack: Listed, late: timedelta) -> str:
+    left = "; only its table is left" if stack.found == (Table.title,) else ""
+    return f"expired {age_text(late)} ago{left}"
 
 
 def _delete(screen: Screen, account: Account, account_id: str, listed: Listed, *, with_items: bool) -> dict[str, Any]:
@@ -75,25 +93,48 @@ def _delete(screen: Screen, account: Account, account_id: str, listed: Listed, *
     screen.line(f"Stack {listed.name}", "bold", essential=True)
     try:
         stack.look()
-        table = stack.table.owned
-        expires = expiry_of((table and table.tags) or {})
-        if expires is None or expires > datetime.now(UTC):
-            screen.line("  It no longer expires, or its table is gone. It was not deleted.", "yellow", essential=True)
+        if not _has_expired(stack):
+            why = "It no longer expires" if stack.table.owned else "Its table, which says when it expires, is gone"
+            screen.line(f"  {why}. It was not deleted.", "yellow", essential=True)
             return result
-        stack.check_protection(keep_table=False)
-        has_items = stack.count_items() not in (None, (0, False))
-        keep_table = has_items and not with_items
-        outcomes = run_steps(screen, stack, stack.down(keep_table=keep_table))
+        stack.check_protection()
+        keep = partial(_why_kept, stack, with_items=with_items)
+        outcomes = run_steps(screen, stack, stack.down(keep=keep, check=partial(_check_expired, stack)))
     except Problem as problem:
         screen.lines(_indented(problem))
-        return {**result, "change": "failed", "error": problem}
+        return {**result, "change": "failed", "resources": stack.results, "error": problem}
     remaining = [outcome.name for outcome in stack.remaining]
     error = next((outcome.error for outcome in outcomes if outcome.error), None)
-    kept = f" except the table {stack.table.name}, which contains items" if keep_table else ""
+    kept = any(outcome.title == Table.title and outcome.change == Change.SKIPPED for outcome in outcomes)
     if not error and not remaining:
-        screen.line(f"  Nothing remains{kept}.", "green")
-    change = "failed" if error or remaining else "deleted"
+        screen.line(f"  Nothing remains{f' except the table {stack.table.name}' if kept else ''}.", "green")
+    change = "failed" if error or remaining else "kept" if kept else "deleted"
     return {**result, "change": change, "resources": outcomes, "remaining": remaining, "error": error}
+
+
+def _has_expired(stack: Stack) -> bool:
+    """Whether the table that the last look found says so. Its tags are unknown while it is being deleted."""
+    table = stack.table.owned
+    expires = expiry_of((table and table.tags) or {})
+    return expires is not None and expires <= datetime.now(UTC)
+
+
+def _check_expired(stack: Stack) -> None:
+    """Read the tag again, and raise `ChangedMeanwhile` if the stack has been extended since it was looked at."""
+    stack.table.look()
+    table = stack.table.owned
+    if table and not table.deleting and not _has_expired(stack):
+        raise ChangedMeanwhile(
+            f"The stack {stack.settings.name} was extended while it was being deleted.",
+            "Its table and everything that was created since then are kept.",
+            f"To create the rest again, run up --name {stack.settings.name}.",
+        )
+
+
+def _why_kept(stack: Stack, *, with_items: bool) -> str:
+    if with_items or stack.count_items() in (None, (0, False)):
+        return ""
+    return "kept, because it contains items"
 
 
 def _indented(problem: Problem) -> list[Line]:

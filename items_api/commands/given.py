@@ -14,8 +14,8 @@ from items_api.terminal.text import Line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from items_api.provision.outcome import Weakening
     from items_api.provision.stack import Stack
-    from items_api.provision.step import Weakening
 
 
 _SMALL = timedelta(minutes=1)

@@ -13,8 +13,8 @@ from items_api.errors import NotConfirmed
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from items_api.provision.outcome import Outcome, Progress
     from items_api.provision.stack import Stack
-    from items_api.provision.step import Outcome, Progress
     from items_api.terminal.screen import Screen
 
 

@@ -32,9 +32,10 @@ def long_name(option: click.Option) -> str:
 
 
 def variable_of(option: click.Option) -> str | None:
-    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. --yes and what removes a protection have none."""
+    """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. What confirms, removes a protection or deletes items has none."""
     name = long_name(option)
-    return None if name == "yes" or name.startswith("no-permissions") else f"{_PREFIX}{name.replace('-', '_').upper()}"
+    only_given = name in ("yes", "with-items", "no-permissions-boundary")
+    return None if only_given else f"{_PREFIX}{name.replace('-', '_').upper()}"
 
 
 def source(ctx: click.Context, setting: str, value: Any = None) -> str:

@@ -23,8 +23,8 @@ from items_api.terminal.text import Line, outcomes_lines
 if TYPE_CHECKING:
     from items_api.commands.given import Given
     from items_api.commands.target import Target
+    from items_api.provision.outcome import Outcome, Weakening
     from items_api.provision.stack import Stack
-    from items_api.provision.step import Outcome, Weakening
     from items_api.settings import Settings
     from items_api.terminal.screen import Screen
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from items_api.export.fill import fill
 from items_api.provision.authorization import scopes
 from items_api.provision.bundle import bundle, code_sha256, sources
-from items_api.provision.function import description
+from items_api.provision.versions import description
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

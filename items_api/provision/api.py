@@ -9,20 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from items_api import oidc
 from items_api.aws.errors import AwsError, ServiceError, tolerate
-from items_api.errors import AwsRefused, ForeignResource, TimedOut
+from items_api.errors import ForeignResource, TimedOut
 from items_api.handler import ROUTES
 from items_api.provision import api_parts
-from items_api.provision.authorization import (
-    authorizer_fields,
-    authorizer_request,
-    route_request,
-    route_update,
-    wanted_route_fields,
-    weakenings,
-)
-from items_api.provision.step import Found, Right, Step, Weakening
+from items_api.provision.api_update import ApiUpdate
+from items_api.provision.authorization import authorizer_fields, authorizer_request, wanted_route_fields, weakenings
+from items_api.provision.outcome import Weakening
+from items_api.provision.step import Found, Right, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -53,8 +47,6 @@ class FoundApi(Found):
 
 
 class Api(Step[FoundApi]):
-    """Its writes are sent one by one: API Gateway rejects parallel writes on one API."""
-
     type = "AWS::ApiGatewayV2::Api"
     title = "HTTP API"
     _created_id: str | None = None  # what CreateApi returned to this command
@@ -107,6 +99,15 @@ class Api(Step[FoundApi]):
             "other authorizers": [],
             "duplicates": [],
         }
+
+    @property
+    def calls_release(self) -> bool:
+        """Whether the release answers every request of the API that `look` found, if there is one."""
+        if self.found is None:
+            return True
+        integration = self.found.fields["integration"] or {}
+        targets = {route["integration"] for key in ROUTES if (route := self.found.fields[f"route {key}"])}
+        return not targets or (targets == {"ours"} and integration["function"] == self.arns.alias)
 
     def weakenings(self, found: FoundApi) -> tuple[Weakening, ...]:
         want = self.want()
@@ -212,7 +213,9 @@ class Api(Step[FoundApi]):
         conflict: ServiceError | None = None
         for _ in range(_ROUNDS):
             try:
-                self._apply(found, parts)
+                for duplicate in found.fields["duplicates"]:
+                    self._delete_api(duplicate)
+                ApiUpdate(self, found, parts).apply()
             except ServiceError as error:
                 # Another process created or deleted the same part first: look again.
                 if not error.says("ConflictException", _ABSENT):
@@ -229,96 +232,6 @@ class Api(Step[FoundApi]):
             "Something else keeps changing it.",
             "Find out what it is, then run the command again.",
         )
-
-    def _apply(self, found: FoundApi, parts: Set[str]) -> None:
-        gateway, api_id = self.aws.apigateway, found.api_id
-        for duplicate in found.fields["duplicates"]:
-            self._delete_api(duplicate)
-        if "tags" in parts:
-            self._apply_tags(self.arns.api(api_id), found.tags or {})
-        if parts & {"name", "cors", "endpoint disabled"}:
-            cors: Any = api_parts.cors_update(self.settings, found.fields["cors"])
-            self.aws.send(
-                gateway.update_api,
-                ApiId=api_id,
-                Name=self.name,
-                CorsConfiguration=cors,
-                DisableExecuteApiEndpoint=False,
-            )
-        # An integration or authorizer is created before the route that points to it and deleted after it. The stage
-        # comes last, so that a new API is deployed once.
-        integration_id = self._apply_integration(api_id, found.parts, parts)
-        authorizer_id = self._apply_authorizer(api_id, found.parts, parts) if self.settings.auth == "jwt" else None
-        self._apply_routes(api_id, found, integration_id, authorizer_id)
-        self._apply_stage(api_id, found.parts, parts)
-        for other in found.parts.other_integrations:
-            self.aws.send(gateway.delete_integration, ApiId=api_id, IntegrationId=other["IntegrationId"])
-        unused = [found.parts.authorizer] if found.parts.authorizer and authorizer_id is None else []
-        for authorizer in (*unused, *found.parts.other_authorizers):
-            self.aws.send(gateway.delete_authorizer, ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
-
-    def _apply_integration(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> str:
-        gateway, request = self.aws.apigateway, api_parts.integration_request(self.arns.alias)
-        if have.integration is None:
-            return self.aws.send(gateway.create_integration, ApiId=api_id, **request)["IntegrationId"]
-        integration_id: str = have.integration["IntegrationId"]
-        if "integration" in parts:
-            self.aws.send(gateway.update_integration, ApiId=api_id, IntegrationId=integration_id, **request)
-        return integration_id
-
-    def _apply_authorizer(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> str:
-        gateway, request = self.aws.apigateway, authorizer_request(self.settings)
-        try:
-            if have.authorizer is None:
-                return self.aws.send(gateway.create_authorizer, ApiId=api_id, **request)["AuthorizerId"]
-            authorizer_id: str = have.authorizer["AuthorizerId"]
-            if "authorizer" in parts:
-                self.aws.send(gateway.update_authorizer, ApiId=api_id, AuthorizerId=authorizer_id, **request)
-        except ServiceError as error:
-            # API Gateway fetches the issuer's discovery document.
-            issuer = self.settings.jwt_issuer
-            if not error.says("BadRequestException", text=issuer):
-                raise
-            raise AwsRefused(
-                f"API Gateway does not accept the issuer {issuer}.",
-                f"{error.operation}: {error.message}",
-                f"Correct --jwt-issuer, or make {oidc.discovery_url(issuer)} reachable from the internet.",
-            ) from error
-        return authorizer_id
-
-    def _apply_routes(self, api_id: str, found: FoundApi, integration_id: str, authorizer_id: str | None) -> None:
-        """A new route is never open for a moment: it is created with its authorization."""
-        gateway, target, want = self.aws.apigateway, f"integrations/{integration_id}", self.want()
-        for key in ROUTES:
-            route = found.parts.routes.get(key)
-            if route is None:
-                who = route_request(self.settings, key, authorizer_id)
-                self.aws.send(gateway.create_route, ApiId=api_id, RouteKey=key, Target=target, **who)
-            elif found.fields[f"route {key}"] != want[f"route {key}"]:
-                who = route_update(self.settings, key, authorizer_id)
-                self.aws.send(gateway.update_route, ApiId=api_id, RouteId=route["RouteId"], Target=target, **who)
-        for key, route in found.parts.routes.items():
-            if key not in ROUTES:
-                self.aws.send(gateway.delete_route, ApiId=api_id, RouteId=route["RouteId"])
-
-    def _apply_stage(self, api_id: str, have: api_parts.Parts, parts: Set[str]) -> None:
-        gateway, request = self.aws.apigateway, api_parts.stage_request(self.settings)
-        stage = have.stages.get(api_parts.STAGE)
-        if stage is None:
-            self.aws.send(gateway.create_stage, ApiId=api_id, **request, Tags=self.want_tags())
-        elif "stage" in parts:
-            for key in stage.get("RouteSettings", {}):
-                self.aws.send(gateway.delete_route_settings, ApiId=api_id, StageName=api_parts.STAGE, RouteKey=key)
-            self.aws.send(gateway.update_stage, ApiId=api_id, **request)
-            self._apply_tags(self.arns.stage(api_id, api_parts.STAGE), stage.get("Tags", {}))
-        for name in have.stages:
-            if name != api_parts.STAGE:
-                self.aws.send(gateway.delete_stage, ApiId=api_id, StageName=name)
-
-    def _apply_tags(self, arn: str, have: Mapping[str, str]) -> None:
-        self.aws.send(self.aws.apigateway.tag_resource, ResourceArn=arn, Tags=self.want_tags())
-        if unwanted := self.unwanted(have):
-            self.aws.send(self.aws.apigateway.untag_resource, ResourceArn=arn, TagKeys=unwanted)
 
     def check_adoptable(self, found: FoundApi) -> None:
         if found.fields["duplicates"]:

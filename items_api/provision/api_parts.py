@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.provision import authorization
 from items_api.provision.authorization import NAME, authorizer_fields, route_fields
-from items_api.provision.step import Weakening
+from items_api.provision.outcome import Weakening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

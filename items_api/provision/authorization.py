@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from items_api.provision.step import Weakening
+from items_api.provision.outcome import Weakening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

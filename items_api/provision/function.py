@@ -6,17 +6,18 @@ This is the version $LATEST, which nobody calls. The release publishes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from items_api import __version__
 from items_api.aws.errors import ServiceError, tolerate
 from items_api.errors import AccessDenied, AwsRefused, ForeignResource, TimedOut
 from items_api.provision.bundle import HANDLER, bundle, code_sha256, differing_files
-from items_api.provision.step import Drift, F, Found, Right, Step
+from items_api.provision.outcome import Drift
+from items_api.provision.step import F, Found, Right, Step
+from items_api.provision.versions import date, description, version_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
+    from datetime import datetime
 
     from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef
 
@@ -52,11 +53,6 @@ def configuration_request(arns: Arns) -> dict[str, Any]:
         "Timeout": settings.timeout,
         "Description": description(settings),
     }
-
-
-def description(settings: Settings) -> str:
-    """For people who look at a version: what it was made from."""
-    return f"code {code_sha256(settings.table_name)}, items-api {__version__}"
 
 
 def create_request(arns: Arns) -> dict[str, Any]:
@@ -282,6 +278,9 @@ class Function(Step[FoundFunction]):
 class PartOfFunction(Step[F]):
     """A resource without tags, which belongs to the owner of the function."""
 
+    # Whether to keep what the settings do not need: the API may still call it.
+    keeps_unused = False
+
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, function: Function, *needs: Step[Any]) -> None:
         super().__init__(settings, arns, aws, function, *needs)
         self.function = function
@@ -309,29 +308,3 @@ def _fields(configuration: Mapping[str, Any], log_group: str) -> dict[str, Any]:
         # It can be null for a moment, which means that an update is about to start.
         "last update": configuration.get("LastUpdateStatus") or "InProgress",
     }
-
-
-def version_fields(configuration: Mapping[str, Any], log_group: str) -> dict[str, Any]:
-    """The fields of `Function.want_version`."""
-    return {
-        "code": configuration["CodeSha256"],
-        "architectures": configuration.get("Architectures", ["x86_64"]),
-        "runtime": configuration.get("Runtime"),
-        "handler": configuration.get("Handler"),
-        "role": configuration["Role"],
-        "memory": configuration["MemorySize"],
-        "timeout": configuration["Timeout"],
-        # Variables may contain secrets, so only their names are shown.
-        "environment": dict.fromkeys(configuration.get("Environment", {}).get("Variables", {}), "(set)"),
-        "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
-        # Emulators omit it, which means the default group.
-        "log group": configuration.get("LoggingConfig", {}).get("LogGroup", log_group),
-    }
-
-
-def date(text: str | None) -> datetime | None:
-    """Lambda's `2026-11-23T10:24:52.296+0000`; None for anything else."""
-    try:
-        return datetime.fromisoformat(text or "")
-    except ValueError:
-        return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ABSENT = "ResourceNotFoundException"
 _PRINCIPAL = "apigateway.amazonaws.com"
 _ACTION = "lambda:InvokeFunction"
+_WHOLE = "on the whole function"  # the field of a statement that is not only for the alias
 
 
 def create_request(arns: Arns, api_id: str) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class Permission(PartOfFunction[Found]):
     def want(self) -> dict[str, Any]:
         api = self._api.found
         source = self.arns.invoke_source(api.api_id if api else "(the new API)")
-        return {"principal": _PRINCIPAL, "action": _ACTION, "source": source, "on the whole function": None}
+        return {"principal": _PRINCIPAL, "action": _ACTION, "source": source, _WHOLE: None}
 
     def read(self) -> Found | None:
         """The statement on the alias, and one of the same name on the function itself, which would be drift."""
@@ -68,7 +69,7 @@ class Permission(PartOfFunction[Found]):
         named = [next((s for s in statements if s.get("Sid") == self.name), None) for statements in (own, whole)]
         if not any(named):
             return None
-        fields = {**_fields(named[0] or {}), "on the whole function": _fields(named[1])["source"] if named[1] else None}
+        fields = {**_fields(named[0] or {}), _WHOLE: _fields(named[1])["source"] if named[1] else None}
         return Found(arn=self.arns.alias, fields=fields, notes=notes)
 
     def _statements(self, **qualifier: str) -> list[dict[str, Any]]:
@@ -95,20 +96,44 @@ class Permission(PartOfFunction[Found]):
         return self.existing()
 
     def update(self, found: Found, parts: Set[str]) -> None:
-        del parts
-        self.delete(found)
+        if parts - {_WHOLE}:
+            if _is_on_alias(found):
+                self._replace()
+            else:
+                self.create()
+        if _WHOLE in parts and not self.keeps_unused:
+            with tolerate(_ABSENT):
+                self._remove()
+            # On an emulator, that removes the statement on the alias, too.
+            if not _is_on_alias(self.read_again()):
+                self.create()
+
+    def _replace(self) -> None:
+        with tolerate(_ABSENT):
+            self._remove(Qualifier=self.settings.alias_name)
+        self.settle(
+            self.read_again,
+            until=lambda seen: not _is_on_alias(seen),
+            waiting="for the old permission to be deleted",
+        )
         self.create()
 
     def delete(self, found: Found) -> None:
-        request = {"FunctionName": self.settings.function_name, "StatementId": self.name}
-
         def delete() -> None:
-            if found.fields["on the whole function"]:
+            if found.fields[_WHOLE]:
                 with tolerate(_ABSENT):
-                    self.aws.send(self.aws.lambda_.remove_permission, **request)
-            self.aws.send(self.aws.lambda_.remove_permission, **request, Qualifier=self.settings.alias_name)
+                    self._remove()
+            self._remove(Qualifier=self.settings.alias_name)
 
         self.delete_until_gone(found, delete, absent=_ABSENT)
+
+    def _remove(self, **qualifier: str) -> None:
+        function = self.settings.function_name
+        self.aws.send(self.aws.lambda_.remove_permission, FunctionName=function, StatementId=self.name, **qualifier)
+
+
+def _is_on_alias(found: Found | None) -> bool:
+    return found is not None and found.fields["principal"] is not None
 
 
 def _fields(statement: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The release: the alias `live`, which the API calls, on a published version of the function.
 
-A version is code and configuration together, and never changes. `up` publishes one, checks it, and then moves the alias
-to it in one call, which also writes the version that was live before into the alias's description.
+`up` publishes a version, checks it, and then moves the alias to it in one call, which also writes the version that was
+live before into the alias's description.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import ServiceError, tolerate
-from items_api.errors import AwsRefused, CannotRollBack, ChangedMeanwhile
+from items_api.errors import CannotRollBack
 from items_api.provision.check import check
-from items_api.provision.function import PartOfFunction, date, description, version_fields
-from items_api.provision.step import Drift, Found, Right, Weakening
+from items_api.provision.function import PartOfFunction
+from items_api.provision.outcome import Drift, Weakening
+from items_api.provision.step import Found, Right
+from items_api.provision.versions import OUTDATED, Version, Versions, changed_by_someone_else, old_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Set
-    from datetime import datetime
 
     from mypy_boto3_lambda.type_defs import AliasConfigurationTypeDef
 
@@ -27,20 +28,9 @@ if TYPE_CHECKING:
     from items_api.provision.table import Table
     from items_api.settings import Arns, Settings
 
-KEPT_VERSIONS = 5
-
 _ABSENT = "ResourceNotFoundException"
-_CHANGED = "PreconditionFailedException"
 _PREVIOUS = re.compile(r"previous version: (\d+|none)")
 _UNUSED = frozenset({"other aliases", "old versions"})
-
-
-def publish_request(settings: Settings, want: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "FunctionName": settings.function_name,
-        "CodeSha256": want["code"],
-        "Description": description(settings),
-    }
 
 
 def alias_request(settings: Settings, version: str, previous: str | None) -> dict[str, Any]:
@@ -51,25 +41,6 @@ def alias_request(settings: Settings, version: str, previous: str | None) -> dic
         "FunctionVersion": version,
         "Description": f"previous version: {previous or 'none'}",
     }
-
-
-@dataclass(frozen=True)
-class Version:
-    """A published version: what it was made from (`description`), when, and its code and configuration."""
-
-    number: int
-    description: str
-    published: datetime | None
-    fields: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        when = f"published {self.published:%Y-%m-%d %H:%M} UTC, " if self.published else ""
-        return f"{self.number} ({when}{shortened(self.description)})"
-
-    def as_json(self) -> dict[str, Any]:
-        """For the JSON document. The keys are a contract."""
-        published = self.published.isoformat() if self.published else None
-        return {"version": self.number, "published": published, "description": self.description}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,15 +101,19 @@ class Release(PartOfFunction[FoundRelease]):
         return (*drift, *self.function.recreated_role(found.live.published)) if found.live else drift
 
     def weakenings(self, found: FoundRelease) -> tuple[Weakening, ...]:
-        """Not a weakening in itself: releasing the code again that someone rolled back is asked about, too."""
+        """No weakenings in themselves, but asked about, too."""
+        weakenings = []
+        if aliases := found.fields["other aliases"]:
+            which = f"alias{'' if len(aliases) == 1 else 'es'} {', '.join(aliases)}"
+            weakenings.append(Weakening(f"delete the {which} of the function, which may have other callers"))
         other = found.rolled_back_from
         if other and other.fields["code"] == self.function.want_version()["code"]:
-            return (Weakening(f"release the code of version {other.number} again, which was rolled back"),)
-        return ()
+            weakenings.append(Weakening(f"release the code of version {other.number} again, which was rolled back"))
+        return tuple(weakenings)
 
     def read(self) -> FoundRelease | None:
         with tolerate(_ABSENT):
-            aliases, versions = self.aws.together(self._aliases, self._versions)
+            aliases, versions = self.aws.together(self._aliases, Versions(self).listed)
             alias = next((alias for alias in aliases if alias["Name"] == self.name), None)
             return self._found(alias, [a["Name"] for a in aliases], versions) if alias else None
         return None
@@ -166,7 +141,7 @@ class Release(PartOfFunction[FoundRelease]):
             "description": None if named else text,
             "routing": alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}),
             "other aliases": sorted(name for name in names if name != self.name),
-            "old versions": _old(versions, alias["FunctionVersion"], named[1]) if named else [],
+            "old versions": old_versions(versions, alias["FunctionVersion"], named[1]) if named else [],
         }
         return replace(found, fields=fields)
 
@@ -174,27 +149,6 @@ class Release(PartOfFunction[FoundRelease]):
         return self.aws.every(
             self.aws.lambda_.list_aliases, "Aliases", "NextMarker", "Marker", FunctionName=self.settings.function_name
         )
-
-    def _versions(self) -> dict[int, Version]:
-        """The published versions by number, oldest first."""
-        listed = self.aws.every(
-            self.aws.lambda_.list_versions_by_function,
-            "Versions",
-            "NextMarker",
-            "Marker",
-            FunctionName=self.settings.function_name,
-        )
-        versions = [
-            Version(
-                int(configuration["Version"]),
-                configuration.get("Description", ""),
-                date(configuration.get("LastModified")),
-                version_fields(configuration, self.settings.log_group_name),
-            )
-            for configuration in listed
-            if configuration["Version"] != "$LATEST"
-        ]
-        return {version.number: version for version in sorted(versions, key=lambda version: version.number)}
 
     def create(self) -> FoundRelease:
         version = self._new_version()
@@ -212,11 +166,13 @@ class Release(PartOfFunction[FoundRelease]):
             previous = str(found.previous.number) if found.previous else None
             previous = previous if version == live else live
             self._point(found, version, previous)
-            old = _old([*(v.number for v in found.versions), version], version, previous)
+            old = old_versions([*(v.number for v in found.versions), version], version, previous)
+        if self.keeps_unused:
+            return
         for name in found.fields["other aliases"]:
             self.aws.send(self.aws.lambda_.delete_alias, FunctionName=function, Name=name)
         for number in old:
-            with tolerate(_ABSENT):
+            with tolerate(_ABSENT, "ResourceConflictException"):  # another `up` deleted it, or made it live again
                 self.aws.send(self.aws.lambda_.delete_function, FunctionName=function, Qualifier=number)
 
     def versions_to_swap(self) -> tuple[Version, Version]:
@@ -240,46 +196,11 @@ class Release(PartOfFunction[FoundRelease]):
 
     def _new_version(self) -> str:
         """Publish $LATEST, and check it. The number, as a text."""
-        version = self._published()
+        version = Versions(self).publish()
         if self.checks and not self.aws.is_rehearsal:
             self.report("for the check of the new version")
             check(self.aws, self.settings, version, self.report)
         return version
-
-    def _published(self) -> str:
-        """Lambda returns the newest version if nothing has changed since it was published."""
-        latest = self.function.found
-
-        def attempt() -> Mapping[str, Any]:
-            nonlocal latest
-            latest = latest or self.function.wait_until_active()
-            if self.function.differs(latest) and not self.aws.is_rehearsal:
-                raise self._changed(f"The {self.function.title} {self.function.name} was changed")
-            revision, latest = latest.revision, None  # if Lambda refuses it, the next attempt reads the current one
-            request = publish_request(self.settings, self.function.want_version())
-            with_revision: Any = {"RevisionId": revision} if revision else {}
-            return self.aws.send(self.aws.lambda_.publish_version, **request, **with_revision)
-
-        version = self.settle(
-            attempt, transient=_is_outdated, waiting="for other changes of the function to end", seconds=30
-        )
-        if version.get("State", "Active") == "Pending":
-            self._wait_until_active(version["Version"])
-        return str(version["Version"])
-
-    def _wait_until_active(self, version: str) -> None:
-        request = {"FunctionName": self.settings.function_name, "Qualifier": version}
-        configuration = self.settle(
-            lambda: self.aws.send(self.aws.lambda_.get_function, **request)["Configuration"],
-            until=lambda seen: seen.get("State") != "Pending",
-            waiting="for the version to become Active",
-        )
-        if configuration.get("State") == "Failed":
-            raise AwsRefused(
-                f"Version {version} of the Lambda function {self.settings.function_name} did not become Active.",
-                configuration.get("StateReason") or "Lambda gives no reason.",
-                "Run the command again.",
-            )
 
     def _point(self, found: FoundRelease, version: str, previous: str | None) -> None:
         """Point the alias to a version, unless it has been changed since it was found."""
@@ -291,22 +212,15 @@ class Release(PartOfFunction[FoundRelease]):
         except ServiceError as error:
             if error.says(_ABSENT):
                 raise self.deleted_meanwhile("while it was being updated") from error
-            if not error.says(_CHANGED):
+            if not error.says(OUTDATED):
                 raise
             # If the response to the first attempt was lost, the second one was refused.
             if not self._points(request):
-                raise self._changed(f"The {self.title} {self.name} was changed") from error
+                raise changed_by_someone_else(f"The {self.title} {self.name}") from error
 
     def _points(self, request: Mapping[str, Any]) -> bool:
         alias: Mapping[str, Any] = next((alias for alias in self._aliases() if alias["Name"] == self.name), {})
         return all(alias.get(key) == request[key] for key in ("FunctionVersion", "Description"))
-
-    def _changed(self, what: str) -> ChangedMeanwhile:
-        return ChangedMeanwhile(
-            f"{what} by someone else at the same time.",
-            "Another items-api up or rollback is probably running.",
-            "Run the command again when it has finished.",
-        )
 
     def _no_previous(self, found: FoundRelease) -> CannotRollBack:
         why = "The release does not name a previous version."
@@ -325,19 +239,3 @@ class Release(PartOfFunction[FoundRelease]):
     def delete(self, found: FoundRelease) -> None:
         request = {"FunctionName": self.settings.function_name, "Name": self.name}
         self.delete_until_gone(found, lambda: self.aws.send(self.aws.lambda_.delete_alias, **request), absent=_ABSENT)
-
-
-def shortened(version_description: str) -> str:
-    """With the beginning of the code's hash, which is enough for people."""
-    return re.sub(r"^(code [\w+/]{12})[\w+/=]+", r"\1…", version_description) or "no description"
-
-
-def _old(versions: Iterable[int | str], *named: str | None) -> list[str]:
-    """The versions, given in the order in which they were published, that are no longer kept."""
-    texts = list(dict.fromkeys(map(str, versions)))
-    return [version for version in texts[:-KEPT_VERSIONS] if version not in named]
-
-
-def _is_outdated(error: ServiceError) -> bool:
-    """The function has changed since its revision was read."""
-    return error.says(_CHANGED) or error.says("InvalidParameterValueException", text="CodeSHA256")

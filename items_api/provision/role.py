@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import ServiceError, says, tolerate
 from items_api.errors import AwsRefused
+from items_api.provision.outcome import Weakening
 from items_api.provision.policies import table_access_policy, trust_policy
-from items_api.provision.step import Found, Right, Step, Weakening, as_map
+from items_api.provision.step import Found, Right, Step, as_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set

@@ -2,28 +2,27 @@
 
 The order follows from the constructors: a step comes after the steps it takes. On the way up, the table, the role, the
 log group and the API depend on nothing and start in parallel; the function waits for the role and the log group, the
-release for the function and the table, and the permission for the release and the API. On the way down the order is
-reversed, and the API goes before the release, so that no request reaches a missing function.
+release for the function and the table, and the permission for the release and the API. An API that calls something
+other than the release is changed last, so that callers never reach a release that does not work yet. On the way down
+the order is reversed, and the API goes before the release, so that no request reaches a missing function.
 """
 
 from __future__ import annotations
 
-import queue
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 from items_api import aws as aws_package
-from items_api.aws.errors import AwsError, Stopped
-from items_api.errors import ChangedMeanwhile, Interrupted, Problem, Protected
+from items_api.errors import ChangedMeanwhile, Protected
 from items_api.provision.api import Api
 from items_api.provision.function import Function
 from items_api.provision.log_group import LogGroup
+from items_api.provision.outcome import Change, Drift, Outcome, Progress, State, Weakening
 from items_api.provision.permission import Permission
 from items_api.provision.release import Release
 from items_api.provision.role import Role
-from items_api.provision.step import Change, Drift, Outcome, Progress, State, Step, Weakening, stack_of
+from items_api.provision.running import Run
+from items_api.provision.step import stack_of
 from items_api.provision.table import Table
 from items_api.settings import Arns
 from items_api.settings.tags import from_tags
@@ -32,10 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from items_api.aws.client import Aws, Watcher
+    from items_api.provision.running import AnyStep
     from items_api.settings import Settings
 
-T = TypeVar("T")
-AnyStep = Step[Any]
 Completed: TypeAlias = "Callable[[Mapping[str, Sequence[str]]], Settings]"
 # In the tutorial's order, which is also the order of every list of resources.
 STEPS: tuple[type[AnyStep], ...] = (Table, Role, LogGroup, Function, Release, Api, Permission)
@@ -94,15 +92,15 @@ class Stack:
         ]
 
     def look_at_api(self) -> None:
-        _explained("read", self.api, self.api.look)
+        self.api.explained("read", self.api.look)
 
     def count_items(self) -> tuple[int, bool] | None:
         """See `Table.count_items`."""
-        return _explained("count the items of", self.table, self.table.count_items)
+        return self.table.explained("count the items of", self.table.count_items)
 
     def look(self) -> list[Outcome]:
         """Read everything in parallel and return the state and drift of each resource. Writes nothing."""
-        self.aws.together(*(lambda step=step: _explained("read", step, step.look) for step in self.steps))
+        self.aws.together(*(lambda step=step: step.explained("read", step.look) for step in self.steps))
         if self._completed:
             self._recall(self._completed)
         return [_state(step) for step in self.steps]
@@ -131,11 +129,11 @@ class Stack:
         return [self._planned(step) for step in self.steps]
 
     def rehearse(self, watch: Watcher) -> None:
-        """Pass every write that `up` would send after `plan` to `watch`, in the order of `STEPS`. Sends nothing."""
+        """Pass every write that `up` would send after `plan` to `watch`, one step after the other. Sends nothing."""
         twin = Stack(self.settings, aws_package.rehearsal.Rehearsal.like(self.aws, watch), self.account)
         for step, ours in zip(twin.steps, self.steps, strict=True):
             step.found = ours.found
-        for step in twin.steps:
+        for step in twin._graph_up():
             step.ensure()
 
     def up(self) -> Generator[Progress | Outcome]:
@@ -145,16 +143,19 @@ class Stack:
         else in the meantime, the stack is read again. What then needs another confirmation is not done.
         """
         confirmed = set(self.weakenings())
-        graph = {step: set(step.needs) for step in self.steps}
         done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
-            yield from self._run(graph, lambda step: ("create or update", lambda: self._ensured(step)))
+            # What the API calls now is removed in the next round, when it calls the release.
+            keeps = self.release.keeps_unused = self.permission.keeps_unused = not self.api.calls_release
+            yield from self._run("create or update", self._ensured, self._graph_up())
             # A resource that an earlier round created or updated is unchanged in a later one: keep the earlier change.
-            changed = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
+            earlier = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
             unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
-            done = {**self.outcomes, **{step: o for step, o in changed.items() if step in unchanged}}
+            done = {**self.outcomes, **{step: o for step, o in earlier.items() if step in unchanged}}
             self.outcomes = done
-            if last or not any(isinstance(outcome.error, ChangedMeanwhile) for outcome in done.values()):
+            errors = [outcome.error for outcome in done.values() if outcome.error]
+            changed = any(isinstance(error, ChangedMeanwhile) for error in errors)
+            if last or not (changed or (keeps and not errors)):
                 return
             self.aws.pause(_RECHECK_SECONDS)
             self.look()
@@ -164,13 +165,13 @@ class Stack:
     def roll_back(self) -> Outcome:
         """Make the previous version live again, based on what `look` found. Raises as `Release.swap`."""
         live, previous = self.release.versions_to_swap()
-        _explained("roll back", self.release, self.release.swap)
-        return _outcome(self.release, change=Change.UPDATED, drift=(Drift("version", live.number, previous.number),))
+        self.release.explained("roll back", self.release.swap)
+        return self.release.outcome(change=Change.UPDATED, drift=(Drift("version", live.number, previous.number),))
 
-    def check_protection(self, *, keep_table: bool) -> None:
-        """Raise `Protected` if the table is protected and would be deleted."""
+    def check_protection(self) -> None:
+        """Raise `Protected` if the table is protected against deletion."""
         table = self.table.owned
-        if table and table.fields["deletion protection"] and not keep_table:
+        if table and table.fields["deletion protection"]:
             raise Protected(
                 f"The table {self.table.name} is protected against deletion. Nothing was deleted.",
                 "The stack has --protect, or someone turned on the deletion protection of the table.",
@@ -178,25 +179,42 @@ class Stack:
                 "To delete everything else, run down --keep-table.",
             )
 
-    def down(self, *, keep_table: bool = False) -> Generator[Progress | Outcome]:
+    def down(
+        self, *, keep: Callable[[], str] | None = None, check: Callable[[], None] = lambda: None
+    ) -> Generator[Progress | Outcome]:
         """Delete what `look` found and belongs to the stack, in reverse order, and look again in every service.
 
         Resources that appear only then (AWS's lists lag behind, another `up` may be running) are deleted too.
         `remaining` is what belongs to the stack and still exists at the end.
 
+        Args:
+            keep: why the table is kept; empty if it is deleted. Called just before its deletion.
+            check: raises an error to end the work. Called just before each round and before the deletion of the table.
+
         Raises:
-            Protected: the table is protected and would be deleted. Nothing was deleted.
+            Protected: the table is protected, and there is no `keep`. Nothing was deleted.
         """
-        self.check_protection(keep_table=keep_table)
+        if not keep:
+            self.check_protection()
         graph: dict[AnyStep, set[AnyStep]] = {step: set() for step in self.steps}
         for step in self.steps:
             for needed in step.needs:
                 graph[needed].add(step)
         graph[self.release].add(self.api)
-        kept: set[AnyStep] = {self.table} if keep_table else set()
+        kept: set[AnyStep] = set()
+
+        def delete(step: AnyStep) -> Outcome:
+            if step is self.table and step.owned:
+                check()
+                if keep and (why := keep()):
+                    kept.add(step)
+                    return replace(step.outcome(change=Change.SKIPPED), notes=(why,))
+            return _deleted(step)
+
         deleted: dict[AnyStep, Outcome] = {}
         for _ in range(_ROUNDS_DOWN):
-            yield from self._run(graph, lambda step: ("delete", lambda: _deleted(step, kept=step in kept)))
+            check()
+            yield from self._run("delete", delete, graph)
             deleted |= {step: o for step, o in self.outcomes.items() if o.change is not Change.ABSENT}
             self.outcomes |= deleted
             self.look()
@@ -204,10 +222,25 @@ class Stack:
             if not self.remaining or any(outcome.error for outcome in self.outcomes.values()):
                 return
 
+    def _run(
+        self, verb: str, act: Callable[[AnyStep], Outcome], graph: Mapping[AnyStep, set[AnyStep]]
+    ) -> Generator[Progress | Outcome]:
+        run = Run(self.aws, verb, act)
+        self.outcomes = run.outcomes
+        return run.through(graph)
+
+    def _graph_up(self) -> dict[AnyStep, set[AnyStep]]:
+        """The steps in the order of `STEPS`, each with those that it waits for."""
+        graph = {step: set(step.needs) for step in self.steps}
+        if not self.api.calls_release:
+            graph[self.permission].remove(self.api)
+            graph[self.api] = {*graph.pop(self.api), self.permission}
+        return graph
+
     def _planned(self, step: AnyStep) -> Outcome:
         found = step.found
         if found is None or found.deleting:
-            return _outcome(step, change=Change.CREATED)
+            return step.outcome(change=Change.CREATED)
         if not step.is_ours(found):
             if not self._adopt:
                 raise step.foreign(found)
@@ -215,7 +248,7 @@ class Stack:
         drift = step.compare(found)
         step.require_changeable(drift)
         change = Change.UPDATED if drift else Change.UNCHANGED
-        return replace(_outcome(step, change=change, drift=drift), notes=step.notes(found, drift))
+        return replace(step.outcome(change=change, drift=drift), notes=step.notes(found, drift))
 
     def _ensured(self, step: AnyStep) -> Outcome:
         found = step.found
@@ -223,71 +256,7 @@ class Stack:
             raise step.foreign(found)
         before = step.compare(found) if found else ()
         change = step.ensure()
-        return _outcome(step, change=change, drift=before if change is Change.UPDATED else ())
-
-    def _run(
-        self,
-        graph: Mapping[AnyStep, set[AnyStep]],
-        work: Callable[[AnyStep], tuple[str, Callable[[], Outcome]]],
-    ) -> Generator[Progress | Outcome]:
-        """Work through the graph, one thread per step; end all waits and threads when the caller stops iterating."""
-        events: queue.Queue[Progress | AnyStep | BaseException] = queue.Queue()
-        sorter = TopologicalSorter(graph)
-        sorter.prepare()
-        self.outcomes = {}
-        blocking: set[AnyStep] = set()  # steps that failed, and steps that were skipped because of them
-        with ThreadPoolExecutor(len(self.steps), thread_name_prefix="step") as pool:
-            try:
-                while sorter.is_active():
-                    for step in sorter.get_ready():
-                        verb, act = work(step)
-                        if failed := [need for need in graph[step] if need in blocking]:
-                            blocking.add(step)
-                            act = _skip(step, failed[0])
-                        pool.submit(self._work, step, verb, act, events)
-                    event = events.get()
-                    if isinstance(event, BaseException):
-                        raise event  # noqa: TRY301 - a bug in a worker, raised in the caller's thread
-                    if isinstance(event, Step):
-                        if self.outcomes[event].change is Change.FAILED:
-                            blocking.add(event)
-                        sorter.done(event)
-                        yield self.outcomes[event]
-                    else:
-                        yield event
-            except BaseException:  # Ctrl-C, or the caller closed the generator: the workers must stop
-                self.aws.stop()
-                raise
-
-    def _work(
-        self,
-        step: AnyStep,
-        verb: str,
-        act: Callable[[], Outcome],
-        events: queue.Queue[Progress | AnyStep | BaseException],
-    ) -> None:
-        reported = ""
-
-        def report(waiting: str) -> None:
-            nonlocal reported
-            if waiting != reported:
-                reported = waiting
-                events.put(Progress(step.title, waiting))
-
-        step.report = report
-        events.put(Progress(step.title))
-        started = self.aws.now()
-        try:
-            outcome = _explained(verb, step, act)
-        except Problem as problem:
-            outcome = replace(_outcome(step, change=Change.FAILED), error=problem)
-        except Stopped:
-            outcome = replace(_outcome(step, change=Change.FAILED), error=_interrupted(step, verb))
-        except BaseException as defect:  # noqa: BLE001 - the caller's thread raises it again
-            events.put(defect)
-            return
-        self.outcomes[step] = replace(outcome, seconds=round(self.aws.now() - started, 3))
-        events.put(step)
+        return step.outcome(change=change, drift=before if change is Change.UPDATED else ())
 
 
 def stack_names(aws: Aws) -> list[str]:
@@ -299,53 +268,19 @@ def stack_names(aws: Aws) -> list[str]:
 def _state(step: AnyStep) -> Outcome:
     found = step.found
     if found is None:
-        return _outcome(step, state=State.MISSING)
+        return step.outcome(state=State.MISSING)
     if not step.is_ours(found):
-        return replace(_outcome(step, state=State.FOREIGN), notes=(str(step.foreign(found)),))
+        return replace(step.outcome(state=State.FOREIGN), notes=(str(step.foreign(found)),))
     drift = step.compare(found)
     state = State.DRIFTED if drift else State.OK
-    return replace(_outcome(step, state=state, drift=drift), notes=step.notes(found, drift))
+    return replace(step.outcome(state=state, drift=drift), notes=step.notes(found, drift))
 
 
-def _deleted(step: AnyStep, *, kept: bool) -> Outcome:
+def _deleted(step: AnyStep) -> Outcome:
     found = step.found
     if found is None:
-        return _outcome(step, change=Change.ABSENT)
+        return step.outcome(change=Change.ABSENT)
     if not step.is_ours(found):
-        return replace(_outcome(step, change=Change.SKIPPED), notes=(f"not deleted: {step.foreign(found).what}",))
-    if kept:
-        return replace(_outcome(step, change=Change.SKIPPED), notes=("kept with its data because of --keep-table",))
+        return replace(step.outcome(change=Change.SKIPPED), notes=(f"not deleted: {step.foreign(found).what}",))
     step.delete(found)
-    return _outcome(step, change=Change.DELETED)
-
-
-def _explained(verb: str, step: AnyStep, act: Callable[[], T]) -> T:
-    try:
-        return act()
-    except AwsError as error:
-        raise error.problem(f"Could not {verb} the {step.title} {step.name}") from error
-
-
-def _outcome(step: AnyStep, **what: Any) -> Outcome:
-    found = step.found
-    return Outcome(
-        type=step.type,
-        title=step.title,
-        name=step.name,
-        arn=found.arn if found else None,
-        notes=found.notes if found else (),
-        **what,
-    )
-
-
-def _skip(step: AnyStep, failed: AnyStep) -> Callable[[], Outcome]:
-    note = f"skipped because it needs the {failed.title}"
-    return lambda: replace(_outcome(step, change=Change.SKIPPED), notes=(note,))
-
-
-def _interrupted(step: AnyStep, verb: str) -> Problem:
-    return Interrupted(
-        f"Interrupted before this step could {verb} the {step.title} {step.name}.",
-        "A request that was in progress may have taken effect.",
-        "Run the command again to finish.",
-    )
+    return step.outcome(change=Change.DELETED)

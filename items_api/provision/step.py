@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from items_api.aws.errors import tolerate
-from items_api.errors import CannotChange, DeletedMeanwhile, ForeignResource, Problem, TimedOut
+from items_api.aws.errors import AwsError, tolerate
+from items_api.errors import CannotChange, DeletedMeanwhile, ForeignResource, TimedOut
+from items_api.provision.outcome import Change, Drift, Outcome, Weakening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Set
@@ -20,40 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _DELETE_AGAIN_SECONDS = 10.0
-
-
-class Change(StrEnum):
-    """What a step did, or would do."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    DELETED = "deleted"
-    ABSENT = "absent"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class State(StrEnum):
-    """How a resource compares with the settings."""
-
-    OK = "ok"
-    DRIFTED = "drifted"
-    MISSING = "missing"
-    FOREIGN = "foreign"
-
-
-@dataclass(frozen=True)
-class Drift:
-    """A field on which the settings and AWS differ; `stage.throttle rate` is the throttle rate of the stage."""
-
-    field: str
-    have: Any
-    want: Any
-
-    @property
-    def part(self) -> str:
-        return self.field.partition(".")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +50,6 @@ def stack_of(tags: Mapping[str, str]) -> str | None:
     return tags.get("items-api:stack") if tags.get("managed-by") == "items-api" else None
 
 
-class Weakening(NamedTuple):
-    """A restriction that `up` would remove: "raise the throttle rate from 5 to 100".
-
-    `option` is the long name of the option that must say so on the command line: neither a file, a variable nor a
-    default is enough. If it is empty, only a question is asked.
-    """
-
-    effect: str
-    option: str = ""
-
-
 @dataclass(frozen=True)
 class Right:
     """IAM actions that the calls of a step need, and the ARNs they apply to. It becomes one policy statement.
@@ -106,44 +61,6 @@ class Right:
     actions: tuple[str, ...]
     arns: tuple[str, ...]
     condition: Mapping[str, Mapping[str, str]] | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A step is running; `waiting` says what it waits for ("for the table to become ACTIVE") or is empty."""
-
-    title: str
-    waiting: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result for one resource: `change` after `up` and `down`, `state` from `status`."""
-
-    type: str
-    title: str
-    name: str
-    arn: str | None = None
-    change: Change | None = None
-    state: State | None = None
-    drift: tuple[Drift, ...] = ()
-    seconds: float = 0.0
-    error: Problem | None = None
-    notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """For the JSON document. The keys are a contract."""
-        return {
-            "type": self.type,
-            "name": self.name,
-            "arn": self.arn,
-            **({"change": self.change} if self.change else {}),
-            **({"state": self.state} if self.state else {}),
-            "drift": [asdict(drift) for drift in self.drift],
-            "seconds": self.seconds,
-            "notes": list(self.notes),
-            "error": self.error,
-        }
 
 
 class Step(ABC, Generic[F]):
@@ -267,6 +184,24 @@ class Step(ABC, Generic[F]):
             if change is Change.UNCHANGED:
                 change = Change.UPDATED
         return change
+
+    def outcome(self, **what: Any) -> Outcome:
+        found = self.found
+        return Outcome(
+            type=self.type,
+            title=self.title,
+            name=self.name,
+            arn=found.arn if found else None,
+            notes=found.notes if found else (),
+            **what,
+        )
+
+    def explained(self, verb: str, act: Callable[[], T]) -> T:
+        """The result of `act`. An error of AWS becomes a `Problem`: "Could not delete the DynamoDB table Items"."""
+        try:
+            return act()
+        except AwsError as error:
+            raise error.problem(f"Could not {verb} the {self.title} {self.name}") from error
 
     def deleted_meanwhile(self, when: str) -> DeletedMeanwhile:
         return DeletedMeanwhile(

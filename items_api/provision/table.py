@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import says, tolerate
 from items_api.errors import TimedOut
-from items_api.provision.step import Found, Right, Step, Weakening, as_map
+from items_api.provision.outcome import Weakening
+from items_api.provision.step import Found, Right, Step, as_map
 from items_api.settings import REPEATABLE
 from items_api.settings.tags import EXPIRES, from_tags
 
@@ -174,7 +175,7 @@ class Table(Step[FoundTable]):
         DescribeTable's count is up to six hours old, too old to base a deletion on.
         """
         with tolerate(_ABSENT):
-            page = self.aws.send(self.aws.dynamodb.scan, TableName=self.name, Select="COUNT")
+            page = self.aws.send(self.aws.dynamodb.scan, TableName=self.name, Select="COUNT", ConsistentRead=True)
             return page["Count"], "LastEvaluatedKey" in page
         return None
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live as RichLive
 from rich.text import Text
 
-from items_api.provision.step import Outcome, Progress
+from items_api.provision.outcome import Outcome, Progress
 from items_api.terminal.text import Line, outcome_lines, outcomes_lines, resource_row
 from items_api.terminal.wrapping import columns_of, wrapped
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from items_api.errors import Problem
-    from items_api.provision.step import Outcome, Progress
+    from items_api.provision.outcome import Outcome, Progress
     from items_api.terminal.live import Live
     from items_api.terminal.text import Line
 

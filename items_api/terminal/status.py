@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from items_api.observe.cost import DATE
-from items_api.provision.release import shortened
 from items_api.provision.stack import STEPS
+from items_api.provision.versions import shortened
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from items_api.provision.step import Outcome
+from items_api.provision.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from items_api.errors import Problem
-    from items_api.provision.step import Drift, Progress
+    from items_api.provision.outcome import Drift, Progress
     from items_api.smoke.run import Check
 
 MARKS = {

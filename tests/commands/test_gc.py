@@ -6,9 +6,12 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
+from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.aws import Process
+from items_api.settings import Settings
+from tests.aws import Account, Process
 from tests.commands.conftest import Run, document
+from tests.provision.drive import up
 
 KEY = "items-api:expires"
 
@@ -25,13 +28,15 @@ def tags(table: str = "Items") -> dict[str, str]:
 def expire(table: str, *, hours: float = -1) -> None:
     """Set the tag by hand."""
     moment = (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
-    boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1})).tag_resource(
-        ResourceArn=arn(table), Tags=[{"Key": KEY, "Value": moment}]
-    )
+    dynamodb().tag_resource(ResourceArn=arn(table), Tags=[{"Key": KEY, "Value": moment}])
 
 
 def put_item(table: str) -> None:
-    boto3.client("dynamodb").put_item(TableName=table, Item={"itemId": {"S": "1"}})
+    dynamodb().put_item(TableName=table, Item={"itemId": {"S": "1"}})
+
+
+def dynamodb() -> DynamoDBClient:
+    return boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
 
 
 def names(run: Run) -> list[str]:
@@ -96,10 +101,13 @@ def test_gc_deletes_expired_stacks_and_no_others(run: Run) -> None:
     expire("Old")
     expire("Young", hours=1)
     dry = run("gc", "--dry-run")
-    assert (dry.exit_code, dry.stdout) == (3, "  old  expired 1 h ago\n")
+    kept = "Tables that contain items would be kept. Add --with-items to delete them, too.\n"
+    assert (dry.exit_code, dry.stdout) == (3, f"  old  expired 1 h ago\n{kept}")
+    assert run("gc", "--dry-run", "--with-items").stdout == "  old  expired 1 h ago\n"
     refused = run("gc")
     assert refused.exit_code == 1
-    assert "This would delete the expired stacks old. It needs confirmation" in refused.stderr
+    assert "This would delete the expired stacks old, except tables that contain items. It needs" in refused.stderr
+    assert "the expired stacks old, including all items in their tables. It" in run("gc", "--with-items").stderr
     report = document(run("gc", "--yes", "--json"))
     assert [(s["name"], s["change"], s["error"]) for s in report["stacks"]] == [("old", "deleted", None)]
     assert {resource["change"] for resource in report["stacks"][0]["resources"]} == {"deleted"}
@@ -114,10 +122,56 @@ def test_gc_keeps_tables_with_items_unless_it_is_told_otherwise(run: Run) -> Non
     expire("Items")
     result = run("gc", "--yes")
     assert result.exit_code == 0
-    assert "Nothing remains except the table Items, which contains items." in result.stdout
+    assert "kept, because it contains items" in result.stdout
+    assert "Nothing remains except the table Items." in result.stdout
     assert document(run("list", "--json"))["stacks"][0]["found"] == ["DynamoDB table"]
-    assert run("gc", "--yes", "--with-items").exit_code == 0
-    assert names(run) == []
+    dry = run("gc", "--dry-run")
+    assert (dry.exit_code, "  items  expired 1 h ago; only its table is left\n" in dry.stdout) == (3, True)
+    assert document(run("gc", "--yes", "--json"))["stacks"][0]["change"] == "kept"
+    report = document(run("gc", "--yes", "--with-items", "--json"))
+    assert (report["stacks"][0]["change"], names(run)) == ("deleted", [])
+
+
+def test_only_the_command_line_deletes_items(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("up")
+    put_item("Items")
+    expire("Items")
+    monkeypatch.setenv("ITEMS_API_WITH_ITEMS", "1")
+    result = run("gc", "--yes")
+    assert "ITEMS_API_WITH_ITEMS has no effect, because --with-items works only on the command line" in result.stderr
+    assert names(run) == ["items"]
+
+
+def test_an_item_that_is_written_while_gc_runs_is_kept(run: Run, process: Process) -> None:
+    """The items are counted last, in a consistent read."""
+    run("up")
+    expire("Items")
+    process.faults.at("lambda.DeleteAlias", 1, lambda: put_item("Items"))
+    assert document(run("gc", "--yes", "--json"))["stacks"][0]["change"] == "kept"
+
+
+def test_a_stack_that_is_extended_while_gc_deletes_it_keeps_its_table(run: Run, process: Process) -> None:
+    run("up")
+    expire("Items")
+    process.faults.at("lambda.DeleteAlias", 1, lambda: expire("Items", hours=5))
+    result = run("gc", "--yes", "--json")
+    [stack] = document(result)["stacks"]
+    assert (result.exit_code, stack["change"], stack["error"]["type"]) == (1, "failed", "ChangedMeanwhile")
+    assert stack["error"]["what"] == "The stack items was extended while it was being deleted."
+    assert tags()[KEY] > datetime.now(UTC).isoformat()
+
+
+def test_gc_does_not_touch_what_an_up_creates_meanwhile(run: Run, process: Process, account: Account) -> None:
+    """Everything was deleted, and gc looks again. An `up` was faster."""
+    run("up")
+    expire("Items")
+    expires = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    # After the first look, the two checks and the deletion.
+    last_look = process.counts["dynamodb.DescribeTable"] + 5
+    process.faults.at("dynamodb.DescribeTable", last_look, lambda: up(account, settings=Settings(expires=expires)))
+    result = run("gc", "--yes", "--json")
+    assert (result.exit_code, document(result)["stacks"][0]["error"]["type"]) == (1, "ChangedMeanwhile")
+    assert {resource["state"] for resource in document(run("status", "--json"))["resources"]} == {"ok"}
 
 
 def test_gc_does_not_delete_a_protected_stack_and_goes_on_with_the_others(run: Run) -> None:
@@ -145,5 +199,18 @@ def test_gc_reads_the_tag_again_before_it_deletes(run: Run, process: Process) ->
     stacks = document(result)["stacks"]
     assert result.exit_code == 0
     assert [(s["name"], s["change"]) for s in stacks] == [("aaa", "deleted"), ("bbb", "skipped")]
-    assert "It no longer expires, or its table is gone. It was not deleted." in result.stderr
+    assert "It no longer expires. It was not deleted." in result.stderr
     assert names(run) == ["bbb"]
+
+
+def test_after_ctrl_c_the_document_says_what_was_deleted(run: Run, process: Process) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    for name in ("aaa", "bbb"):
+        run("up", "--name", name)
+        expire(name.capitalize())
+    process.faults.at("apigatewayv2.DeleteApi", 2, interrupt)
+    result = run("gc", "--yes", "--json")
+    assert (result.exit_code, document(result)["error"]["what"]) == (130, "Interrupted.")
+    assert [(stack["name"], stack["change"]) for stack in document(result)["stacks"]] == [("aaa", "deleted")]

@@ -17,8 +17,8 @@ from items_api import local
 from items_api.aws.client import Aws, Watcher
 from items_api.aws.session import local_account
 from items_api.provision.bundle import bundle
+from items_api.provision.outcome import Outcome
 from items_api.provision.stack import Stack
-from items_api.provision.step import Outcome
 from items_api.settings import Settings
 from tests.local.conftest import prepare_home
 

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from items_api.handler import ROUTES
-from items_api.provision import api, api_parts, authorization, function, log_group, permission, release, role, table
+from items_api.provision import (
+    api,
+    api_parts,
+    authorization,
+    function,
+    log_group,
+    permission,
+    release,
+    role,
+    table,
+    versions,
+)
 from items_api.provision.bundle import code_sha256
 from items_api.settings import Arns, Settings
 
@@ -85,7 +96,7 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
         },
         "stage": ("apigatewayv2", "create_stage", stage),
         **({"backups": ("dynamodb", "update_continuous_backups", backups)} if settings.protect else {}),
-        "version": ("lambda", "publish_version", release.publish_request(settings, {"code": sha})),
+        "version": ("lambda", "publish_version", versions.publish_request(settings, {"code": sha})),
         "alias": ("lambda", "create_alias", release.alias_request(settings, ids.version, None)),
         "permission": ("lambda", "add_permission", permission.create_request(arns, ids.api)),
     }

@@ -3,13 +3,13 @@
 This is the only file of the provisioning tests that knows how the product is put together.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
 from items_api.aws.client import Aws
+from items_api.provision.outcome import Change, Outcome, State
 from items_api.provision.stack import Stack
-from items_api.provision.step import Change, Outcome, State
 from items_api.settings import Settings
 from tests.aws import Account, ProcessSession
 
@@ -40,12 +40,16 @@ def up(
 
 
 def down(
-    account: Account, session: ProcessSession | None = None, settings: Settings = DEFAULT, **options: Any
+    account: Account,
+    session: ProcessSession | None = None,
+    settings: Settings = DEFAULT,
+    *,
+    keep: Callable[[], str] | None = None,
 ) -> tuple[dict[str, Outcome], list[Outcome]]:
     """`items-api down`: outcomes by title, and what it found when it looked again."""
     stack = new_process(account, session, settings)
     stack.look()
-    finish(stack.down(**options))
+    finish(stack.down(keep=keep))
     return {step.title: stack.outcomes[step] for step in stack.steps}, stack.remaining
 
 

@@ -131,7 +131,7 @@ def test_what_aws_normalizes_is_not_drift(deployed: Account) -> None:
 
 
 def test_down_keeps_the_table_on_request_and_the_next_up_reuses_it(deployed: Account) -> None:
-    outcomes, left = down(deployed, keep_table=True)
+    outcomes, left = down(deployed, keep=lambda: "kept")
     assert outcomes["DynamoDB table"].change == "skipped"
     assert (left, deployed.leftovers()) == ([], ["AWS::DynamoDB::Table us-east-1 Items"])
     outcomes = up(deployed)

@@ -86,6 +86,6 @@ def test_down_deletes_nothing_of_a_protected_stack(account: Account, *, by_hand:
 def test_down_can_keep_a_protected_table(deployed: Account) -> None:
     up(deployed, settings=PROTECTED)
     deployed.rest()
-    outcomes, left = down(deployed, keep_table=True)
+    outcomes, left = down(deployed, keep=lambda: "kept")
     assert (errors(outcomes), left) == ([], [])
     assert deployed.leftovers() == ["AWS::DynamoDB::Table us-east-1 Items"]

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from items_api.aws.client import Aws
 from items_api.errors import Problem
+from items_api.provision.outcome import Progress
 from items_api.provision.stack import Stack
-from items_api.provision.step import Progress
 from items_api.settings import Settings, from_texts
 from tests.aws import Account, Delays, Fault, ProcessSession
 from tests.provision.drive import changes, down, errors, new_process, states, up

@@ -35,7 +35,7 @@ def changed(account: Account) -> None:
 def only_the_table(account: Account) -> None:
     up(account, settings=SETTINGS)
     account.rest()
-    down(account, settings=SETTINGS, keep_table=True)
+    down(account, settings=SETTINGS, keep=lambda: "kept")
 
 
 def sent(account: Account, watched: Calls, settings: Settings) -> Stack:

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from items_api.errors import Problem
-from items_api.provision.step import Change, Outcome, Progress
+from items_api.provision.outcome import Change, Outcome, Progress
 from items_api.terminal.live import Live
 from items_api.terminal.wrapping import wrapped
 

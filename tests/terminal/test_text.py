@@ -2,7 +2,7 @@
 
 import pytest
 
-from items_api.provision.step import Change, Drift, Outcome
+from items_api.provision.outcome import Change, Drift, Outcome
 from items_api.smoke.run import Check
 from items_api.terminal.text import check_lines, endpoint_lines, outcome_lines
 

@@ -1,0 +1,114 @@
+"""An API that calls something else is changed last: first the release works, and only then it is called."""
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.aws import Account
+from tests.provision.drive import errors, new_process, states, up, weakenings
+from tests.provision.manual_changes import FUNCTION, api_id
+from tests.provision.releases import BIG, alias, answering
+
+ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION}"
+
+
+def target() -> str:
+    return str(boto3.client("apigatewayv2").get_integrations(ApiId=api_id())["Items"][0]["IntegrationUri"])
+
+
+def call(arn: str) -> None:
+    gateway, api = boto3.client("apigatewayv2"), api_id()
+    integration = gateway.get_integrations(ApiId=api)["Items"][0]["IntegrationId"]
+    gateway.update_integration(ApiId=api, IntegrationId=integration, IntegrationUri=arn)
+
+
+def allow(**qualifier: Any) -> None:
+    boto3.client("lambda").add_permission(
+        FunctionName=FUNCTION,
+        StatementId="apigw",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:us-east-1:123456789012:{api_id()}/*",
+        **qualifier,
+    )
+
+
+def call_the_bare_function() -> None:
+    """As the tutorial does."""
+    lambda_ = boto3.client("lambda")
+    lambda_.remove_permission(FunctionName=FUNCTION, StatementId="apigw", Qualifier="live")
+    lambda_.delete_alias(FunctionName=FUNCTION, Name="live")
+    allow()
+    call(ARN)
+
+
+def call_another_alias() -> None:
+    lambda_ = boto3.client("lambda")
+    lambda_.remove_permission(FunctionName=FUNCTION, StatementId="apigw", Qualifier="live")
+    lambda_.create_alias(FunctionName=FUNCTION, Name="blue", FunctionVersion="1")
+    allow(Qualifier="blue")
+    call(f"{ARN}:blue")
+
+
+CASES = pytest.mark.parametrize(
+    ("change", "calls", "removal"),
+    [
+        (call_the_bare_function, ARN, "lambda.RemovePermission"),
+        (call_another_alias, f"{ARN}:blue", "lambda.DeleteAlias"),
+    ],
+)
+
+
+@CASES
+def test_what_the_api_calls_now_is_removed_when_it_calls_the_release(
+    deployed: Account, change: Callable[[], None], calls: str, removal: str
+) -> None:
+    change()
+    assert target() == calls
+    deployed.rest()
+    deployed.journal.clear()
+    outcomes = up(deployed, settings=BIG)
+    assert errors(outcomes) == []
+    assert outcomes["HTTP API"].change == "updated"
+    written = [call.operation for call in deployed.journal.writes()]
+    release = "lambda.CreateAlias" if "lambda.CreateAlias" in written else "lambda.UpdateAlias"
+    order = [release, "lambda.AddPermission", "apigatewayv2.UpdateIntegration", removal]
+    assert [operation for operation in written if operation in order] == order
+    assert target() == f"{ARN}:live"
+    deployed.rest()
+    assert set(states(deployed, BIG).values()) == {"ok"}
+
+
+@CASES
+def test_if_the_new_version_does_not_work_the_api_calls_what_it_called_before(
+    deployed: Account, change: Callable[[], None], calls: str, removal: str
+) -> None:
+    change()
+    deployed.rest()
+    deployed.journal.clear()
+    session = deployed.session()
+    with answering(session, {"statusCode": 500}):
+        outcomes = up(deployed, session, BIG)
+    assert (outcomes["release"].change, outcomes["HTTP API"].change) == ("failed", "skipped")
+    assert target() == calls
+    assert deployed.journal.of(removal) == []
+
+
+def test_the_permission_on_the_whole_function_is_removed_without_an_interruption(deployed: Account) -> None:
+    allow()
+    deployed.rest()
+    deployed.journal.clear()
+    assert errors(up(deployed)) == []
+    assert [(c.operation, "Qualifier" in c.parameters) for c in deployed.journal.writes()] == [
+        ("lambda.RemovePermission", False)
+    ]
+
+
+def test_an_alias_of_someone_else_is_deleted_only_after_a_question(deployed: Account) -> None:
+    boto3.client("lambda").create_alias(FunctionName=FUNCTION, Name="blue", FunctionVersion="1")
+    stack = new_process(deployed)
+    stack.look()
+    assert weakenings(stack) == ["delete the alias blue of the function, which may have other callers"]
+    assert alias() == ("1", "previous version: none")
