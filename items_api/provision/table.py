@@ -12,7 +12,7 @@ from items_api.errors import TimedOut
 from items_api.provision.outcome import Weakening
 from items_api.provision.step import Found, Right, Step, as_map
 from items_api.settings import REPEATABLE
-from items_api.settings.tags import EXPIRES, from_tags
+from items_api.settings.tags import EXPIRES, expiry_of, from_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -90,6 +90,7 @@ class Table(Step[FoundTable]):
             "deletion protection": self.settings.protect,
             "point-in-time recovery": RECOVERY_DAYS if self.settings.protect else None,
             "status": "ACTIVE",
+            "expires": self.settings.expires or None,
             "remembered": remembered,
         }
 
@@ -100,9 +101,20 @@ class Table(Step[FoundTable]):
         ):
             what = f"turn off the deletion protection and point-in-time recovery of the table {self.name}"
             lost.append(Weakening(what, "protect"))
-        if not self.settings.expires and (expires := (found.tags or {}).get(EXPIRES)):
-            lost.append(Weakening(f"keep the stack, which expires at {expires}, until someone deletes it", "expires"))
+        if effect := self._effect_on_expiry(found):
+            lost.append(Weakening(effect, "expires"))
         return tuple(lost)
+
+    def _effect_on_expiry(self, found: FoundTable) -> str:
+        """How the stack would exist for longer or shorter than it was meant to; empty if neither."""
+        new, tags = self.settings.expires, found.tags or {}
+        if not new:
+            old = tags.get(EXPIRES)
+            return f"keep the stack, which expires at {old}, until someone deletes it" if old else ""
+        remembered = (from_tags(tags) or {}).get("expires")
+        expires = expiry_of(tags)
+        is_earlier = expires is None or datetime.fromisoformat(new) < expires
+        return f"let gc delete the stack after {new}" if is_earlier and remembered != [new] else ""
 
     def read(self) -> FoundTable | None:
         """Only DescribeTable says whether the table exists. The tags of a new table appear seconds later.
@@ -142,6 +154,7 @@ class Table(Step[FoundTable]):
                     "deletion protection": description.get("DeletionProtectionEnabled", False),
                     "point-in-time recovery": recovery,
                     "status": description["TableStatus"],
+                    "expires": (tags or {}).get(EXPIRES),
                     "remembered": _shown(from_tags(tags or {})),
                 },
                 tags=tags,
@@ -204,7 +217,7 @@ class Table(Step[FoundTable]):
     def update(self, found: FoundTable, parts: Set[str]) -> None:
         if found.fields["status"] != "ACTIVE":
             self._wait_until_active()
-        if parts & {"tags", "remembered"}:
+        if parts & {"tags", "expires", "remembered"}:
             tags: Any = self.settings.table_tag_list
             self.aws.send(self.aws.dynamodb.tag_resource, ResourceArn=self.arns.table, Tags=tags)
             if unwanted := self.unwanted(found.tags or ()):

@@ -81,6 +81,31 @@ def test_only_the_command_line_lets_a_stack_live_forever(run: Run, tmp_path: Pat
     assert KEY not in tags()
 
 
+def test_only_the_command_line_lets_an_existing_stack_expire_or_expire_earlier(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("up")
+    monkeypatch.setenv("ITEMS_API_EXPIRES", "3d")
+    result = run("up", "--yes")
+    assert (result.exit_code, KEY in tags()) == (1, False)
+    assert "Nothing was changed: this would let gc delete the stack after 20" in result.stderr
+    assert "Only an option on the command line can do that, not a variable." in result.stderr
+    assert run("up", "--expires", "3d").exit_code == 1
+    assert run("up", "--expires", "3d", "--yes").exit_code == 0
+    monkeypatch.setenv("ITEMS_API_EXPIRES", "1d")
+    assert run("up", "--yes").exit_code == 1
+    monkeypatch.setenv("ITEMS_API_EXPIRES", "5d")
+    assert run("up").exit_code == 0
+
+
+def test_a_lost_tag_is_written_again_without_a_question(run: Run) -> None:
+    run("up", "--expires", "3d")
+    expires = tags()[KEY]
+    boto3.client("dynamodb").untag_resource(ResourceArn=arn("Items"), TagKeys=[KEY])
+    assert run("up").exit_code == 0
+    assert tags()[KEY] == expires
+
+
 def test_list_shows_age_expiry_and_endpoint(run: Run) -> None:
     run("up", "--expires", "3d")
     run("up", "--name", "other")
