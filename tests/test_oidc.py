@@ -49,6 +49,19 @@ def keys_elsewhere(issuer: Issuer) -> None:
     issuer.answers[DISCOVERY] = (200, json.dumps(document))
 
 
+def keys_at_no_url(issuer: Issuer) -> None:
+    document = {"issuer": issuer.url, "jwks_uri": "https://keys.example:port/"}
+    issuer.answers[DISCOVERY] = (200, json.dumps(document))
+
+
+def keys_that_are_no_list(issuer: Issuer) -> None:
+    issuer.answers["/keys"] = (200, '{"keys": 5}')
+
+
+def deeply_nested(issuer: Issuer) -> None:
+    issuer.answers[DISCOVERY] = (200, "[" * 100_000)
+
+
 def redirected_elsewhere(issuer: Issuer) -> None:
     issuer.redirects["/keys"] = "http://169.254.169.254/keys"
 
@@ -87,6 +100,9 @@ def test_a_slash_at_the_end_of_the_issuer_is_not_doubled(issuer: Issuer) -> None
             keys_elsewhere,
             "{url}/.well-known/openid-configuration leads to 'http://169.254.169.254/keys'. API Gateway fetches keys",
         ),
+        (keys_at_no_url, "{url}/.well-known/openid-configuration leads to 'https://keys.example:port/'. This is not a"),
+        (keys_that_are_no_list, "The issuer {url} has no key that API Gateway can use."),
+        (deeply_nested, "{url}/.well-known/openid-configuration is not JSON. It starts with '[["),
         (redirected_elsewhere, "{url}/keys leads to 'http://169.254.169.254/keys'."),
         (spelled_with_a_slash, "The issuer calls itself {url}/, not {url}."),
         (only_es256, "The issuer {url} has no key that API Gateway can use. {url}/keys lists no RSA key with a kid."),
@@ -108,6 +124,27 @@ def test_the_error_about_another_spelling_gives_the_right_one(issuer: Issuer) ->
     with pytest.raises(InvalidIssuer) as raised:
         oidc.fetch(issuer.url)
     assert raised.value.todo == f"Use --jwt-issuer {issuer.url}/"
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("$(reboot)", "Use --jwt-issuer '$(reboot)'"), ("x\x1b[2J\n", "Correct --jwt-issuer.")],
+)
+def test_the_issuers_own_name_is_safe_to_print_and_to_copy(issuer: Issuer, name: str, advice: str) -> None:
+    issuer.answers[DISCOVERY] = (200, json.dumps({"issuer": name, "jwks_uri": f"{issuer.url}/keys"}))
+    with pytest.raises(InvalidIssuer) as raised:
+        oidc.fetch(issuer.url)
+    assert (raised.value.todo, raised.value.what.isprintable()) == (advice, True)
+
+
+def test_a_server_that_does_not_speak_http_may_do_so_for_aws() -> None:
+    class Mute(QuietHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Mute)
+    with serving(server), pytest.raises(oidc.Unreachable, match=r"not complete HTTP \(BadStatusLine\)\.$"):
+        oidc.fetch(f"http://127.0.0.1:{server.server_address[1]}")
 
 
 def test_a_certificate_that_cannot_be_verified_is_an_error(tmp_path: Path) -> None:

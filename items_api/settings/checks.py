@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from items_api.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from urllib.parse import SplitResult
 
 # The values that CloudWatch Logs accepts:
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -175,16 +176,22 @@ def check_origins(origins: tuple[str, ...]) -> None:
             _check_origin(origin)
 
 
+def _parsed(url: str, invalid: Callable[[str], InvalidSetting]) -> tuple[SplitResult, int | None]:
+    """The parts of a URL, and its port."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise invalid(f"It cannot be parsed: {error}.") from None
+    return parts, port
+
+
 def _check_origin(origin: str) -> None:
     def invalid(why: str) -> InvalidSetting:
         todo = "Use scheme://host or scheme://host:port."
         return InvalidSetting("is not an origin.", why, todo, setting="cors-origin", value=origin)
 
-    try:
-        parts = urlsplit(origin)
-        port = parts.port
-    except ValueError as error:
-        raise invalid(f"It cannot be parsed: {error}.") from None
+    parts, port = _parsed(origin, invalid)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise invalid("It starts with neither http:// nor https://.")
     if parts.path == "/":
@@ -239,11 +246,8 @@ def _check_issuer(issuer: str) -> None:
         todo = "Use the value of iss in the tokens, such as https://login.example.com."
         return InvalidSetting("is not an issuer.", why, todo, setting="jwt-issuer", value=issuer)
 
-    try:
-        parts = urlsplit(issuer)
-        on_this_computer = parts.scheme == "http" and parts.hostname == "127.0.0.1" and parts.port != 0
-    except ValueError as error:
-        raise invalid(f"It cannot be parsed: {error}.") from None
+    parts, port = _parsed(issuer, invalid)
+    on_this_computer = parts.scheme == "http" and parts.hostname == "127.0.0.1" and port != 0
     if not (parts.scheme == "https" or on_this_computer) or not parts.hostname:
         raise invalid("It does not start with https://. (With --local, http://127.0.0.1 also works.)")
     if parts.query or parts.fragment or "@" in parts.netloc or any(map(str.isspace, issuer)):

@@ -23,6 +23,8 @@ class Access:
     cors_headers: ClassVar[frozenset[str]] = frozenset()
     # Shell words for curl. They contain variables, never secrets.
     curl_words: tuple[str, ...] = ()
+    # The status with which the API refuses what `wrong` yields.
+    refusal: ClassVar[int] = 0
     # Whether `why_refused` cannot change while a new endpoint becomes ready.
     is_final: ClassVar[bool] = False
 
@@ -64,6 +66,7 @@ class Signed(Access):
     """Callers sign with AWS credentials."""
 
     cors_headers = frozenset({"authorization", "x-amz-date", "x-amz-security-token"})
+    refusal = 403
 
     def __init__(self, signer: Signs) -> None:
         self._signer = signer
@@ -101,6 +104,7 @@ class Bearer(Access):
     """Callers send a token."""
 
     cors_headers = frozenset({"authorization"})
+    refusal = 401
     curl_words = ('-H "Authorization: Bearer $ITEMS_API_TOKEN"',)
     is_final = True
 

@@ -46,7 +46,9 @@ class Api:
         self.response = self._exchange(self.request)
         return self.response
 
-    def send_as(self, headers: Callable[[Request], Mapping[str, str]], method: str, path: str, body: str) -> Response:
+    def send_as(
+        self, headers: Callable[[Request], Mapping[str, str]], method: str, path: str, body: str | None = None
+    ) -> Response:
         """`send` with other credentials."""
         self._in_setup = False
         self.request, self.response = Request(method, self.endpoint + path, (JSON,), body), None

@@ -311,16 +311,30 @@ def refusals(api: Api, reader: Access | None) -> Iterator[Claim]:
         reader: credentials that allow only to read, if there are any.
     """
     for what, headers in api.access.wrong():
-        yield Claim(f"PUT {what} is refused", _refuses(headers), is_refusal=True)
+        yield Claim(f"PUT {what} is refused", _refuses(headers, api.access.refusal), is_refusal=True)
     if reader:
-        yield Claim("PUT with the read token is refused", _refuses(reader.headers), is_refusal=True)
+        yield Claim("GET with the read token is allowed", _allows_reading(reader), is_refusal=True)
+        yield Claim("PUT with the read token is refused", _refuses(reader.headers, 401, 403), is_refusal=True)
 
 
-def _refuses(headers: Callable[[Request], Mapping[str, str]]) -> CheckFunction:
+def _refuses(headers: Callable[[Request], Mapping[str, str]], *statuses: int) -> CheckFunction:
     def check(api: Api) -> None:
         item_id = api.new_id(f"refused-{secrets.token_hex(4)}")
         response = api.send_as(headers, "PUT", path_of(item_id), compact({"itemId": item_id}))
-        expect_status(response, 401, 403)
+        expect_status(response, *statuses)
         expect_equal("item", api.current_item(item_id), None)
+
+    return check
+
+
+def _allows_reading(reader: Access) -> CheckFunction:
+    """An API refuses every write with a token that is not valid at all."""
+
+    def check(api: Api) -> None:
+        response = api.send_as(reader.headers, "GET", "/items?limit=1")
+        try:
+            expect_status(response, 200)
+        except Unexpected as finding:
+            raise Unexpected(f"{finding}. {reader.why_refused(writes=False)}".rstrip()) from None
 
     return check

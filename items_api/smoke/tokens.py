@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
+_MAX_SHOWN = 100
+
+
 @dataclass(frozen=True)
 class Rules:
     """What an API requires of a token; empty if unknown. `read_scope` and `write_scope` are one of many, or none."""
@@ -32,7 +35,7 @@ def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     pieces = token.split(".")
     try:
         header, claims = (json.loads(base64.urlsafe_b64decode(p + "=" * (-len(p) % 4))) for p in pieces[:2])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return (header, claims) if len(pieces) == 3 and isinstance(header, dict) and isinstance(claims, dict) else None  # noqa: PLR2004
 
@@ -63,24 +66,34 @@ def why_refused(token: str, rules: Rules, *, writes: bool, now: float | None = N
 def _reasons(
     header: Mapping[str, Any], claims: Mapping[str, Any], rules: Rules, *, writes: bool, now: float
 ) -> Iterator[str]:
-    expires, begins = claims.get("exp"), claims.get("nbf")
-    if isinstance(expires, (int, float)) and expires < now:
-        yield f"The token expired at {_text(expires)}."
-    if isinstance(begins, (int, float)) and begins > now:
-        yield f"The token is not valid before {_text(begins)}."
+    yield from _time_reasons(claims, now)
     if rules.issuer and claims.get("iss") != rules.issuer:
-        yield f"The token is of the issuer {claims.get('iss')}, and the API accepts {rules.issuer}."
-    named = claims.get("aud", claims.get("client_id"))
-    audiences = named if isinstance(named, list) else [named]
-    if rules.audiences and not {*map(str, audiences)} & {*rules.audiences}:
-        given = ", ".join(map(str, audiences))
+        yield f"The token is of the issuer {_shown(claims.get('iss'))}, and the API accepts {rules.issuer}."
+    audiences = _texts(claims.get("aud", claims.get("client_id")))
+    if rules.audiences and not {*audiences} & {*rules.audiences}:
+        given = _shown(", ".join(audiences))
         yield f"The token is for the audience {given}, and the API accepts {', '.join(rules.audiences)}."
     yield from _key_reasons(header, rules)
     needed = rules.write_scopes if writes else rules.read_scopes
     scope = claims.get("scope", claims.get("scp", ""))
-    granted = scope if isinstance(scope, list) else str(scope).split()
+    granted = _texts(scope.split() if isinstance(scope, str) else scope)
     if needed and not {*needed} & {*granted}:
         yield f"The token lacks the scope {' or '.join(needed)}."
+    if "exp" not in claims:
+        yield "The token does not say when it expires (exp)."
+
+
+def _time_reasons(claims: Mapping[str, Any], now: float) -> Iterator[str]:
+    """See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html."""
+    expires, begins, issued = (
+        moment if isinstance(moment := claims.get(name), (int, float)) else None for name in ("exp", "nbf", "iat")
+    )
+    if expires is not None and expires <= now:
+        yield f"The token expired at {_text(expires)}."
+    if begins is not None and begins > now:
+        yield f"The token is not valid before {_text(begins)}."
+    if issued is not None and issued > now:
+        yield f"The token says that it was issued at {_text(issued)}, which is in the future."
 
 
 def _key_reasons(header: Mapping[str, Any], rules: Rules) -> Iterator[str]:
@@ -90,12 +103,25 @@ def _key_reasons(header: Mapping[str, Any], rules: Rules) -> Iterator[str]:
         known = rules.fetch(rules.issuer).key_ids
     except (oidc.Unreachable, InvalidIssuer):
         return
-    if header.get("kid") not in known:
-        yield f"The token's key ({header.get('kid')}) is not among the keys of {rules.issuer}."
+    if str(header.get("kid")) not in known:
+        yield f"The token's key ({_shown(header.get('kid'))}) is not among the keys of {rules.issuer}."
 
 
 def _text(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"{moment:g} seconds after 1970"
+
+
+def _texts(claim: Any) -> list[str]:
+    return [str(value) for value in (claim if isinstance(claim, list) else [claim])]
+
+
+def _shown(claim: Any) -> str:
+    """A claim in a sentence. It can be anything, also very long."""
+    text = str(claim)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _encoded(content: Mapping[str, Any]) -> str:

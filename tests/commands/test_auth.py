@@ -80,6 +80,7 @@ def test_the_authorization_is_remembered(run: Run) -> None:
         (("--auth", "jwt", "--jwt-issuer", ISSUER), "--auth jwt needs --jwt-audience."),
         (("--auth", "iam", "--jwt-issuer", ISSUER), "--jwt-issuer has no effect."),
         (("--auth", "none", "--jwt-audience", "a"), "--jwt-audience has no effect."),
+        ((*JWT[:3], "https://x:port", *JWT[4:]), "It cannot be parsed: Port could not be cast to integer value"),
         ((*JWT[:3], "ftp://x", *JWT[4:]), "--jwt-issuer ftp://x is not an issuer."),
         ((*JWT[:3], "https://x/?a=b", *JWT[4:]), "--jwt-issuer 'https://x/?a=b' is not an issuer."),
         ((*JWT[:3], "http://issuer.example", *JWT[4:]), "--jwt-issuer http://issuer.example is not an issuer."),

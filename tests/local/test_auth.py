@@ -1,5 +1,6 @@
 """The local AWS refuses what AWS refuses, and smoke proves it in every mode."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -100,14 +101,21 @@ def test_jwt_in_every_way_that_a_token_can_be_wrong(cli: Cli, issuer: Issuer) ->
     good, reader = issuer.token(scope=SCOPES), issuer.token(scope="items:read")
     report = cli.json("smoke", "--token", good, "--read-token", reader)
     assert failed(report) == []
-    assert [check["name"] for check in report["checks"]][-7:-1] == [
+    assert [check["name"] for check in report["checks"]][-8:-1] == [
         "PUT without a token is refused",
         "PUT with garbage instead of a token is refused",
         "PUT with a changed signature is refused",
         "PUT with a token of an unknown key is refused",
         "PUT with an unsigned token (alg: none) is refused",
+        "GET with the read token is allowed",
         "PUT with the read token is refused",
     ]
+    expired = issuer.token(scope="items:read", exp=now - 1)
+    wrong = cli("smoke", "--token", good, "--read-token", expired, "--json")
+    assert wrong.returncode == 1
+    [reason] = failed(json.loads(wrong.stdout))
+    assert reason.startswith("GET with the read token is allowed: expected 200, got 401 ")
+    assert "The token expired at " in reason
     assert good not in str(report)
     issuer.key_id = "rotated"
     unknown_key = issuer.token(scope=SCOPES)
