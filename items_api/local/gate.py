@@ -1,8 +1,8 @@
 """What an HTTP API of AWS refuses and ministack does not: wrong signatures, and more requests than the throttle allows.
 
-ministack accepts every signature of the root user, signatures for other services, and any other Authorization header on
-a route with IAM authorization. It stores the throttle without enforcing it. Its 401 lacks a header. The bodies here are
-those of AWS.
+ministack accepts every signature of the root user, signatures for other services, a false hash of the body, and any
+other Authorization header on a route with IAM authorization. It stores the throttle without enforcing it. Its 401 lacks
+a header, and its 403 has another body. The bodies here are those of AWS.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from ministack.core import sigv4  # type: ignore[import-untyped]
+from ministack.core.iam_evaluator import ResolvedCredential, resolve_credential  # type: ignore[import-untyped]
 from ministack.services import apigateway  # type: ignore[import-untyped]
 
 from items_api.local.asgi import header_values, respond
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from items_api.local.asgi import App, Message, Receive, Send
 
 STAGE = "$default"
 _UNAUTHORIZED = 401
+_DENIED = 403
+_FORBIDDEN = {"message": "Forbidden"}
 
 
 @dataclass
@@ -49,13 +52,11 @@ class Gate:
 
     Args:
         app: ministack.
-        secrets: secret access keys, by access key id, whose signatures ministack does not verify.
         clock: monotonic seconds.
     """
 
-    def __init__(self, app: App, secrets: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, app: App, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
-        self._secrets = secrets
         self._clock = clock
         self._buckets: dict[str, Bucket] = {}
 
@@ -67,11 +68,14 @@ class Gate:
         kind = apigateway.route_authorization_type(api_id, STAGE, scope["method"], path)
         if kind == "AWS_IAM":
             body = await _body(receive)
-            if not self._is_signed(api_id, scope, body):
-                await respond(send, 403, {"message": "Forbidden"})
+            if not _is_signed(api_id, scope, body):
+                await respond(send, _DENIED, _FORBIDDEN)
                 return
-            receive = _replaying(body, receive)
-        await self._app(scope, receive, _naming_the_scheme(scope, send) if kind == "JWT" else send)
+            await self._app(scope, _replaying(body, receive), _forbidding(send))
+        elif kind == "JWT":
+            await self._app(scope, receive, _naming_the_scheme(scope, send))
+        else:
+            await self._app(scope, receive, send)
 
     def _is_throttled(self, api_id: str) -> bool:
         found = apigateway.find_api_scope(api_id)
@@ -84,48 +88,32 @@ class Gate:
         bucket = self._buckets.setdefault(api_id, Bucket(burst, now))
         return not bucket.take(rate, burst, now)
 
-    def _is_signed(self, api_id: str, scope: Message, body: bytes) -> bool:
-        """Whether the request has a signature for this service and region; ministack verifies those of other users."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        in_query = "authorization" not in headers
-        signature = _signature(scope, headers, query)
-        account = apigateway.find_api_scope(api_id)
-        if signature is None or account is None or signature.region != account[1]:
-            return False
-        secret = self._secrets.get(signature.access_key_id)
-        if secret is None:
-            return True
-        if _has_expired(signature, query) if in_query else sigv4.request_time_failure(signature):
-            return False
-        # Clients need not send the hash of the body, and what they send need not be true.
-        headers["x-amz-content-sha256"] = hashlib.sha256(body).hexdigest()
-        path = scope["raw_path"].decode("ascii")
-        return not sigv4.header_signature_failure(
-            signature, secret, scope["method"], path, query, headers, body, presigned=in_query
-        )
 
+def _is_signed(api_id: str, scope: Message, body: bytes) -> bool:
+    """Whether the request has a header with a valid signature for this service and region.
 
-def _signature(
-    scope: Message, headers: Mapping[str, str], query: Mapping[str, list[str]]
-) -> sigv4.HeaderSignature | None:
-    """The request's signature for this service, if it is well-formed."""
+    ministack accepts no signatures in the URL.
+    """
     authorization = header_values(scope, b"authorization")
-    # Of two headers, ministack would read another one than this gate.
-    if len(authorization) > 1 or not all(value.startswith("AWS4-HMAC-SHA256 ") for value in authorization):
-        return None
-    found = sigv4.parse_header_signature(headers) if authorization else sigv4.parse_query_signature(query)
-    if isinstance(found, tuple) or found.service != "execute-api" or not found.signature.isascii():
-        return None
-    return found
-
-
-def _has_expired(signature: sigv4.HeaderSignature, query: Mapping[str, list[str]]) -> bool:
-    """Whether a signature in the query is too old, or does not say how long it is valid."""
-    try:
-        return bool(sigv4.presigned_request_is_expired(signature.amz_date, query.get("X-Amz-Expires", [""])[0]))
-    except ValueError:
-        return True
+    # Of several headers, ministack would read another one than this gate.
+    if len(authorization) != 1 or not authorization[0].startswith("AWS4-HMAC-SHA256 "):
+        return False
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    signature = sigv4.parse_header_signature(headers)
+    found = apigateway.find_api_scope(api_id)
+    if isinstance(signature, tuple) or found is None or not signature.signature.isascii():
+        return False
+    if (signature.service, signature.region) != ("execute-api", found[1]) or sigv4.request_time_failure(signature):
+        return False
+    credential = resolve_credential(signature.access_key_id, found[0], headers.get("x-amz-security-token", ""))
+    if not isinstance(credential, ResolvedCredential):
+        return False
+    # Clients need not send the hash of the body, and what they send need not be true.
+    headers["x-amz-content-sha256"] = hashlib.sha256(body).hexdigest()
+    path = scope["raw_path"].decode("ascii")
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    secret = credential.secret_access_key
+    return not sigv4.header_signature_failure(signature, secret, scope["method"], path, query, headers, body)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -148,6 +136,22 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive_again
+
+
+def _forbidding(send: Send) -> Send:
+    """Replace the body with which ministack says what the caller's policy does not allow."""
+    denied = False
+
+    async def send_message(message: Message) -> None:
+        nonlocal denied
+        if message["type"] == "http.response.start" and message["status"] == _DENIED:
+            denied = any(name.lower() == b"x-amzn-errortype" for name, _ in message["headers"])
+            if denied:
+                await respond(send, _DENIED, _FORBIDDEN)
+        if not denied:
+            await send(message)
+
+    return send_message
 
 
 def _naming_the_scheme(scope: Message, send: Send) -> Send:

@@ -96,7 +96,7 @@ def main() -> int:
     configure(paths, port, settings["access_key"], settings["secret_key"])
     from items_api.local.serving import Server  # noqa: PLC0415 - ministack reads the environment at import
 
-    asyncio.run(Server(paths, settings["access_key"], settings["secret_key"], lock).run(listener))
+    asyncio.run(Server(paths, settings["access_key"], lock).run(listener))
     # Stop the processes of Lambda functions, which are in the same process group.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)

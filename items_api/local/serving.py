@@ -40,10 +40,10 @@ SECONDS_BETWEEN_CHECKS = 0.5
 class Server:
     """ministack with its ports and its saved state.
 
-    The keys are those of the root user. `lock` is the descriptor of the server lock.
+    `access_key` is that of the root user, and `lock` is the descriptor of the server lock.
     """
 
-    def __init__(self, paths: Paths, access_key: str, secret_key: str, lock: int) -> None:
+    def __init__(self, paths: Paths, access_key: str, lock: int) -> None:
         self._paths = paths
         self._access_key = access_key
         self._lock = os.fstat(lock)
@@ -52,7 +52,7 @@ class Server:
         # nor saving the items, it is saved separately and less often.
         self._items = Saver(paths.state, lambda: states(logs=False), self._has_folder, share=1 / 3)
         self._logs = Saver(paths.state, lambda: states(logs=True), self._has_folder, share=1 / 20)
-        gate = Gate(ministack.app, {access_key: secret_key})
+        gate = Gate(ministack.app)
         self._endpoints = Endpoints(gate, self._is_allowed, paths.folder, self._logs.changed)
         self._load_errors = LoadErrors()
         self._saving: list[asyncio.Task[None]] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.credentials import Credentials
 
 from items_api.aws.signing import Signer
 from items_api.smoke.access import Signed
@@ -91,6 +92,41 @@ def test_a_signature_cannot_be_used_for_another_body_or_beside_another_one(cli: 
     stranger = f"{scheme}Credential=AKIAOTHEROTHEROTHER1/{rest.partition('/')[2]}"
     assert status(body, ("Authorization", stranger)) == 403
     assert status(body) == 201
+    connection.close()
+
+
+def test_a_user_may_call_what_the_policy_allows_and_every_refusal_looks_the_same(cli: Cli) -> None:
+    endpoint = cli.json("up", "--auth", "iam")["endpoint"]
+    iam = cli.client("iam")
+    iam.create_user(UserName="reader")
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    reads = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:*:*:*/*/GET/*"}
+    policy = {"Version": "2012-10-17", "Statement": [reads]}
+    iam.put_user_policy(UserName="reader", PolicyName="reads", PolicyDocument=json.dumps(policy))
+    reader = Signer(Credentials(key["AccessKeyId"], key["SecretAccessKey"]), "us-east-1")
+    unknown = Signer(Credentials("AKIAUNKNOWNUNKNOWN12", key["SecretAccessKey"]), "us-east-1")
+    connection = Connection(endpoint)
+
+    def call(
+        signer: Signer, method: str, body: str | None = None, sent: str | None = None, **changed: str
+    ) -> tuple[int, bytes]:
+        url = f"{endpoint}/items{'' if method == 'GET' else '/1'}"
+        headers = signer.headers(method, url, body.encode() if body else None)
+        if sent and body:
+            headers["X-Amz-Content-SHA256"] = sha256(body.encode()).hexdigest()
+        reply = connection(Request(method, url, tuple({**headers, **changed}.items()), sent or body))
+        return reply.status, reply.body
+
+    forbidden = (403, b'{"message": "Forbidden"}')
+    assert call(reader, "GET") == (200, b"[]")
+    assert call(reader, "PUT", "{}") == forbidden
+    assert call(reader.with_wrong_key(), "GET") == forbidden
+    assert call(unknown, "GET") == forbidden
+    signed = reader.headers("GET", f"{endpoint}/items", None)["Authorization"]
+    assert call(reader, "GET", Authorization=signed[:-1] + "ü") == forbidden
+    iam.put_user_policy(UserName="reader", PolicyName="reads", PolicyDocument=json.dumps(policy).replace("/GET/", "/"))
+    assert call(reader, "PUT", "{}")[0] == 201
+    assert call(reader, "PUT", "{}", '{"other": 1}') == forbidden
     connection.close()
 
 
