@@ -15,6 +15,7 @@ from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.commands.target import LOCAL_IS_EMPTY, Target
+from items_api.errors import InvalidSetting
 from items_api.smoke.access import Access, Bearer
 from items_api.smoke.curl import parse_endpoint
 from items_api.smoke.run import smoke as run_checks
@@ -49,6 +50,8 @@ def smoke(
 ) -> Result:
     """Test the API over HTTP. With -v, show the curl command for every check."""
     url = _tested_instead(url)
+    if url and (token or read_token):
+        _check_encrypted(url)
     api: FoundApi | None = None
     if url:
         known: dict[str, Any] = {"endpoint": url}
@@ -93,6 +96,15 @@ def _tested_instead(url: str | None) -> str | None:
     if selecting and "url" in given:
         raise click.UsageError(f"--url tests an API without its stack, so it cannot be combined with --{selecting[0]}.")
     return None if selecting else url
+
+
+def _check_encrypted(url: str) -> None:
+    parts = parse_endpoint(url)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        todo = "Use https. To test without a token, omit --token and unset ITEMS_API_TOKEN."
+        raise InvalidSetting(
+            "would send the token over the network without encryption.", "", todo, setting="url", value=url
+        )
 
 
 def _find_endpoint(

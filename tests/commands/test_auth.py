@@ -156,6 +156,16 @@ def test_smoke_needs_a_token_before_it_sends_anything(run: Run) -> None:
     assert "smoke needs a token." in result.stderr
 
 
+@pytest.mark.parametrize("url", ["http://api.example", "http://10.0.0.1:8000", "http://[fe80::1]"])
+def test_a_token_is_sent_unencrypted_only_to_this_computer(run: Run, url: str) -> None:
+    for given in ({"env": {"ITEMS_API_TOKEN": "secret"}}, {"env": {"ITEMS_API_READ_TOKEN": "secret"}}):
+        result = run("smoke", "--url", url, "--json", **given)
+        assert (result.exit_code, document(result)["checks"]) == (2, [])
+        assert "would send the token over the network without encryption." in result.stderr
+        assert "secret" not in result.output
+    assert run("smoke", "--url", "http://127.0.0.1:9", "--token", "secret", "--wait", "0").exit_code == 1
+
+
 @pytest.mark.parametrize("token", ["secret\nvalue", "secret…value", "secret value"])
 def test_a_token_that_no_header_can_contain_is_refused_without_printing_it(run: Run, token: str) -> None:
     run("up", *JWT)

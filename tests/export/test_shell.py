@@ -76,8 +76,12 @@ def test_shellcheck_finds_nothing(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", BOTH.values(), ids=BOTH)
-def test_up_sh_sends_what_up_sends(settings: Settings, folder: Path, request_of: Requests) -> None:
+def test_up_sh_sends_what_up_sends(
+    settings: Settings, folder: Path, request_of: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each `aws` command, parsed by the real AWS CLI, is the request that boto3 sends; the script also waits."""
+    for name in ("READ_SCOPE", "WRITE_SCOPE", "SCOPE"):
+        monkeypatch.setenv(name, "of-the-caller")
     done = run_faked(folder, "up.sh", settings)
     assert done.stdout == "https://endpoint\n"
     _, *creates, _ = calls(folder)

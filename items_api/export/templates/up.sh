@@ -20,6 +20,7 @@ CORS_ORIGINS=@cors_origins@ # web pages on these origins may call the API
 #@if jwt
 # shellcheck disable=SC2016 # it contains no variables
 JWT_CONFIGURATION=@jwt_configuration@ # the issuer and the audiences of the tokens
+unset READ_SCOPE WRITE_SCOPE
 READ_SCOPE=@jwt_read_scope@ # a token needs it to read
 WRITE_SCOPE=@jwt_write_scope@ # a token needs it to write
 #@end
