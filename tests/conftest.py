@@ -12,10 +12,12 @@ from moto import mock_aws
 
 from tests.aws import MOTO, NO_DELAYS, Account
 from tests.aws.conformity import violations
+from tests.aws.speed import remember
 
 # moto and botocore create many short-lived objects, and looking for garbage among them takes a tenth of the time.
 gc.set_threshold(100_000, 50, 50)
 gc.freeze()
+remember()
 
 # Subprocesses inherit these variables, so they are set permanently and not by a fixture.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from items_api.provision.bundle import bundle
 from items_api.provision.outcome import Outcome
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
+from tests.export.aws_cli import aws_cli_in
 from tests.local.conftest import prepare_home
 
 Requests = Callable[..., tuple[str, str, dict[str, Any]]]
@@ -38,6 +41,31 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.LocalA
     """For tests that do not run `items-api down`, which stops an empty local AWS."""
     with local_aws_in(tmp_path_factory.mktemp("home")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the program `aws`."""
+    folder = tmp_path_factory.mktemp("cli")
+    with aws_cli_in(folder):
+        yield folder
+
+
+def environment_of(local_aws: local.LocalAws, aws_cli: Path) -> dict[str, str]:
+    """The AWS CLI with a local AWS."""
+    return {
+        **os.environ,
+        "PATH": f"{aws_cli}{os.pathsep}{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": local_aws.endpoint_url,
+        "AWS_ACCESS_KEY_ID": local_aws.access_key,
+        "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
+    }
+
+
+def run(environment: dict[str, str], *command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
 
 
 def owner_of(local_aws: local.LocalAws, region: str, watch: Watcher | None = None) -> Aws:

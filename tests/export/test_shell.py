@@ -14,7 +14,7 @@ from items_api.export import deployer, folders
 from items_api.export.output import write_folder
 from items_api.local import ACCOUNT, LocalAws
 from items_api.settings import Settings
-from tests.export.conftest import Requests, existing_stack, local_aws_in, owner_of
+from tests.export.conftest import Requests, environment_of, existing_stack, local_aws_in, owner_of, run
 from tests.export.reference import BOTH, IDS, ORDINARY, requests_of_up
 
 SETTINGS = Settings(name="shell-test", tags={"cost centre": "R+D = 7/ä", "@name@": ""}, memory=512)
@@ -129,31 +129,14 @@ def test_a_terminated_script_points_to_down_sh(folder: Path) -> None:
     assert "./down.sh deletes what was created." in done.stderr
 
 
-def environment_of(local_aws: LocalAws) -> dict[str, str]:
-    """The AWS CLI with a local AWS."""
-    return {
-        **os.environ,
-        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
-        "AWS_ENDPOINT_URL": local_aws.endpoint_url,
-        "AWS_ACCESS_KEY_ID": local_aws.access_key,
-        "AWS_SECRET_ACCESS_KEY": local_aws.secret_key,
-    }
-
-
-def run(environment: dict[str, str], *command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
-
-
-def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder: Path) -> None:
+def test_scripts_and_commands_recognize_each_others_stack(tmp_path: Path, folder: Path, aws_cli: Path) -> None:
     """After `up`, down.sh leaves nothing; after up.sh, `status`, `smoke` and `down` work.
 
     The scripts run as a user with the exported policy, and imports.sh as one who can only read.
     """
     write_folder(folder, {**folders.terraform(SETTINGS), **folders.shell(SETTINGS)}, force=False)
     with local_aws_in(tmp_path / "home") as local_aws:
-        environment = {**environment_of(local_aws), "ITEMS_API_HOME": str(tmp_path / "home")}
+        environment = {**environment_of(local_aws, aws_cli), "ITEMS_API_HOME": str(tmp_path / "home")}
         iam = owner_of(local_aws, SETTINGS.region).iam
 
         def user(name: str, *, read_only: bool) -> dict[str, str]:
@@ -191,7 +174,9 @@ def test_down_sh_waits_for_a_table_that_is_already_being_deleted(folder: Path) -
     assert "list-tags-of-resource" not in [operation for _, operation, *_ in calls(folder)]
 
 
-def test_down_sh_leaves_resources_that_lack_one_of_the_stacks_tags(local_aws: LocalAws, folder: Path) -> None:
+def test_down_sh_leaves_resources_that_lack_one_of_the_stacks_tags(
+    local_aws: LocalAws, folder: Path, aws_cli: Path
+) -> None:
     write_folder(folder, folders.shell(SETTINGS), force=False)
     with existing_stack(local_aws, SETTINGS) as stack:
         aws, arns = stack.aws, stack.table.arns
@@ -203,7 +188,7 @@ def test_down_sh_leaves_resources_that_lack_one_of_the_stacks_tags(local_aws: Lo
         tags = {key: value for key, value in SETTINGS.all_tags.items() if key != "items-api:region"}
         aws.apigateway.create_api(Name=SETTINGS.api_name, ProtocolType="HTTP", Tags=tags)
 
-        done = run(environment_of(local_aws), folder / "down.sh")
+        done = run(environment_of(local_aws, aws_cli), folder / "down.sh")
         assert done.stderr.count("not deleted, because it does not have this stack's tags") == 4
         stack.look()
         assert [step for step in stack.steps if not step.found] == []

@@ -19,9 +19,8 @@ from items_api.local import LocalAws
 from items_api.provision.stack import Stack
 from items_api.provision.table import RECOVERY_DAYS
 from items_api.settings import Arns, Settings
-from tests.export.conftest import existing_stack, finish
+from tests.export.conftest import environment_of, existing_stack, finish, run
 from tests.export.reference import BOTH, IDS, parameters_of_up
-from tests.export.test_shell import environment_of, run
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -197,13 +196,15 @@ def test_the_provider_uses_the_region_of_the_stack(main: Configuration) -> None:
     assert main.providers == [{"aws": {"region": main.settings.region}}]
 
 
-def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: LocalAws, tmp_path: Path) -> None:
+def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(
+    local_aws: LocalAws, tmp_path: Path, aws_cli: Path
+) -> None:
     """On the local AWS, with the real AWS CLI and the IDs that the local AWS chose."""
     settings = Settings(name="terraform-test")
     files = folders.terraform(settings)
     write_folder(tmp_path, files, force=False)
     with existing_stack(local_aws, settings) as stack:
-        printed = run(environment_of(local_aws), tmp_path / "imports.sh").stdout
+        printed = run(environment_of(local_aws, aws_cli), tmp_path / "imports.sh").stdout
         assert stack.api.found
         api, parts = stack.api.found.api_id, stack.api.found.parts
         assert parts.integration
@@ -226,19 +227,19 @@ def test_imports_sh_prints_a_block_for_each_resource_of_main_tf(local_aws: Local
     assert {address.partition(".")[0] for address in blocks} == {*kinds}
 
 
-def test_imports_sh_needs_an_existing_stack(local_aws: LocalAws, tmp_path: Path) -> None:
+def test_imports_sh_needs_an_existing_stack(local_aws: LocalAws, tmp_path: Path, aws_cli: Path) -> None:
     write_folder(tmp_path, folders.terraform(Settings(name="no-such-stack")), force=False)
-    done = run(environment_of(local_aws), tmp_path / "imports.sh", code=1)
+    done = run(environment_of(local_aws, aws_cli), tmp_path / "imports.sh", code=1)
     assert (done.stdout, done.stderr) == ("", "The stack no-such-stack has no HTTP API in us-east-1.\n")
 
 
-def test_imports_sh_does_not_choose_between_two_apis(local_aws: LocalAws, tmp_path: Path) -> None:
+def test_imports_sh_does_not_choose_between_two_apis(local_aws: LocalAws, tmp_path: Path, aws_cli: Path) -> None:
     settings = Settings(name="two-apis")
     write_folder(tmp_path, folders.terraform(settings), force=False)
     with existing_stack(local_aws, settings) as stack:
         stack.aws.apigateway.create_api(Name=settings.api_name, ProtocolType="HTTP", Tags=settings.all_tags)
-        done = run(environment_of(local_aws), tmp_path / "imports.sh", code=1)
+        done = run(environment_of(local_aws, aws_cli), tmp_path / "imports.sh", code=1)
         assert done.stdout == ""
         assert done.stderr.startswith("The stack two-apis has more than one HTTP API in us-east-1: ")
         finish(stack, Stack.up)
-        assert run(environment_of(local_aws), tmp_path / "imports.sh").stdout
+        assert run(environment_of(local_aws, aws_cli), tmp_path / "imports.sh").stdout

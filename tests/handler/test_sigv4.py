@@ -25,7 +25,7 @@ CREDENTIALS = st.builds(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     host=st.tuples(HOSTS, PORTS).map("".join),
     region=LABEL,

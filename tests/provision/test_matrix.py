@@ -1,7 +1,7 @@
 """The fault matrix: whichever call of a command fails, and however it fails, the next commands finish the job."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 
 import pytest
@@ -47,20 +47,21 @@ def target(command: str) -> str:
     return "second" if command == "changing up" else "first"
 
 
-def prepare(command: str, account: Account) -> None:
-    """Deploy what the command works on."""
-    if command != "up":
-        account.delays = NO_DELAYS
-        assert errors(up(account, account.session("prepare"), SETTINGS["first"])) == []
-        account.rest()
-    account.delays = SHORT
+@contextmanager
+def prepared(command: str) -> Iterator[Account]:
+    """An account with what the command works on."""
+    with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account:
+        if command != "up":
+            assert errors(up(account, account.session("prepare"), SETTINGS["first"])) == []
+            account.rest()
+        account.delays = SHORT
+        yield account
 
 
 @cache
 def points(command: str) -> list[tuple[str, int, bool]]:
     """(operation, nth, whether it is a write) of every call without a fault; of a repeated read, the first two."""
-    with mock_aws(config=MOTO), Account() as account:
-        prepare(command, account)
+    with prepared(command) as account:
         assert run(command, account, account.session("faulted"), target(command)) == []
         calls = [call for call in account.journal if call.process == "faulted"]
         return [(call.operation, call.nth, call.is_write) for call in calls if call.is_write or call.nth <= 2]
@@ -129,21 +130,22 @@ def cases(command: str, fault: Fault) -> list[Case]:
 def test_after_any_fault_at_any_call_the_next_up_and_down_finish_the_job(
     command: str, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
-    """The cases share an account, and each starts from what the one before it leaves.
+    """`up` starts with an empty account. The other commands start from what the case before leaves.
 
     After `down` fails, that is the stack which the next `up` deploys again. A changing `up` changes it back and forth.
     """
     all_cases = cases(command, fault)
     record_property("matrix cases", len(all_cases))
     settings, others = target(command), "first"
-    with mock_aws(config=MOTO), Account() as account:
-        prepare(command, account)
+    with ExitStack() as last:
+        account = last.enter_context(prepared(command))
         for case in all_cases:
+            if command == "up":
+                last.close()
+                account = last.enter_context(prepared(command))
             with naming(case):
                 fail(command, account, settings, case, fault)
                 deploy(account, settings)
-                if command == "up":
-                    remove(account, settings)
             if command == "changing up":
                 settings, others = others, settings
         deploy(account, settings)
