@@ -54,6 +54,11 @@ def keys_at_no_url(issuer: Issuer) -> None:
     issuer.answers[DISCOVERY] = (200, json.dumps(document))
 
 
+def keys_with_a_password(issuer: Issuer) -> None:
+    document = {"issuer": issuer.url, "jwks_uri": "https://me:secret@keys.example/"}
+    issuer.answers[DISCOVERY] = (200, json.dumps(document))
+
+
 def keys_that_are_no_list(issuer: Issuer) -> None:
     issuer.answers["/keys"] = (200, '{"keys": 5}')
 
@@ -101,6 +106,7 @@ def test_a_slash_at_the_end_of_the_issuer_is_not_doubled(issuer: Issuer) -> None
             "{url}/.well-known/openid-configuration leads to 'http://169.254.169.254/keys'. API Gateway fetches keys",
         ),
         (keys_at_no_url, "{url}/.well-known/openid-configuration leads to 'https://keys.example:port/'. This is not a"),
+        (keys_with_a_password, "{url}/.well-known/openid-configuration leads to 'https://me:secret@keys.example/'."),
         (keys_that_are_no_list, "The issuer {url} has no key that API Gateway can use."),
         (deeply_nested, "{url}/.well-known/openid-configuration is not JSON. It starts with '[["),
         (redirected_elsewhere, "{url}/keys leads to 'http://169.254.169.254/keys'."),
@@ -135,6 +141,12 @@ def test_the_issuers_own_name_is_safe_to_print_and_to_copy(issuer: Issuer, name:
     with pytest.raises(InvalidIssuer) as raised:
         oidc.fetch(issuer.url)
     assert (raised.value.todo, raised.value.what.isprintable()) == (advice, True)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_host_name_that_cannot_exist_is_an_error(host: str) -> None:
+    with pytest.raises(InvalidIssuer, match="has an invalid host name"):
+        oidc.fetch(f"https://{host}")
 
 
 def test_a_server_that_does_not_speak_http_may_do_so_for_aws() -> None:

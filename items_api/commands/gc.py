@@ -14,7 +14,7 @@ from items_api.commands.opening import find_account
 from items_api.commands.options import account_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import ChangedMeanwhile, Problem
+from items_api.errors import ChangedMeanwhile, Interrupted, Problem
 from items_api.provision.listing import stacks
 from items_api.provision.outcome import Change
 from items_api.provision.stack import Stack
@@ -26,13 +26,16 @@ from items_api.terminal.text import Line, problem_lines
 from items_api.terminal.times import age_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from items_api.aws.session import Account
     from items_api.commands.target import Target
     from items_api.provision.listing import Listed
     from items_api.terminal.screen import Screen
+
+
+_NOTHING_DONE: Mapping[str, Any] = {"change": "skipped", "resources": (), "remaining": (), "error": None}
 
 
 @click.command(cls=Command, list_key="stacks")
@@ -62,9 +65,10 @@ def gc(screen: Screen, *, target: Target, dry_run: bool, with_items: bool, yes: 
         tables = "including all items in their tables" if with_items else "except tables that contain items"
         confirm(screen, f"This would delete the expired stacks {names}, {tables}.")
     results: list[dict[str, Any]] = []
-    with knowing(lambda: {**document, "stacks": results}):
+    with knowing(lambda: {**document, "stacks": results}, interrupted=lambda: _interrupted(results)):
         for stack in found:
-            results.append(_delete(screen, account, account_id, stack, with_items=with_items))  # noqa: PERF401 - see above
+            results.append({**stack.as_json(), **_NOTHING_DONE, "change": "failed"})  # if it is interrupted
+            results[-1] = _delete(screen, account, account_id, stack, with_items=with_items)
     failed = any(result["error"] or result["remaining"] for result in results)
     return Result(FAILED if failed else DONE, ok=not failed, document={**document, "stacks": results})
 
@@ -89,7 +93,7 @@ def _described(stack: Listed, late: timedelta) -> str:
 def _delete(screen: Screen, account: Account, account_id: str, listed: Listed, *, with_items: bool) -> dict[str, Any]:
     """Delete one stack, unless it no longer expires. An error does not keep the others from being deleted."""
     stack = Stack(Settings(listed.name, account.region), account.aws(), account_id)
-    result: dict[str, Any] = {**listed.as_json(), "change": "skipped", "resources": [], "remaining": [], "error": None}
+    result = {**listed.as_json(), **_NOTHING_DONE}
     screen.line(f"Stack {listed.name}", "bold", essential=True)
     try:
         stack.look()
@@ -112,6 +116,12 @@ def _delete(screen: Screen, account: Account, account_id: str, listed: Listed, *
     return {**result, "change": change, "resources": outcomes, "remaining": remaining, "error": error}
 
 
+def _interrupted(results: list[dict[str, Any]]) -> Interrupted:
+    *done, last = (result["name"] for result in results)
+    deleted = f"Done: {', '.join(done)}. " if done else ""
+    return Interrupted("Interrupted.", f"{deleted}Unfinished: {last}.", "Run the command again to finish.")
+
+
 def _has_expired(stack: Stack) -> bool:
     """Whether the table that the last look found says so. Its tags are unknown while it is being deleted."""
     table = stack.table.owned
@@ -121,7 +131,7 @@ def _has_expired(stack: Stack) -> bool:
 
 def _check_expired(stack: Stack) -> None:
     """Read the tag again, and raise `ChangedMeanwhile` if the stack has been extended since it was looked at."""
-    stack.table.look()
+    stack.table.explained("read", stack.table.look)
     table = stack.table.owned
     if table and not table.deleting and not _has_expired(stack):
         raise ChangedMeanwhile(

@@ -44,7 +44,7 @@ _ALTERNATIVE = "To test another API, use --url."
     help="How long to wait for a new endpoint to respond.",
 )
 @click.option("--token", metavar="TOKEN", help="Token for an API with --auth jwt. Better set ITEMS_API_TOKEN.")
-@click.option("--read-token", metavar="TOKEN", help="Token that may only read: also check that it cannot write.")
+@click.option("--read-token", metavar="TOKEN", help="Token that may only read: check that it can, and cannot write.")
 def smoke(
     screen: Screen, *, target: Target, url: str | None, wait: float, token: str | None, read_token: str | None
 ) -> Result:
@@ -101,7 +101,7 @@ def _tested_instead(url: str | None) -> str | None:
 def _check_encrypted(url: str) -> None:
     parts = parse_endpoint(url)
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        todo = "Use https. To test without a token, omit --token and unset ITEMS_API_TOKEN."
+        todo = "Use https, or test without a token: neither --token nor --read-token, and no such variables."
         raise InvalidSetting(
             "would send the token over the network without encryption.", "", todo, setting="url", value=url
         )

@@ -22,7 +22,7 @@ def check_target(target: str, source: str) -> None:
     """Raise `InvalidIssuer` if `source` leads to a URL that is not https, or on 127.0.0.1 as `source` is itself."""
     try:
         parts = urlsplit(target)
-        is_url = bool(parts.hostname) and parts.port != 0 and re.fullmatch(r"[!-~]+", target)
+        is_url = parts.hostname and parts.port != 0 and "@" not in parts.netloc and re.fullmatch(r"[!-~]+", target)
     except ValueError:
         is_url = False
     if not is_url:
@@ -62,6 +62,8 @@ def json_at(url: str, seconds: float) -> Any:
         raise InvalidIssuer(
             f"{url} returned {error.code}.", "API Gateway needs the document at this URL.", "Correct --jwt-issuer."
         ) from None
+    except UnicodeError:  # a part of the host name is empty or longer than 63 characters
+        raise InvalidIssuer(f"{url} has an invalid host name.", "", "Correct --jwt-issuer.") from None
     except http.client.HTTPException as error:
         raise Unreachable(f"The response from {url} was not complete HTTP ({type(error).__name__}).") from None
     except OSError as error:

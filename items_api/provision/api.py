@@ -103,11 +103,13 @@ class Api(Step[FoundApi]):
     @property
     def calls_release(self) -> bool:
         """Whether the release answers every request of the API that `look` found, if there is one."""
-        if self.found is None:
-            return True
-        integration = self.found.fields["integration"] or {}
-        targets = {route["integration"] for key in ROUTES if (route := self.found.fields[f"route {key}"])}
-        return not targets or (targets == {"ours"} and integration["function"] == self.arns.alias)
+        parts = self.found.parts if self.found else api_parts.Parts.of(self.arns.alias)
+        if parts.integration is None:
+            return not parts.routes
+        ours = f"integrations/{parts.integration['IntegrationId']}"
+        return parts.integration.get("IntegrationUri") == self.arns.alias and all(
+            route.get("Target") == ours for route in parts.routes.values()
+        )
 
     def weakenings(self, found: FoundApi) -> tuple[Weakening, ...]:
         want = self.want()

@@ -5,6 +5,7 @@ This is the version $LATEST, which nobody calls. The release publishes it.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -278,8 +279,11 @@ class Function(Step[FoundFunction]):
 class PartOfFunction(Step[F]):
     """A resource without tags, which belongs to the owner of the function."""
 
-    # Whether to keep what the settings do not need: the API may still call it.
+    # Whether `update` keeps what the settings do not need until `remove_unused`: the API may still call it.
     keeps_unused = False
+
+    @abstractmethod
+    def remove_unused(self) -> None: ...
 
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, function: Function, *needs: Step[Any]) -> None:
         super().__init__(settings, arns, aws, function, *needs)

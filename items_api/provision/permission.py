@@ -101,7 +101,11 @@ class Permission(PartOfFunction[Found]):
                 self._replace()
             else:
                 self.create()
-        if _WHOLE in parts and not self.keeps_unused:
+        if not self.keeps_unused:
+            self.remove_unused()
+
+    def remove_unused(self) -> None:
+        if self.found and self.found.fields[_WHOLE]:
             with tolerate(_ABSENT):
                 self._remove()
             # On an emulator, that removes the statement on the alias, too.

@@ -19,7 +19,7 @@ from items_api.provision.step import Found, Right
 from items_api.provision.versions import OUTDATED, Version, Versions, changed_by_someone_else, old_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Set
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
     from mypy_boto3_lambda.type_defs import AliasConfigurationTypeDef
 
@@ -72,6 +72,8 @@ class Release(PartOfFunction[FoundRelease]):
 
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, function: Function, table: Table) -> None:
         super().__init__(settings, arns, aws, function, table)
+        self._unused_aliases: Sequence[str] = ()
+        self._unused_versions: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -101,7 +103,7 @@ class Release(PartOfFunction[FoundRelease]):
         return (*drift, *self.function.recreated_role(found.live.published)) if found.live else drift
 
     def weakenings(self, found: FoundRelease) -> tuple[Weakening, ...]:
-        """No weakenings in themselves, but asked about, too."""
+        """Neither removes a restriction, but `up` asks about both."""
         weakenings = []
         if aliases := found.fields["other aliases"]:
             which = f"alias{'' if len(aliases) == 1 else 'es'} {', '.join(aliases)}"
@@ -158,21 +160,24 @@ class Release(PartOfFunction[FoundRelease]):
         return self.existing()
 
     def update(self, found: FoundRelease, parts: Set[str]) -> None:
-        function = self.settings.function_name
-        old = found.fields["old versions"]
+        self._unused_aliases, self._unused_versions = found.fields["other aliases"], found.fields["old versions"]
         if parts - _UNUSED:
             version = self._new_version()
             live = str(found.live.number) if found.live else None
             previous = str(found.previous.number) if found.previous else None
             previous = previous if version == live else live
             self._point(found, version, previous)
-            old = old_versions([*(v.number for v in found.versions), version], version, previous)
-        if self.keeps_unused:
-            return
-        for name in found.fields["other aliases"]:
+            self._unused_versions = old_versions([*(v.number for v in found.versions), version], version, previous)
+        if not self.keeps_unused:
+            self.remove_unused()
+
+    def remove_unused(self) -> None:
+        function = self.settings.function_name
+        for name in self._unused_aliases:
             self.aws.send(self.aws.lambda_.delete_alias, FunctionName=function, Name=name)
-        for number in old:
-            with tolerate(_ABSENT, "ResourceConflictException"):  # another `up` deleted it, or made it live again
+        for number in self._unused_versions:
+            # Another `up` deleted it, or made it live again.
+            with tolerate(_ABSENT), tolerate("ResourceConflictException", text="reference it"):
                 self.aws.send(self.aws.lambda_.delete_function, FunctionName=function, Qualifier=number)
 
     def versions_to_swap(self) -> tuple[Version, Version]:

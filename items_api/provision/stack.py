@@ -3,8 +3,9 @@
 The order follows from the constructors: a step comes after the steps it takes. On the way up, the table, the role, the
 log group and the API depend on nothing and start in parallel; the function waits for the role and the log group, the
 release for the function and the table, and the permission for the release and the API. An API that calls something
-other than the release is changed last, so that callers never reach a release that does not work yet. On the way down
-the order is reversed, and the API goes before the release, so that no request reaches a missing function.
+other than the release is changed last, so that callers never reach a release that does not work yet; what it called
+before is removed after that. On the way down the order is reversed, and the API goes before the release, so that no
+request reaches a missing function.
 """
 
 from __future__ import annotations
@@ -133,8 +134,9 @@ class Stack:
         twin = Stack(self.settings, aws_package.rehearsal.Rehearsal.like(self.aws, watch), self.account)
         for step, ours in zip(twin.steps, self.steps, strict=True):
             step.found = ours.found
+        twin.release.keeps_unused = twin.permission.keeps_unused = not twin.api.calls_release
         for step in twin._graph_up():
-            step.ensure()
+            twin._converge(step)
 
     def up(self) -> Generator[Progress | Outcome]:
         """Converge from what `look` found. Yields events as they happen; steps that need a failed step are skipped.
@@ -145,17 +147,14 @@ class Stack:
         confirmed = set(self.weakenings())
         done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
-            # What the API calls now is removed in the next round, when it calls the release.
-            keeps = self.release.keeps_unused = self.permission.keeps_unused = not self.api.calls_release
+            self.release.keeps_unused = self.permission.keeps_unused = not self.api.calls_release
             yield from self._run("create or update", self._ensured, self._graph_up())
             # A resource that an earlier round created or updated is unchanged in a later one: keep the earlier change.
             earlier = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
             unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
             done = {**self.outcomes, **{step: o for step, o in earlier.items() if step in unchanged}}
             self.outcomes = done
-            errors = [outcome.error for outcome in done.values() if outcome.error]
-            changed = any(isinstance(error, ChangedMeanwhile) for error in errors)
-            if last or not (changed or (keeps and not errors)):
+            if last or not any(isinstance(outcome.error, ChangedMeanwhile) for outcome in done.values()):
                 return
             self.aws.pause(_RECHECK_SECONDS)
             self.look()
@@ -230,7 +229,7 @@ class Stack:
         return run.through(graph)
 
     def _graph_up(self) -> dict[AnyStep, set[AnyStep]]:
-        """The steps in the order of `STEPS`, each with those that it waits for."""
+        """The steps in the order of `STEPS`, each with those that it waits for. The API may come last."""
         graph = {step: set(step.needs) for step in self.steps}
         if not self.api.calls_release:
             graph[self.permission].remove(self.api)
@@ -255,8 +254,16 @@ class Stack:
         if found and not (found.deleting or self._adopt or step.is_ours(found)):
             raise step.foreign(found)
         before = step.compare(found) if found else ()
-        change = step.ensure()
+        change = self._converge(step)
         return step.outcome(change=change, drift=before if change is Change.UPDATED else ())
+
+    def _converge(self, step: AnyStep) -> Change:
+        change = step.ensure()
+        if step is self.api:  # only now does nothing call what the function had before
+            for part in (self.release, self.permission):
+                if part.keeps_unused:
+                    part.explained("update", part.remove_unused)
+        return change
 
 
 def stack_names(aws: Aws) -> list[str]:

@@ -56,6 +56,7 @@ class FoundTable(Found):
     `is_new` means that its tags may not be visible yet.
     """
 
+    created: datetime | None = None
     is_new: bool = False
     items: int = 0
     size: int = 0
@@ -111,10 +112,12 @@ class Table(Step[FoundTable]):
         if not new:
             old = tags.get(EXPIRES)
             return f"keep the stack, which expires at {old}, until someone deletes it" if old else ""
-        remembered = (from_tags(tags) or {}).get("expires")
-        expires = expiry_of(tags)
-        is_earlier = expires is None or datetime.fromisoformat(new) < expires
-        return f"let gc delete the stack after {new}" if is_earlier and remembered != [new] else ""
+        expires, wanted = expiry_of(tags), datetime.fromisoformat(new)
+        if expires is None:  # perhaps only the tag was lost
+            is_earlier = (from_tags(tags) or {}).get("expires") != [new] or wanted < datetime.now(UTC)
+        else:
+            is_earlier = wanted < expires
+        return f"let gc delete the stack after {new}" if is_earlier else ""
 
     def read(self) -> FoundTable | None:
         """Only DescribeTable says whether the table exists. The tags of a new table appear seconds later.
@@ -159,6 +162,7 @@ class Table(Step[FoundTable]):
                 },
                 tags=tags,
                 deleting=deleting,
+                created=description.get("CreationDateTime"),
                 is_new=not deleting and datetime.now(UTC) - description["CreationDateTime"] < _NEW,
                 items=description.get("ItemCount", 0),
                 size=description.get("TableSizeBytes", 0),
@@ -275,9 +279,11 @@ class Table(Step[FoundTable]):
         )
 
     def is_gone(self) -> bool:
+        """Also if another `up` has already created a new table."""
         with tolerate(_ABSENT):
-            self._describe()
-            return False
+            created = self._describe().get("CreationDateTime")
+            old = self.found.created if self.found else None
+            return bool(created and old and created != old)
         return True
 
 

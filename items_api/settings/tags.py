@@ -7,7 +7,7 @@ tags do not support in every service are written as `@` and two hexadecimal digi
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -52,11 +52,12 @@ def from_tags(tags: Mapping[str, str]) -> dict[str, list[str]] | None:
 
 
 def expiry_of(tags: Mapping[str, str]) -> datetime | None:
-    """When the stack expires whose table has these tags; None if it does not."""
+    """When the stack expires whose table has these tags; None if it does not. Without a time zone, it is UTC."""
     try:
-        return datetime.fromisoformat(tags.get(EXPIRES, ""))
+        found = datetime.fromisoformat(tags.get(EXPIRES, ""))
     except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _key(number: int) -> str:

@@ -335,6 +335,7 @@ def _allows_reading(reader: Access) -> CheckFunction:
         try:
             expect_status(response, 200)
         except Unexpected as finding:
-            raise Unexpected(f"{finding}. {reader.why_refused(writes=False)}".rstrip()) from None
+            why = reader.why_refused(writes=False) if response.status in (401, 403) else ""
+            raise Unexpected(f"{finding}. {why}" if why else str(finding)) from None
 
     return check

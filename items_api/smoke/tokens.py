@@ -66,7 +66,14 @@ def why_refused(token: str, rules: Rules, *, writes: bool, now: float | None = N
 def _reasons(
     header: Mapping[str, Any], claims: Mapping[str, Any], rules: Rules, *, writes: bool, now: float
 ) -> Iterator[str]:
-    yield from _time_reasons(claims, now)
+    """See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html."""
+    expires, begins, issued = (
+        moment if isinstance(moment := claims.get(name), (int, float)) else None for name in ("exp", "nbf", "iat")
+    )
+    if expires is not None and expires <= now:
+        yield f"The token expired at {_text(expires)}."
+    if begins is not None and begins > now:
+        yield f"The token is not valid before {_text(begins)}."
     if rules.issuer and claims.get("iss") != rules.issuer:
         yield f"The token is of the issuer {_shown(claims.get('iss'))}, and the API accepts {rules.issuer}."
     audiences = _texts(claims.get("aud", claims.get("client_id")))
@@ -79,21 +86,11 @@ def _reasons(
     granted = _texts(scope.split() if isinstance(scope, str) else scope)
     if needed and not {*needed} & {*granted}:
         yield f"The token lacks the scope {' or '.join(needed)}."
-    if "exp" not in claims:
-        yield "The token does not say when it expires (exp)."
-
-
-def _time_reasons(claims: Mapping[str, Any], now: float) -> Iterator[str]:
-    """See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html."""
-    expires, begins, issued = (
-        moment if isinstance(moment := claims.get(name), (int, float)) else None for name in ("exp", "nbf", "iat")
-    )
-    if expires is not None and expires <= now:
-        yield f"The token expired at {_text(expires)}."
-    if begins is not None and begins > now:
-        yield f"The token is not valid before {_text(begins)}."
+    # Last, because the clock of this computer may be slow.
     if issued is not None and issued > now:
         yield f"The token says that it was issued at {_text(issued)}, which is in the future."
+    if "exp" not in claims:
+        yield "The token does not say when it expires (exp)."
 
 
 def _key_reasons(header: Mapping[str, Any], rules: Rules) -> Iterator[str]:
@@ -111,7 +108,7 @@ def _text(moment: float) -> str:
     try:
         return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
-        return f"{moment:g} seconds after 1970"
+        return f"{_shown(moment)} seconds after 1970"
 
 
 def _texts(claim: Any) -> list[str]:

@@ -147,6 +147,18 @@ def test_a_plan_that_removes_a_restriction_needs_yes_without_a_terminal(run: Run
     assert run("up", "--throttle-rate", "100", "--yes").exit_code == 0
 
 
+def test_an_alias_of_someone_else_is_deleted_only_after_a_question(run: Run) -> None:
+    run("up")
+    lambda_ = boto3.client("lambda")
+    lambda_.create_alias(FunctionName="items-api", Name="blue", FunctionVersion="1")
+    refused = run("up")
+    assert refused.exit_code == 1
+    assert "This would delete the alias blue of the function, which may have other callers. It needs" in refused.stderr
+    assert {alias["Name"] for alias in lambda_.list_aliases(FunctionName="items-api")["Aliases"]} == {"blue", "live"}
+    assert run("up", "--yes").exit_code == 0
+    assert {alias["Name"] for alias in lambda_.list_aliases(FunctionName="items-api")["Aliases"]} == {"live"}
+
+
 def test_keep_table_says_what_remains(run: Run) -> None:
     run("up")
     assert "Nothing remains except the table Items." in run("down", "--yes", "--keep-table").stdout

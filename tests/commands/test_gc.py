@@ -1,5 +1,6 @@
 """`up --expires`, `list` and `gc`: environments that end."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from items_api.settings import Settings
 from tests.aws import Account, Process
+from tests.aws.faults import denied
 from tests.commands.conftest import Run, document
 from tests.provision.drive import up
 
@@ -106,6 +108,23 @@ def test_a_lost_tag_is_written_again_without_a_question(run: Run) -> None:
     assert tags()[KEY] == expires
 
 
+def test_an_expiry_that_was_extended_by_hand_is_shortened_only_by_an_option(run: Run) -> None:
+    run("up", "--expires", "3d")
+    expire("Items", hours=30 * 24)
+    extended = tags()[KEY]
+    assert run("up", "--yes").exit_code == 1
+    assert tags()[KEY] == extended
+    assert run("up", "--expires", "3d", "--yes").exit_code == 0
+
+
+def test_a_past_expiry_whose_tag_was_removed_comes_back_only_by_an_option(run: Run) -> None:
+    run("up", "--expires", "1s")
+    boto3.client("dynamodb").untag_resource(ResourceArn=arn("Items"), TagKeys=[KEY])
+    time.sleep(1)
+    assert run("up", "--yes").exit_code == 1
+    assert run("gc", "--dry-run").stdout == "No stack has expired.\n"
+
+
 def test_list_shows_age_expiry_and_endpoint(run: Run) -> None:
     run("up", "--expires", "3d")
     run("up", "--name", "other")
@@ -167,12 +186,35 @@ def test_only_the_command_line_deletes_items(run: Run, monkeypatch: pytest.Monke
     assert names(run) == ["items"]
 
 
-def test_an_item_that_is_written_while_gc_runs_is_kept(run: Run, process: Process) -> None:
+def test_an_item_that_is_written_while_gc_runs_is_kept(run: Run, process: Process, account: Account) -> None:
     """The items are counted last, in a consistent read."""
     run("up")
     expire("Items")
     process.faults.at("lambda.DeleteAlias", 1, lambda: put_item("Items"))
     assert document(run("gc", "--yes", "--json"))["stacks"][0]["change"] == "kept"
+    [count] = account.journal.of("dynamodb.Scan")
+    assert count.parameters["ConsistentRead"]
+
+
+def test_an_error_with_one_stack_does_not_keep_the_others(run: Run, process: Process) -> None:
+    for name in ("aaa", "bbb"):
+        run("up", "--name", name)
+        expire(name.capitalize())
+    second = process.counts["dynamodb.DescribeTable"] + 2
+    process.faults.at("dynamodb.DescribeTable", second, denied("dynamodb", "dynamodb:DescribeTable", arn("Aaa")))
+    stacks = document(run("gc", "--yes", "--json"))["stacks"]
+    assert [(stack["name"], stack["change"]) for stack in stacks] == [("aaa", "failed"), ("bbb", "deleted")]
+    assert stacks[0]["error"]["what"] == "Could not read the DynamoDB table Aaa: access denied."
+
+
+def test_a_tag_without_a_time_zone_is_in_utc(run: Run) -> None:
+    run("up", "--expires", "3d")
+    dynamodb().tag_resource(ResourceArn=arn("Items"), Tags=[{"Key": KEY, "Value": "2020-01-01"}])
+    assert " expired " in run("list").stdout
+    assert run("up", "--expires", "3d").exit_code == 0
+    dynamodb().tag_resource(ResourceArn=arn("Items"), Tags=[{"Key": KEY, "Value": "2020-01-01"}])
+    assert run("gc", "--yes").exit_code == 0
+    assert names(run) == []
 
 
 def test_a_stack_that_is_extended_while_gc_deletes_it_keeps_its_table(run: Run, process: Process) -> None:
@@ -191,9 +233,15 @@ def test_gc_does_not_touch_what_an_up_creates_meanwhile(run: Run, process: Proce
     run("up")
     expire("Items")
     expires = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    # After the first look, the two checks and the deletion.
-    last_look = process.counts["dynamodb.DescribeTable"] + 5
-    process.faults.at("dynamodb.DescribeTable", last_look, lambda: up(account, settings=Settings(expires=expires)))
+    gone: list[bool] = []
+
+    def create_it_again() -> None:
+        if not gone and not account.leftovers():
+            gone.append(True)
+            up(account, settings=Settings(expires=expires))
+
+    first = process.counts["dynamodb.DescribeTable"] + 1
+    process.faults.at("dynamodb.DescribeTable", first, create_it_again, times=20)
     result = run("gc", "--yes", "--json")
     assert (result.exit_code, document(result)["stacks"][0]["error"]["type"]) == (1, "ChangedMeanwhile")
     assert {resource["state"] for resource in document(run("status", "--json"))["resources"]} == {"ok"}
@@ -237,5 +285,7 @@ def test_after_ctrl_c_the_document_says_what_was_deleted(run: Run, process: Proc
         expire(name.capitalize())
     process.faults.at("apigatewayv2.DeleteApi", 2, interrupt)
     result = run("gc", "--yes", "--json")
-    assert (result.exit_code, document(result)["error"]["what"]) == (130, "Interrupted.")
-    assert [(stack["name"], stack["change"]) for stack in document(result)["stacks"]] == [("aaa", "deleted")]
+    error = document(result)["error"]
+    assert (result.exit_code, error["what"], error["why"]) == (130, "Interrupted.", "Done: aaa. Unfinished: bbb.")
+    changes = [(stack["name"], stack["change"]) for stack in document(result)["stacks"]]
+    assert changes == [("aaa", "deleted"), ("bbb", "failed")]

@@ -63,6 +63,29 @@ def test_a_broken_handler_never_goes_live_and_the_old_version_answers_throughout
     assert cli.json("status")["details"]["release"] == live
 
 
+def test_callers_do_not_notice_that_an_api_of_the_bare_function_is_switched_to_the_release(cli: Cli) -> None:
+    """As the tutorial leaves it."""
+    endpoint = cli.json("up")["endpoint"]
+    lambda_, gateway = cli.client("lambda"), cli.client("apigatewayv2")
+    api = gateway.get_apis()["Items"][0]["ApiId"]
+    integration = gateway.get_integrations(ApiId=api)["Items"][0]
+    function = integration["IntegrationUri"].removesuffix(":live")
+    lambda_.remove_permission(FunctionName="items-api", StatementId="apigw", Qualifier="live")
+    lambda_.add_permission(
+        FunctionName="items-api",
+        StatementId="apigw",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:us-east-1:123456789012:{api}/*",
+    )
+    gateway.update_integration(ApiId=api, IntegrationId=integration["IntegrationId"], IntegrationUri=function)
+    lambda_.delete_alias(FunctionName="items-api", Name="live")
+    with calling(f"{endpoint}/items") as failures:
+        cli.ok("up", "--yes")
+    assert failures == []
+    assert cli("status").returncode == 0
+
+
 def test_callers_notice_neither_a_new_version_nor_a_rollback(cli: Cli) -> None:
     with calling(f"{cli.json('up')['endpoint']}/items") as failures:
         first = cli.json("status")["details"]["release"]["live"]

@@ -69,6 +69,23 @@ def test_the_five_newest_versions_are_kept_and_those_that_the_alias_names(deploy
     assert versions() == ["4", "5", "6", "7", "8"]
 
 
+@pytest.mark.parametrize(
+    ("message", "is_error"),
+    [
+        ("Unable to delete version because the following aliases reference it: [live]", False),
+        ("The role is not assumable.", True),
+    ],
+)
+def test_an_old_version_that_another_up_has_made_live_again_is_left_alone(
+    deployed: Account, message: str, *, is_error: bool
+) -> None:
+    released(deployed, 300, 301, 302, 303)
+    session = deployed.session()
+    session.faults.at("lambda.DeleteFunction", 1, ErrorResponse("ResourceConflictException", message, 409))
+    assert bool(errors(up(deployed, session, BIG))) == is_error
+    assert versions() == ["1", "2", "3", "4", "5", "6"]
+
+
 @pytest.mark.parametrize("operation", ["lambda.CreateFunction", "lambda.PublishVersion", "lambda.UpdateFunctionCode"])
 def test_a_full_code_storage_is_a_quota(account: Account, operation: str) -> None:
     if operation == "lambda.UpdateFunctionCode":
