@@ -171,6 +171,19 @@ def test_a_certificate_that_cannot_be_verified_is_an_error(tmp_path: Path) -> No
         oidc.fetch(url)
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_issuer_that_is_out_of_order_may_work_for_aws(issuer: Issuer, status: int) -> None:
+    issuer.answers[DISCOVERY] = (status, "")
+    with pytest.raises(oidc.Unreachable, match=rf"openid-configuration returned {status}\.$"):
+        oidc.fetch(issuer.url)
+
+
+def test_the_error_after_a_redirect_names_the_target(issuer: Issuer) -> None:
+    issuer.redirects[DISCOVERY] = f"{issuer.url}/moved"
+    with pytest.raises(InvalidIssuer, match="/moved returned 404"):
+        oidc.fetch(issuer.url)
+
+
 def test_an_issuer_that_cannot_be_reached_may_be_reachable_for_aws(issuer: Issuer) -> None:
     with pytest.raises(oidc.Unreachable, match=r"could not be reached: Connection refused\."):
         oidc.fetch("https://127.0.0.1:9")

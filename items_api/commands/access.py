@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from items_api.errors import InvalidSetting
@@ -10,6 +11,7 @@ from items_api.provision.authorization import TYPES
 from items_api.smoke.access import Access, Bearer, Signed
 from items_api.smoke.tokens import Rules
 from items_api.terminal.text import Line, endpoint_lines
+from items_api.terminal.times import age_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +30,27 @@ def lines_about(stack: Stack, target: Target) -> list[Line]:
         return []
     auth = stack.settings.auth
     words = Signed(stack.aws.signer()).curl_words if auth == "iam" else Bearer.curl_words if auth == "jwt" else ()
-    return endpoint_lines(stack.endpoint, _who_may_call(stack.settings), _exports(auth, target), words)
+    lines = endpoint_lines(stack.endpoint, _who_may_call(stack.settings), _exports(auth, target), words)
+    return [*lines, Line(), Line(text)] if (text := _expiry_text(stack)) else lines
+
+
+def _expiry_text(stack: Stack) -> str:
+    if not stack.settings.expires:
+        return ""
+    left = datetime.fromisoformat(stack.settings.expires) - datetime.now(UTC)
+    if left < timedelta():
+        return f"The stack expired {age_text(-left)} ago: the next items-api gc deletes it."
+    return f"The stack expires in {age_text(left)}; items-api gc deletes it after that."
 
 
 def _who_may_call(settings: Settings) -> str:
     if settings.auth == "iam":
         return "Callers must sign their requests with AWS credentials."
     if settings.auth == "jwt":
-        return f"Callers need a token of {settings.jwt_issuer} for {' or '.join(settings.jwt_audiences)}."
+        needed = {"read": settings.jwt_read_scope, "write": settings.jwt_write_scope}
+        scopes = " and ".join(f"the scope {scope} to {verb}" for verb, scope in needed.items() if scope)
+        token = f"a token of {settings.jwt_issuer} for {' or '.join(settings.jwt_audiences)}"
+        return f"Callers need {token}{f', with {scopes}' if scopes else ''}."
     return "Anyone who knows this URL can read and write items; --auth iam or --auth jwt requires authorization."
 
 
@@ -65,7 +80,7 @@ def access_to(stack: Stack, api: FoundApi, token: str | None) -> Access:
 
 def token_access(token: str, api: FoundApi | None = None) -> Access:
     """Raises `InvalidSetting`, without the token, if no header can contain it."""
-    token = token.strip()
+    token = token.strip().removeprefix("Bearer ").strip()
     if not token or any(not "!" <= character <= "~" for character in token):
         why = "A token has only letters, digits and ASCII punctuation: no spaces and no line breaks."
         raise InvalidSetting("The token is not valid.", why, "Copy it again, on one line.")

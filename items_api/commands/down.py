@@ -38,7 +38,7 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
             return Result(document={"region": target.region, "resources": []}, lines=[line])
         stack.look()
         if not keep_table:
-            stack.check_protection()
+            target.check_protection(stack)
         if not yes and any(step.owned for step in stack.steps):
             _confirm(screen, stack, keep_table=keep_table, local=target.local)
             stack.look()  # the stack may have changed while the prompt was open

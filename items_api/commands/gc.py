@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,11 @@ import click
 
 from items_api.commands.boundary import Command
 from items_api.commands.known import knowing
-from items_api.commands.opening import find_account
+from items_api.commands.list import listed_stacks
 from items_api.commands.options import account_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.commands.target import LOCAL_IS_EMPTY
 from items_api.errors import ChangedMeanwhile, Interrupted, Problem
-from items_api.provision.listing import stacks
 from items_api.provision.outcome import Change
 from items_api.provision.stack import Stack
 from items_api.provision.table import Table
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-    from items_api.aws.session import Account
     from items_api.commands.target import Target
     from items_api.provision.listing import Listed
     from items_api.terminal.screen import Screen
 
 
-_NOTHING_DONE: Mapping[str, Any] = {"change": "skipped", "resources": (), "remaining": (), "error": None}
+_NOTHING_DONE: Mapping[str, Any] = {"resources": (), "remaining": (), "error": None}
 
 
 @click.command(cls=Command, list_key="stacks")
@@ -48,41 +47,39 @@ def gc(screen: Screen, *, target: Target, dry_run: bool, with_items: bool, yes: 
 
     Tables that contain items are kept, unless you add --with-items.
     """
-    account = find_account(screen, target, start=False)
-    if account is None:
+    found = listed_stacks(screen, target)
+    if found is None:
         return Result(document={"region": target.region, "stacks": []}, lines=[Line(LOCAL_IS_EMPTY)])
-    aws = account.aws()
-    account_id = aws.account_id()
     now = datetime.now(UTC)
-    found = [stack for stack in stacks(aws, account.region, account_id) if stack.expires and stack.expires <= now]
-    document = {"account": account_id, "region": account.region, "stacks": found}
-    if not found:
+    expired = [stack for stack in found.stacks if stack.expires and stack.expires <= now]
+    document = {"account": found.account_id, "region": found.account.region, "stacks": expired}
+    if not expired:
         return Result(document=document, lines=[Line("No stack has expired.")])
     if dry_run:
-        return Result(PENDING, document=document, lines=_expired_lines(found, now, with_items=with_items))
+        return Result(PENDING, document=document, lines=_expired_lines(expired, now, with_items=with_items))
     if not yes:
-        names = ", ".join(stack.name for stack in found)
+        names = ", ".join(stack.name for stack in expired)
         tables = "including all items in their tables" if with_items else "except tables that contain items"
         confirm(screen, f"This would delete the expired stacks {names}, {tables}.")
     results: list[dict[str, Any]] = []
     with knowing(lambda: {**document, "stacks": results}, interrupted=lambda: _interrupted(results)):
-        for stack in found:
-            results.append({**stack.as_json(), **_NOTHING_DONE, "change": "failed"})  # if it is interrupted
-            results[-1] = _delete(screen, account, account_id, stack, with_items=with_items)
+        for listed in expired:
+            results.append({**listed.as_json(), **_NOTHING_DONE, "change": "failed"})  # if it is interrupted
+            stack = Stack(Settings(listed.name, found.account.region), found.account.aws(), found.account_id)
+            results[-1] |= _delete(screen, stack, replace(target, name=listed.name), with_items=with_items)
     failed = any(result["error"] or result["remaining"] for result in results)
     return Result(FAILED if failed else DONE, ok=not failed, document={**document, "stacks": results})
 
 
-def _expired_lines(found: Sequence[Listed], now: datetime, *, with_items: bool) -> list[Line]:
-    width = max(len(stack.name) for stack in found)
+def _expired_lines(expired: Sequence[Listed], now: datetime, *, with_items: bool) -> list[Line]:
+    width = max(len(stack.name) for stack in expired)
     lines = [
         Line(f"  {stack.name:<{width}}  {_described(stack, now - stack.expires)}", essential=True)
-        for stack in found
+        for stack in expired
         if stack.expires
     ]
-    if not with_items:
-        lines.append(Line("Tables that contain items would be kept. Add --with-items to delete them, too."))
-    return lines
+    tables = "" if with_items else " and tables that contain items"
+    return [*lines, Line(f"Protected stacks{tables} would be kept.")]
 
 
 def _described(stack: Listed, late: timedelta) -> str:
@@ -90,30 +87,28 @@ def _described(stack: Listed, late: timedelta) -> str:
     return f"expired {age_text(late)} ago{left}"
 
 
-def _delete(screen: Screen, account: Account, account_id: str, listed: Listed, *, with_items: bool) -> dict[str, Any]:
+def _delete(screen: Screen, stack: Stack, target: Target, *, with_items: bool) -> dict[str, Any]:
     """Delete one stack, unless it no longer expires. An error does not keep the others from being deleted."""
-    stack = Stack(Settings(listed.name, account.region), account.aws(), account_id)
-    result = {**listed.as_json(), **_NOTHING_DONE}
-    screen.line(f"Stack {listed.name}", "bold", essential=True)
+    screen.line(f"Stack {target.name}", "bold", essential=True)
     try:
         stack.look()
         if not _has_expired(stack):
             why = "It no longer expires" if stack.table.owned else "Its table, which says when it expires, is gone"
             screen.line(f"  {why}. It was not deleted.", "yellow", essential=True)
-            return result
-        stack.check_protection()
-        keep = partial(_why_kept, stack, with_items=with_items)
-        outcomes = run_steps(screen, stack, stack.down(keep=keep, check=partial(_check_expired, stack)))
+            return {"change": "skipped"}
+        target.check_protection(stack)
+        keep, check = partial(_why_kept, stack, with_items=with_items), partial(_check_expired, stack, target)
+        outcomes = run_steps(screen, stack, stack.down(keep=keep, check=check))
     except Problem as problem:
         screen.lines(_indented(problem))
-        return {**result, "change": "failed", "resources": stack.results, "error": problem}
+        return {"resources": stack.results, "error": problem}
     remaining = [outcome.name for outcome in stack.remaining]
     error = next((outcome.error for outcome in outcomes if outcome.error), None)
     kept = any(outcome.title == Table.title and outcome.change == Change.SKIPPED for outcome in outcomes)
     if not error and not remaining:
         screen.line(f"  Nothing remains{f' except the table {stack.table.name}' if kept else ''}.", "green")
     change = "failed" if error or remaining else "kept" if kept else "deleted"
-    return {**result, "change": change, "resources": outcomes, "remaining": remaining, "error": error}
+    return {"change": change, "resources": outcomes, "remaining": remaining, "error": error}
 
 
 def _interrupted(results: list[dict[str, Any]]) -> Interrupted:
@@ -129,15 +124,15 @@ def _has_expired(stack: Stack) -> bool:
     return expires is not None and expires <= datetime.now(UTC)
 
 
-def _check_expired(stack: Stack) -> None:
+def _check_expired(stack: Stack, target: Target) -> None:
     """Read the tag again, and raise `ChangedMeanwhile` if the stack has been extended since it was looked at."""
     stack.table.explained("read", stack.table.look)
     table = stack.table.owned
     if table and not table.deleting and not _has_expired(stack):
         raise ChangedMeanwhile(
-            f"The stack {stack.settings.name} was extended while it was being deleted.",
+            f"The stack {target.name} was extended while it was being deleted.",
             "Its table and everything that was created since then are kept.",
-            f"To create the rest again, run up --name {stack.settings.name}.",
+            f"To create the rest again, run items-api up{target.flags}.",
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from items_api.errors import InvalidSetting, NeedsOption
@@ -36,9 +37,15 @@ _TO_REMOVE = {
 
 def _expiry(new: str, old: str) -> str:
     """The new time of expiry, or the old one if the difference is small: an `up` that is repeated changes nothing."""
-    if new and old and abs(datetime.fromisoformat(new) - datetime.fromisoformat(old)) < _SMALL:
-        return old
-    return new
+    if not (new and old):
+        return new
+    wanted = datetime.fromisoformat(new)
+    small = min(_SMALL, (wanted - datetime.now(UTC)) / 10)
+    return old if abs(wanted - datetime.fromisoformat(old)) < small else new
+
+
+def _text(option: str, values: Sequence[str]) -> str:
+    return shlex.join(values) if any(values) else "never" if option == "expires" else "none"
 
 
 @dataclass(frozen=True)
@@ -113,5 +120,5 @@ class Given:
                 essential=True,
             )
         elif own := self._own(stack.remembered):
-            texts = (f"{option} {' '.join(values) or 'none'}" for option, values in own.items())
+            texts = (f"{option} {_text(option, values)}" for option, values in own.items())
             yield Line(f"Settings from the stack: {', '.join(texts)}")

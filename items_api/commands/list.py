@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from items_api.commands.boundary import Command
-from items_api.commands.opening import find_account
+from items_api.commands.opening import find_account, place_text
 from items_api.commands.options import account_options
 from items_api.commands.target import LOCAL_IS_EMPTY
 from items_api.provision.listing import LISTED, stacks
@@ -19,6 +19,7 @@ from items_api.terminal.times import age_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from items_api.aws.session import Account
     from items_api.commands.target import Target
     from items_api.provision.listing import Listed
     from items_api.terminal.screen import Screen
@@ -28,16 +29,28 @@ if TYPE_CHECKING:
 @account_options
 def list(screen: Screen, *, target: Target) -> Result:  # noqa: A001 - the name of the command
     """List every stack in the account and region."""
+    found = listed_stacks(screen, target)
+    if found is None:
+        return Result(document={"region": target.region, "stacks": []}, lines=[Line(LOCAL_IS_EMPTY)])
+    document = {"account": found.account_id, "region": found.account.region, "stacks": found.stacks}
+    return Result(document=document, lines=_lines(found.stacks))
+
+
+class ListedStacks(NamedTuple):
+    account: Account
+    account_id: str
+    stacks: Sequence[Listed]
+
+
+def listed_stacks(screen: Screen, target: Target) -> ListedStacks | None:
+    """Every stack of the account, which is shown; None if the local AWS is empty."""
     account = find_account(screen, target, start=False)
     if account is None:
-        return Result(document={"region": target.region, "stacks": []}, lines=[Line(LOCAL_IS_EMPTY)])
+        return None
     aws = account.aws()
     account_id = aws.account_id()
-    where = "the local AWS, account" if target.local else "account"
-    screen.line(f"Stacks in {where} {account_id}, region {account.region}")
-    found = stacks(aws, account.region, account_id)
-    document = {"account": account_id, "region": account.region, "stacks": found}
-    return Result(document=document, lines=_lines(found))
+    screen.line(f"Stacks in {place_text(target, account, account_id)}")
+    return ListedStacks(account, account_id, stacks(aws, account.region, account_id))
 
 
 def _lines(found: Sequence[Listed]) -> Sequence[Line]:

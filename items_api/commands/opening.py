@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import contextmanager
 from functools import partial
@@ -56,14 +57,21 @@ def opened(
     client = account.aws(watch)
     completed = partial(given.settings, account.region) if given else None
     stack = stacks.Stack(settings(account.region), client, client.account_id(), completed)
-    where = "the local AWS, account" if target.local else "account"
-    screen.line(f"Stack {target.name} in {where} {stack.account}, region {account.region}")
+    screen.line(f"Stack {target.name} in {place_text(target, account, stack.account)}")
 
     def known() -> dict[str, Any]:
         return known_of(stack) | ({"resources": stack.results} if stack.results else {})
 
     with knowing(known, interrupted=lambda: _interrupted(stack, target)):
         yield stack
+
+
+def place_text(target: Target, account: Account, account_id: str) -> str:
+    """Where a command works: "account 123456789012, region us-east-1", and the endpoint if it is not AWS's own."""
+    if target.local:
+        return f"the local AWS, account {account_id}, region {account.region}"
+    endpoint = account.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
+    return f"account {account_id}, region {account.region}{f', at {endpoint}' if endpoint else ''}"
 
 
 def known_of(stack: stacks.Stack) -> dict[str, Any]:

@@ -37,10 +37,17 @@ def rollback(screen: Screen, *, target: Target, explain: bool, yes: bool) -> Res
             raise target.no_stack("It has no release.")
         live, previous = stack.release.versions_to_swap()
         if not yes:
-            confirm(screen, f"This would replace version {live} with version {previous}.")
+            differences = [
+                f"{field}: {live.fields[field]} → {previous.fields[field]}"
+                for field in ("memory", "timeout")
+                if live.fields[field] != previous.fields[field]
+            ]
+            what = f" ({', '.join(differences)})" if differences else ""
+            confirm(screen, f"This would replace version {live} with version {previous}{what}.")
         outcome = stack.roll_back()
-        todo = f"To release the current settings again, run items-api up{target.flags}."
+        is_undo = previous.number > live.number
+        todo = "" if is_undo else f"To release the current settings again, run items-api up{target.flags}."
         return Result(
             document={**known_of(stack), "endpoint": stack.endpoint, "resources": [outcome]},
-            lines=[*outcome_lines(outcome), Line(todo)],
+            lines=[*outcome_lines(outcome), *([Line(todo)] if todo else [])],
         )

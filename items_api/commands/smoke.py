@@ -59,6 +59,10 @@ def smoke(
         access = token_access(token) if token else Access()
     else:
         known, origins, api, access = _find_endpoint(screen, target, token)
+    if not url and token and not isinstance(access, Bearer):
+        source = click.get_current_context().get_parameter_source("token")
+        if source is ParameterSource.COMMANDLINE:  # the variable may be for another stack
+            raise click.UsageError("--token is for an API with --auth jwt.")
     if read_token and not isinstance(access, Bearer):
         raise click.UsageError("--read-token is for an API with --auth jwt.")
     reader = token_access(read_token, api) if read_token else None

@@ -6,11 +6,14 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
-from items_api.errors import InvalidSetting, NoStack
+from items_api.errors import InvalidSetting, NoStack, Protected
 from items_api.settings import Settings
+
+if TYPE_CHECKING:
+    from items_api.provision.stack import Stack
 
 LOCAL_IS_EMPTY = "The local AWS is empty."
 SettingsIn: TypeAlias = Callable[[str], Settings]  # the settings of the stack in a region
@@ -54,6 +57,17 @@ class Target:
                 setting="jwt-issuer",
                 value=issuer,
             )
+
+    def check_protection(self, stack: Stack) -> None:
+        """Raise `Protected` if the table is protected against deletion."""
+        try:
+            stack.check_protection()
+        except Protected as problem:
+            problem.todo = (
+                f"To delete it, run items-api up{self.flags} --no-protect first. To delete everything else, run "
+                f"items-api down{self.flags} --keep-table."
+            )
+            raise
 
     def no_stack(self, why: str, alternative: str = "") -> NoStack:
         """The error of a command that needs the stack. `alternative` is another thing to do, as a sentence."""

@@ -14,7 +14,7 @@ from items_api.commands.opening import empty_stack, explainer, known_of, opened
 from items_api.commands.options import explain_option, settings_options, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import NeedsOption, NotConfirmed
+from items_api.errors import InvalidIssuer, NeedsOption, NotConfirmed
 from items_api.observe.cost import estimate
 from items_api.terminal.result import DONE, FAILED, PENDING, Result
 from items_api.terminal.status import estimate_lines
@@ -70,16 +70,16 @@ def up(
     with opened(screen, target, given, start=not dry_run, explain=explain) as stack:
         if stack is None:
             screen.line(LOCAL_IS_EMPTY)
-            return _dry_run(screen, empty_stack(target, given), given, requests=requests, explain=explain)
+            return _dry_run(screen, empty_stack(target, given), target, given, requests=requests, explain=explain)
         stack.look()
         screen.lines(given.lines(stack))
         if dry_run:
-            return _dry_run(screen, stack, given, requests=requests, adopt=adopt, explain=explain)
+            return _dry_run(screen, stack, target, given, requests=requests, adopt=adopt, explain=explain)
         plan = stack.plan(adopt=adopt)
         _preview(screen, plan)
         weakenings = stack.weakenings()
         given.require_options(weakenings)
-        check_issuer(screen, stack.settings)
+        check_issuer(screen, stack.settings, local=target.local)
         if weakenings and not yes:
             confirm(screen, _effect(weakenings))
             _check_again(stack, weakenings, adopt=adopt)
@@ -89,12 +89,19 @@ def up(
 
 
 def _dry_run(
-    screen: Screen, stack: Stack, given: Given, *, requests: int | None, adopt: bool = False, explain: bool
+    screen: Screen,
+    stack: Stack,
+    target: Target,
+    given: Given,
+    *,
+    requests: int | None,
+    adopt: bool = False,
+    explain: bool,
 ) -> Result:
     plan = stack.plan(adopt=adopt)
     if explain:
         stack.rehearse(explainer(screen, stack.settings.region, stack.aws.endpoint_url, aws.line.script_line))
-    _warn_of(screen, stack.weakenings(), given)
+    _warn_of(screen, stack, given, local=target.local)
     changes = sum(outcome.change != "unchanged" for outcome in plan)
     summary = f"all {len(plan)} resources match the settings."
     if changes:
@@ -111,10 +118,14 @@ def _dry_run(
     )
 
 
-def _warn_of(screen: Screen, weakenings: list[Weakening], given: Given) -> None:
+def _warn_of(screen: Screen, stack: Stack, given: Given, *, local: bool) -> None:
     """What a run without --dry-run would ask about, or would not do."""
+    weakenings = stack.weakenings()
     try:
         given.require_options(weakenings)
+        check_issuer(screen, stack.settings, local=local)
+    except InvalidIssuer as problem:
+        screen.warning(f"Without --dry-run, this would fail. {problem}")
     except NeedsOption as problem:
         screen.warning(f"Without --dry-run, this would fail. {problem.why} {problem.todo}")
     else:
@@ -135,13 +146,13 @@ def _preview(screen: Screen, plan: list[Outcome]) -> None:
         screen.line()
 
 
-def check_issuer(screen: Screen, settings: Settings) -> None:
+def check_issuer(screen: Screen, settings: Settings, *, local: bool) -> None:
     """Fetch what the issuer publishes. Raises `InvalidIssuer`."""
     if settings.auth == "jwt":
         try:
             oidc.fetch(settings.jwt_issuer)
         except oidc.Unreachable as reason:
-            screen.warning(f"The issuer was not checked. {reason} API Gateway will check it.")
+            screen.warning(f"The issuer was not checked. {reason}{'' if local else ' API Gateway will check it.'}")
 
 
 def _check_again(stack: Stack, weakenings: list[Weakening], *, adopt: bool) -> None:

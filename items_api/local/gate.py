@@ -1,13 +1,17 @@
 """What an HTTP API of AWS refuses and ministack does not: wrong signatures, and more requests than the throttle allows.
 
 ministack accepts every signature of the root user, signatures for other services, a false hash of the body, and any
-other Authorization header on a route with IAM authorization. It stores the throttle without enforcing it. Its 401 lacks
-a header, and its 403 has another body. The bodies here are those of AWS.
+other Authorization header on a route with IAM authorization. It stores the throttle without enforcing it. It fails at
+tokens whose parts have other types. Its 401 lacks a header, and its 403 has another body. The bodies here are those of
+AWS.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,7 +77,11 @@ class Gate:
                 return
             await self._app(scope, _replaying(body, receive), _forbidding(send))
         elif kind == "JWT":
-            await self._app(scope, receive, _naming_the_scheme(scope, send))
+            send = _naming_the_scheme(scope, send)
+            if _is_malformed(header_values(scope, b"authorization")):
+                await respond(send, _UNAUTHORIZED, {"message": "Unauthorized"})
+                return
+            await self._app(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -114,6 +122,21 @@ def _is_signed(api_id: str, scope: Message, body: bytes) -> bool:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     secret = credential.secret_access_key
     return not sigv4.header_signature_failure(signature, secret, scope["method"], path, query, headers, body)
+
+
+def _is_malformed(authorization: list[str]) -> bool:
+    """Whether ministack would fail at a token, because a part of it has another type."""
+    if not authorization:
+        return False
+    parts = authorization[0].rpartition(" ")[2].split(".")
+    try:
+        header, claims = (json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2])
+    except (ValueError, RecursionError):
+        return True
+    if not (isinstance(header, dict) and isinstance(claims, dict)) or len(authorization) > 1:
+        return True
+    times = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
+    return not all(type(moment) in (int, float) and math.isfinite(moment) for moment in times)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -78,9 +78,7 @@ def _fetch(issuer: str, seconds: float) -> Issuer:
         )
     keys_url = document.get("jwks_uri")
     if not isinstance(keys_url, str):
-        raise InvalidIssuer(
-            f"{url} names no keys.", f'Its "jwks_uri" is {keys_url!r}.', "Correct --jwt-issuer, or the document."
-        )
+        raise InvalidIssuer(f"{url} names no keys.", 'It has no "jwks_uri".', "Correct --jwt-issuer, or the document.")
     check_target(keys_url, url)
     key_ids = _key_ids(json_at(keys_url, seconds))
     if not key_ids:

@@ -16,6 +16,8 @@ from items_api.oidc import Unreachable
 
 _MAX_BYTES = 1_000_000
 _HERE = "127.0.0.1"
+_TOO_MANY = 429
+_SERVER_ERROR = 500
 
 
 def check_target(target: str, source: str) -> None:
@@ -59,8 +61,10 @@ def json_at(url: str, seconds: float) -> Any:
             content = response.read(_MAX_BYTES)
     except urllib.error.HTTPError as error:
         error.close()
+        if error.code >= _SERVER_ERROR or error.code == _TOO_MANY:
+            raise Unreachable(f"{error.url} returned {error.code}.") from None
         raise InvalidIssuer(
-            f"{url} returned {error.code}.", "API Gateway needs the document at this URL.", "Correct --jwt-issuer."
+            f"{error.url} returned {error.code}.", "API Gateway needs this document.", "Correct --jwt-issuer."
         ) from None
     except UnicodeError:  # a part of the host name is empty or longer than 63 characters
         raise InvalidIssuer(f"{url} has an invalid host name.", "", "Correct --jwt-issuer.") from None

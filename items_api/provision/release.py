@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import ServiceError, tolerate
-from items_api.errors import CannotRollBack
+from items_api.errors import CannotRollBack, CheckFailed
 from items_api.provision.check import check
 from items_api.provision.function import PartOfFunction
 from items_api.provision.outcome import Drift, Weakening
@@ -204,7 +204,12 @@ class Release(PartOfFunction[FoundRelease]):
         version = Versions(self).publish()
         if self.checks and not self.aws.is_rehearsal:
             self.report("for the check of the new version")
-            check(self.aws, self.settings, version, self.report)
+            try:
+                check(self.aws, self.settings, version, self.report)
+            except CheckFailed as problem:
+                if self.found and self.found.live:
+                    problem.what += f" Version {self.found.live.number} still is."
+                raise
         return version
 
     def _point(self, found: FoundRelease, version: str, previous: str | None) -> None:
@@ -236,7 +241,7 @@ class Release(PartOfFunction[FoundRelease]):
         problem = CannotRollBack(
             "There is no version to roll back to.",
             f"{why} Versions: {'; '.join(map(str, found.versions))}.",
-            "To release another version yourself, use aws lambda update-alias.",
+            "To release another version yourself, use aws lambda update-alias." if len(found.versions) > 1 else "",
         )
         problem.known = {"versions": [version.as_json() for version in found.versions]}
         return problem

@@ -4,8 +4,8 @@ The order follows from the constructors: a step comes after the steps it takes. 
 log group and the API depend on nothing and start in parallel; the function waits for the role and the log group, the
 release for the function and the table, and the permission for the release and the API. An API that calls something
 other than the release is changed last, so that callers never reach a release that does not work yet; what it called
-before is removed after that. On the way down the order is reversed, and the API goes before the release, so that no
-request reaches a missing function.
+before is removed after that. On the way down the order is reversed, the API goes before the release, so that no request
+reaches a missing function, and the table goes last.
 """
 
 from __future__ import annotations
@@ -174,8 +174,6 @@ class Stack:
             raise Protected(
                 f"The table {self.table.name} is protected against deletion. Nothing was deleted.",
                 "The stack has --protect, or someone turned on the deletion protection of the table.",
-                "To delete it, turn this off first with up --no-protect. "
-                "To delete everything else, run down --keep-table.",
             )
 
     def down(
@@ -200,6 +198,8 @@ class Stack:
             for needed in step.needs:
                 graph[needed].add(step)
         graph[self.release].add(self.api)
+        # Last, because it has the settings and the expiry, which a `down` after an interrupted one still needs.
+        graph[self.table] = set(self.steps) - {self.table}
         kept: set[AnyStep] = set()
 
         def delete(step: AnyStep) -> Outcome:

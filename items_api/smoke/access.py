@@ -45,7 +45,7 @@ class Access:
     def why_refused(self, *, writes: bool) -> str:
         """Why the API refuses these credentials, as a sentence; empty if that is unknown."""
         del writes
-        return ""
+        return "The API requires authorization: add --token, or test the stack instead of --url."
 
 
 class Signs(Protocol):

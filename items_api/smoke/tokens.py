@@ -76,10 +76,10 @@ def _reasons(
         yield f"The token is not valid before {_text(begins)}."
     if rules.issuer and claims.get("iss") != rules.issuer:
         yield f"The token is of the issuer {_shown(claims.get('iss'))}, and the API accepts {rules.issuer}."
-    audiences = _texts(claims.get("aud", claims.get("client_id")))
+    audiences = _texts(claims.get("aud", claims.get("client_id", [])))
     if rules.audiences and not {*audiences} & {*rules.audiences}:
-        given = _shown(", ".join(audiences))
-        yield f"The token is for the audience {given}, and the API accepts {', '.join(rules.audiences)}."
+        given = f"is for the audience {_shown(', '.join(audiences))}" if audiences else "has no audience (aud)"
+        yield f"The token {given}, and the API accepts {', '.join(rules.audiences)}."
     yield from _key_reasons(header, rules)
     needed = rules.write_scopes if writes else rules.read_scopes
     scope = claims.get("scope", claims.get("scp", ""))
@@ -91,11 +91,15 @@ def _reasons(
         yield f"The token says that it was issued at {_text(issued)}, which is in the future."
     if "exp" not in claims:
         yield "The token does not say when it expires (exp)."
+    if rules.issuer:
+        yield "The API accepts its claims, so its signature is probably wrong."
 
 
 def _key_reasons(header: Mapping[str, Any], rules: Rules) -> Iterator[str]:
     if not rules.issuer:
         return
+    if not str(header.get("alg")).startswith("RS"):
+        yield f"The token is signed with {_shown(header.get('alg'))}, and API Gateway accepts only RS256 and the like."
     try:
         known = rules.fetch(rules.issuer).key_ids
     except (oidc.Unreachable, InvalidIssuer):

@@ -129,7 +129,7 @@ class Screen:
 
 
 def _styled(text: str, style: str) -> str:
-    if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return click.style(text, **({style: True} if style in ("bold", "dim") else {"fg": style}))
 

@@ -6,6 +6,7 @@ import boto3
 import pytest
 
 from tests.commands.conftest import Run, document
+from tests.issuers import issuing
 
 # Nothing listens there, so the issuer is not checked.
 ISSUER = "https://127.0.0.1:9"
@@ -60,6 +61,24 @@ def test_with_jwt_the_curl_lines_send_a_token(run: Run) -> None:
     assert "Warning: The issuer was not checked. " in result.stderr
     assert "could not be reached: Connection refused. API Gateway will check it." in result.stderr
     assert kinds() == {"JWT"}
+
+
+def test_scopes_are_part_of_what_callers_need(run: Run) -> None:
+    result = run("up", *JWT, "--jwt-read-scope", "r", "--jwt-write-scope", "w")
+    needed = "a token of https://127.0.0.1:9 for items, with the scope r to read and the scope w to write."
+    assert f"Callers need {needed}" in result.stdout
+
+
+def test_a_dry_run_says_that_the_issuer_would_be_refused(run: Run) -> None:
+    with issuing() as issuer:
+        issuer.answers.clear()
+        jwt = ("--local", "--auth", "jwt", "--jwt-issuer", issuer.url, "--jwt-audience", "items")
+        result = run("up", *jwt, "--dry-run", env={"ITEMS_API_HOME": "empty"})
+        assert result.exit_code == 3
+        said = (
+            f"Warning: Without --dry-run, this would fail. {issuer.url}/.well-known/openid-configuration returned 404."
+        )
+        assert said in result.stderr
 
 
 def test_the_authorization_is_remembered(run: Run) -> None:
@@ -147,6 +166,14 @@ def test_no_variable_and_no_file_can_say_no(run: Run, tmp_path: Path) -> None:
     (tmp_path / "items-api.toml").write_text("no-permissions-boundary = true\n")
     assert run("up").exit_code == 2
     assert boundary() == BOUNDARY
+
+
+def test_a_token_for_an_api_that_takes_none_is_a_usage_error_unless_it_is_a_variable(run: Run) -> None:
+    run("up", "--auth", "iam")
+    assert "--token is for an API with --auth jwt." in run("smoke", "--token", "x").stderr
+    given = run("smoke", "--wait", "0", env={"ITEMS_API_TOKEN": "x"})
+    assert given.exit_code == 1
+    assert "--token" not in given.stderr
 
 
 def test_smoke_needs_a_token_before_it_sends_anything(run: Run) -> None:

@@ -21,6 +21,17 @@ def test_a_rollback_shows_both_versions_and_what_comes_next(run: Run) -> None:
     assert [(d["field"], d["have"], d["want"]) for d in report["resources"][0]["drift"]] == [("version", 1, 2)]
 
 
+def test_the_undo_of_a_rollback_leaves_nothing_to_do(run: Run) -> None:
+    run("up")
+    run("up", "--memory", "512")
+    question = run("rollback").stderr
+    assert "with version 1 (published " in question
+    assert " (memory: 512 → 256). It needs confirmation" in question
+    run("rollback", "--yes")
+    assert "run items-api up" not in run("rollback", "--yes").stdout
+    assert run("status").exit_code == 0
+
+
 def test_a_rolled_back_stack_is_drift_and_up_asks_before_it_releases_the_same_code(run: Run) -> None:
     run("up")
     run("up", "--memory", "512")

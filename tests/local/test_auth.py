@@ -182,6 +182,22 @@ def test_a_refused_token_is_told_what_is_needed(cli: Cli, issuer: Issuer) -> Non
     assert garbage.headers["www-authenticate"].startswith('Bearer scope="" error="invalid_token"')
 
 
+def test_a_token_with_parts_of_other_types_is_refused_like_any_other(cli: Cli, issuer: Issuer) -> None:
+    endpoint = cli.json("up", *jwt(issuer))["endpoint"]
+    connection = Connection(endpoint)
+
+    def status(*tokens: str) -> int:
+        headers = tuple(("Authorization", f"Bearer {token}") for token in tokens)
+        return connection(Request("GET", f"{endpoint}/items", headers)).status
+
+    good = issuer.token()
+    for token in ("NQ.NQ.x", "x.y", *(issuer.token(**{name: "soon"}) for name in ("exp", "nbf", "iat"))):
+        assert status(token) == 401
+    assert status(issuer.token(exp=[1])) == status(issuer.token(exp=float("inf"))) == 401
+    assert status(good) == 200
+    connection.close()
+
+
 def test_the_throttle_is_enforced(cli: Cli) -> None:
     endpoint = cli.json("up", "--throttle-rate", "1", "--throttle-burst", "3")["endpoint"]
     connection = Connection(endpoint)

@@ -8,7 +8,7 @@ import socket
 import psutil
 
 from items_api import local
-from tests.local.conftest import Cli, eventually, kill
+from tests.local.conftest import Cli, eventually, kill, run
 
 
 def test_start_and_stop_report_whether_they_changed_anything(cli: Cli) -> None:
@@ -128,3 +128,12 @@ def test_functions_work_after_the_aws_port_was_taken_by_another_program(cli: Cli
     assert (smoke.returncode, document["endpoint"]) == (0, endpoint)
     assert f"Another program uses port {cli.port}, so the AWS endpoint is now http://127.0.0.1:" in smoke.stderr
     assert "Another program" not in cli("smoke", "--json").stderr
+
+
+def test_after_local_env_the_other_commands_say_that_they_do_not_work_on_aws(cli: Cli) -> None:
+    cli.ok("up")
+    shell = f'eval "$({cli.command} local env)" && {cli.command} list'
+    clean = {name: value for name, value in cli.environment.items() if not name.startswith("AWS_")}
+    done = run(["sh", "-c", shell], env=clean)
+    endpoint = cli.running().endpoint_url
+    assert done.stdout.startswith(f"Stacks in account 123456789012, region us-east-1, at {endpoint}\n  items  ")

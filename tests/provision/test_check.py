@@ -39,7 +39,7 @@ def test_a_version_that_does_not_work_never_goes_live(
     error = outcomes["release"].error
     assert error
     assert (error.what, error.why) == (
-        "Version 2 of the Lambda function items-api failed its check. It is not live.",
+        "Version 2 of the Lambda function items-api failed its check. It is not live. Version 1 still is.",
         f"GET /items?limit=1 {said}",
     )
     assert "secret" not in str(error)

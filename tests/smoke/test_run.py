@@ -16,6 +16,7 @@ from tests.smoke.conftest import ItemsApi, on
 
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 OTHER_ITEM_1 = '{"itemId":"1","name":"mine","n":1.50}'
+NO_AUTHORIZATION = "The API requires authorization: add --token, or test the stack instead of --url."
 UNTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")
 UNTRUSTED.verify_message = "self-signed"
 
@@ -76,7 +77,11 @@ def test_it_waits_until_every_method_works_with_one_item(
 @pytest.mark.parametrize(
     ("failure", "endpoint", "detail"),
     [
-        (Response(401, {}, b"no token", 1.0), ENDPOINT, "expected 200, got 401 no token"),
+        (
+            Response(401, {}, b"no token", 1.0),
+            ENDPOINT,
+            f"expected 200, got 401 no token. {NO_AUTHORIZATION}",
+        ),
         (Response(404, {}, b"<h1>nginx</h1>", 1.0), ENDPOINT, "expected 200, got 404 <h1>nginx</h1>"),
         (
             socket.gaierror(-2, "Name or service not known"),

@@ -36,6 +36,10 @@ ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/Items"
             "  Table     12,345 items (DynamoDB's count)",
             ["  Table     12,345 items (DynamoDB's", "            count)"],
         ),
+        (
+            "To delete it, run items-api down --local now.",
+            ["To delete it, run", "    items-api down --local now."],
+        ),
         (f"Still exists: {ARN}", ["Still exists:", f"    {ARN}"]),
         (ARN, [ARN]),
     ],
