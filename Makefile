@@ -4,6 +4,9 @@ BIN := $(VENV)/bin
 # Every install uses the versions in constraints.txt.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Otherwise, every process that a test starts would compile the whole package.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test live lint wheel constraints clean
 
 demo: $(VENV)/.local

@@ -22,7 +22,7 @@ from items_api.provision.bundle import bundle
 from items_api.provision.outcome import Outcome
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
-from tests.export.aws_cli import aws_cli_in
+from tests.forking import forking
 from tests.local.conftest import prepare_home
 
 Requests = Callable[..., tuple[str, str, dict[str, Any]]]
@@ -47,7 +47,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.LocalA
 def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the program `aws`."""
     folder = tmp_path_factory.mktemp("cli")
-    with aws_cli_in(folder):
+    with forking(folder, "aws", "awscli.clidriver:main"):
         yield folder
 
 

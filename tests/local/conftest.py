@@ -18,6 +18,7 @@ import pytest
 
 from items_api import local
 from items_api.local import LocalAws
+from tests.forking import forking
 
 # Settings that a user may have in the environment. They must not affect a local AWS.
 USER_ENVIRONMENT = {
@@ -104,13 +105,15 @@ class Cli:
 
     home: Path
     port: int
+    forked: Path  # starts faster than the real program
 
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, **USER_ENVIRONMENT, "ITEMS_API_HOME": str(self.home)}
 
     def __call__(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return run(self._command(arguments), cwd=self.home, env=self.environment, **options)
+        program = COMMAND if options else str(self.forked)
+        return run([program, *self._arguments(arguments)], cwd=self.home, env=self.environment, **options)
 
     def ok(self, *arguments: str) -> str:
         """Run a command that must succeed, and return its output."""
@@ -123,13 +126,13 @@ class Cli:
         return json.loads(self(*arguments, "--json").stdout)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command, pipe = self._command(arguments), subprocess.PIPE
+        command, pipe = [COMMAND, *self._arguments(arguments)], subprocess.PIPE
         return subprocess.Popen(
             command, cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
         )
 
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return [COMMAND, *arguments, *([] if arguments[0] == "local" else ["--local"])]
+    def _arguments(self, arguments: tuple[str, ...]) -> list[str]:
+        return [*arguments, *([] if arguments[0] == "local" else ["--local"])]
 
     def shell(self, line: str) -> str:
         """Run a line in a shell without proxy settings, as a user would paste it."""
@@ -163,9 +166,16 @@ class Cli:
         return [line for line in lines if str(self.home) in line]
 
 
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    commands = [f"items_api.commands.{name}" for name in ("up", "down", "status", "smoke", "local")]
+    with forking(tmp_path_factory.mktemp("cli"), "items-api", "items_api.cli:main", "boto3", *commands) as program:
+        yield program
+
+
 @pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
-    cli = Cli(tmp_path, prepare_home(tmp_path))
+def cli(tmp_path: Path, forked: Path) -> Iterator[Cli]:
+    cli = Cli(tmp_path, prepare_home(tmp_path), forked)
     yield cli
     kill(tmp_path)
     eventually(lambda: not cli.processes())

@@ -73,10 +73,10 @@ def request(method: str, path: str, host: str = "127.0.0.1", *headers: str) -> b
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+def stack(tmp_path_factory: pytest.TempPathFactory, forked: Path) -> Iterator[Cli]:
     """A stack that all tests of this file share."""
     home = tmp_path_factory.mktemp("home")
-    cli = Cli(home, prepare_home(home))
+    cli = Cli(home, prepare_home(home), forked)
     cli.ok("up", "--yes")
     yield cli
     kill(home)
