@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ from tests.aws.speed import remember
 gc.set_threshold(100_000, 50, 50)
 gc.freeze()
 remember()
+
+# A shell ignores Ctrl-C in jobs that it starts in the background, and so would the commands under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Subprocesses inherit these variables, so they are set permanently and not by a fixture.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
