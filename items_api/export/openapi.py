@@ -53,7 +53,7 @@ def _authorize(document: dict[str, Any], settings: Settings) -> None:
     document["components"]["schemas"]["Refusal"] = message
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            if method in ("get", "post", "put", "delete"):
+            if method in ("get", "post", "put", "patch", "delete"):
                 needed = scopes(settings, f"{method.upper()} {path}") if settings.auth == "jwt" else []
                 operation["security"] = [{settings.auth: needed}]
                 operation["responses"] |= {code: {"description": _REFUSED[code], "content": content} for code in codes}

@@ -14,14 +14,20 @@ import time
 import zlib
 
 from . import ROUTES, TABLE_NAME
-from .dynamodb import Client, ConditionError, RejectedError, Table, UnavailableError
-from .item import ItemError, attributes, check_id, json_text
+from .dynamodb import REVISION, Client, ConditionError, RejectedError, Table, UnavailableError, unchanged
+from .item import ItemError, attributes, check_id, json_text, merge
+from .preconditions import Preconditions, tag_of
 from .request import ITEM_PATH, HTTPError, Request
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    from .dynamodb import Condition
+    from .item import Attributes
+
+    T = TypeVar("T")
 
 MAX_LIMIT = 1000
 # A Lambda reply can have 6,291,556 bytes. The difference is for everything but the body.
@@ -49,6 +55,7 @@ class Api:
             "GET /items": self.list_items,
             "GET /items/{id+}": self.read,
             "PUT /items/{id+}": self.replace,
+            "PATCH /items/{id+}": self.patch,
             "DELETE /items/{id+}": self.delete,
         }
 
@@ -63,8 +70,9 @@ class Api:
             reply = _problem(problem.status, problem.message, problem.headers)
         except ItemError as invalid:
             reply = _problem(400, str(invalid))
-        except ConditionError:
-            reply = _problem(412, "Precondition failed: If-Match requires an existing item, If-None-Match a new one")
+        except ConditionError as conflict:
+            failed = _precondition_failed(conflict.item)
+            reply = _problem(failed.status, failed.message, failed.headers)
         except UnavailableError as unavailable:
             cause = unavailable.cause
             reply = _problem(503, "The database is busy or unreachable. Try again", {"retry-after": "1"})
@@ -79,12 +87,11 @@ class Api:
 
     def create(self, request: Request) -> dict[str, Any]:
         """POST /items: create or replace. The id is generated here, so that a retry writes the same item."""
-        condition = request.condition()
+        preconditions = request.preconditions()
         document = request.body()
         item_id = check_id(document["itemId"]) if "itemId" in document else _new_id()
-        item = attributes({"itemId": item_id, **document})
-        self._table.put(item, condition, request.deadline)
-        return _reply(201, json_text(item), {"location": ITEM_PATH + _percent_encoded(item_id)})
+        stored, _ = self._put(request, attributes({"itemId": item_id, **document}), preconditions)
+        return _item_reply(201, stored, {"location": ITEM_PATH + _percent_encoded(item_id)})
 
     def list_items(self, request: Request) -> dict[str, Any]:
         """GET /items: one page, with a link to the next one if there is more."""
@@ -101,26 +108,91 @@ class Api:
 
     def read(self, request: Request) -> dict[str, Any]:
         """GET /items/{id}."""
+        preconditions = request.preconditions()
         item = self._table.get(request.item_id(), request.deadline)
         if item is None:
             raise HTTPError(404, "Not found")
-        return _reply(200, json_text(item))
+        tag = tag_of(item)
+        if not preconditions.matches(tag):
+            raise _precondition_failed(item)
+        if not preconditions.differs(tag):
+            return {"statusCode": 304, "headers": {"etag": tag}}
+        return _item_reply(200, item)
 
     def replace(self, request: Request) -> dict[str, Any]:
         """PUT /items/{id}: create or replace."""
         item_id = request.item_id()
-        condition = request.condition()
-        document = request.body()
-        if document.get("itemId", item_id) != item_id:
-            raise HTTPError(400, "The itemId in the body does not match the id in the path")
-        item = attributes({"itemId": item_id, **document})
-        replaced = self._table.put(item, condition, request.deadline)
-        return _reply(201 if replaced is None else 200, json_text(item))
+        preconditions = request.preconditions()
+        document = _of_item(item_id, request.body())
+        stored, replaced = self._put(request, attributes({"itemId": item_id, **document}), preconditions)
+        return _item_reply(201 if replaced is None else 200, stored)
+
+    def patch(self, request: Request) -> dict[str, Any]:
+        """PATCH /items/{id}: merge into the item as it is at the moment of the write."""
+        item_id = request.item_id()
+        preconditions = request.preconditions()
+        patch = _of_item(item_id, request.patch())
+        attributes(patch)  # what cannot be stored is rejected even if the item does not exist
+
+        def write(current: Attributes | None, condition: Condition) -> Attributes:
+            if current is None:
+                raise HTTPError(404, "Not found")
+            return self._table.put(merge(current, patch), condition, request.deadline)[0]
+
+        return _item_reply(200, self._change(request, item_id, preconditions, write, must_exist=True))
 
     def delete(self, request: Request) -> dict[str, Any]:
         """DELETE /items/{id}: also succeeds if the item does not exist."""
-        self._table.delete(request.item_id(), request.condition(), request.deadline)
+        item_id, preconditions = request.item_id(), request.preconditions()
+        if not preconditions.have_tags:
+            self._table.delete(item_id, preconditions.condition(), request.deadline)
+        else:
+            self._change(
+                request,
+                item_id,
+                preconditions,
+                lambda _, condition: self._table.delete(item_id, condition, request.deadline),
+            )
         return {"statusCode": 204}
+
+    def _put(
+        self, request: Request, item: Attributes, preconditions: Preconditions
+    ) -> tuple[Attributes, Attributes | None]:
+        """Write an item. Returns it as it is stored, and the item that it replaced, if any."""
+        if not preconditions.have_tags:
+            return self._table.put(item, preconditions.condition(), request.deadline)
+
+        def write(current: Attributes | None, condition: Condition) -> tuple[Attributes, Attributes | None]:
+            return self._table.put(item, condition, request.deadline)[0], current
+
+        return self._change(request, item["itemId"]["S"], preconditions, write)
+
+    def _change(
+        self,
+        request: Request,
+        item_id: str,
+        preconditions: Preconditions,
+        write: Callable[[Attributes | None, Condition], T],
+        *,
+        must_exist: bool = False,
+    ) -> T:
+        """Read the item, and write on condition that it is unchanged; after a conflict, continue from the current item.
+
+        Each conflict means that another write has succeeded, so this ends, at the latest at the deadline.
+        """
+        current = self._table.get(item_id, request.deadline)
+        while True:
+            if current is not None or not must_exist:
+                _check(preconditions, current)
+            try:
+                return write(current, unchanged(current))
+            except ConditionError as conflict:
+                if must_exist and conflict.maybe_applied:
+                    # Applying the patch again could undo the write that has followed.
+                    raise UnavailableError("MaybeApplied") from None
+                if time.monotonic() > request.deadline:
+                    raise UnavailableError(conflict.cause) from None
+                current = conflict.item
 
     def _answer(self, request: Request) -> dict[str, Any]:
         operation = self._operations.get(request.route)
@@ -129,7 +201,7 @@ class Api:
         path = request.route.partition(" ")[2]
         allowed = [method for method, _, known_path in (route.partition(" ") for route in ROUTES) if known_path == path]
         if allowed:
-            raise HTTPError(405, "Method not allowed", allow=", ".join(allowed))
+            raise HTTPError(405, "Method not allowed", {"allow": ", ".join(allowed)})
         raise HTTPError(404, "Not found")
 
     def _collect(self, limit: int, after: str | None, deadline: float) -> tuple[list[str], str | None]:
@@ -143,7 +215,7 @@ class Api:
         while True:
             found, more_after = self._table.scan(limit + 1 - len(texts), last, deadline)
             for item in found:
-                text = json_text(item)
+                text = json_text(_visible(item))
                 # The body is a string within Lambda's JSON reply: escaped quotes and backslashes add to its size.
                 size += len(json.dumps(text))
                 if len(texts) == limit or (texts and size > MAX_PAGE_BYTES):
@@ -218,6 +290,32 @@ def _percent_encoded(item_id: str) -> str:
 def _seconds_left(context: object) -> float:
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return MAX_SECONDS if remaining is None else min(MAX_SECONDS, remaining() / 1000 - RESERVE_SECONDS)
+
+
+def _of_item(item_id: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The body of a request for this item. It may repeat the id."""
+    if document.get("itemId", item_id) != item_id:
+        raise HTTPError(400, "The itemId in the body does not match the id in the path")
+    return document
+
+
+def _check(preconditions: Preconditions, item: Attributes | None) -> None:
+    tag = None if item is None else tag_of(item)
+    if not (preconditions.matches(tag) and preconditions.differs(tag)):
+        raise _precondition_failed(item)
+
+
+def _precondition_failed(item: Attributes | None) -> HTTPError:
+    why = "Precondition failed: the item does not match If-Match, or matches If-None-Match"
+    return HTTPError(412, why, {"etag": tag_of(item)} if item else None)
+
+
+def _visible(item: Attributes) -> Attributes:
+    return {name: value for name, value in item.items() if name != REVISION}
+
+
+def _item_reply(status: int, item: Attributes, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    return _reply(status, json_text(_visible(item)), {"etag": tag_of(item), **(headers or {})})
 
 
 def _reply(status: int, body: str, headers: dict[str, str] | None = None) -> dict[str, Any]:

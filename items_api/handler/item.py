@@ -7,6 +7,7 @@ guide ("Constraints in Amazon DynamoDB").
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from json.encoder import encode_basestring
@@ -92,9 +93,31 @@ def json_text(item: Attributes) -> str:
     return "{" + ",".join([f"{encode_basestring(name)}:{_text(value)}" for name, value in item.items()]) + "}"
 
 
-def equal(one: Attributes, other: Attributes) -> bool:
-    """Whether two items are equal, regardless of number formats and the order of attributes."""
-    return attributes(parse(json_text(one))) == attributes(parse(json_text(other)))
+def merge(item: Attributes, patch: dict[str, Any], path: str = "", depth: int = 1) -> Attributes:
+    """Apply a JSON merge patch (RFC 7396), as `parse` returns it. What it does not name keeps its type, sets included.
+
+    Raises:
+        ItemError: as `attributes`.
+    """
+    merged = dict(item)
+    for name, value in patch.items():
+        member_path = _member_path(name, path)
+        if value is None:
+            merged.pop(name, None)
+        elif type(value) is dict:
+            if depth > MAX_DEPTH:
+                raise ItemError(f"{member_path} is nested deeper than {MAX_DEPTH} levels")
+            existing = merged.get(name, {}).get("M", {})
+            merged[name] = {"M": merge(existing, value, member_path, depth + 1)}
+        else:
+            merged[name] = _attribute(value, member_path, depth)
+    return merged
+
+
+def fingerprint(item: Attributes) -> str:
+    """A hash of the content, regardless of number formats and the order of attributes and of the elements of sets."""
+    text = json.dumps(_comparable({"M": item}), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,15 +130,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _members(document: dict[str, Any], path: str, depth: int) -> Attributes:
-    members = {}
-    for name, value in document.items():
-        member_path = f"{path}.{name}" if path else name
-        if not name:
-            raise ItemError(f"An attribute name in {path or 'the body'} is empty")
-        if len(_utf8(name, member_path)) > MAX_NAME_BYTES:
-            raise ItemError(f"An attribute name in {path or 'the body'} is longer than {MAX_NAME_BYTES} bytes")
-        members[name] = _attribute(value, member_path, depth)
-    return members
+    return {name: _attribute(value, _member_path(name, path), depth) for name, value in document.items()}
+
+
+def _member_path(name: str, path: str) -> str:
+    """Check the name of a member of the object at this path."""
+    member_path = f"{path}.{name}" if path else name
+    if not name:
+        raise ItemError(f"An attribute name in {path or 'the body'} is empty")
+    if len(_utf8(name, member_path)) > MAX_NAME_BYTES:
+        raise ItemError(f"An attribute name in {path or 'the body'} is longer than {MAX_NAME_BYTES} bytes")
+    return member_path
 
 
 def _attribute(value: Any, path: str, depth: int) -> Attribute:
@@ -177,6 +202,21 @@ def _format(digits: str, exponent: int, magnitude: int) -> str:
         return f"{padded[:exponent]}.{padded[exponent:]}"
     mantissa = f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else digits
     return f"{mantissa}E{magnitude:+d}"
+
+
+def _comparable(attribute: Attribute) -> Any:
+    ((kind, value),) = attribute.items()
+    if kind == "M":
+        value = {name: _comparable(member) for name, member in value.items()}
+    elif kind == "L":
+        value = [_comparable(element) for element in value]
+    elif kind == "N":
+        value = _canonical(value, "number")
+    elif kind == "NS":
+        value = sorted([_canonical(element, "number") for element in value])
+    elif kind in {"SS", "BS"}:
+        value = sorted(value)
+    return {kind: value}
 
 
 def _text(attribute: Attribute) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 
-from .dynamodb import ABSENT, EXISTS
+from .dynamodb import REVISION
 from .item import check_id, parse
+from .preconditions import Preconditions, tags
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ ITEM_PATH = "/items/"
 class HTTPError(Exception):
     """An error reply: its status, a message that names the problem, and extra headers."""
 
-    def __init__(self, status: int, message: str, **headers: str) -> None:
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
@@ -49,20 +50,29 @@ class Request:
         body = self._event.get("body")
         if type(body) is not str or not body:
             raise HTTPError(400, "The body is empty: send a JSON object")
-        return parse(_decoded(body) if self._event.get("isBase64Encoded") is True else body)
+        document = parse(_decoded(body) if self._event.get("isBase64Encoded") is True else body)
+        if REVISION in document:
+            raise HTTPError(400, f"{REVISION} is the name of an attribute that this API itself uses")
+        return document
 
-    def condition(self) -> str | None:
-        """If-Match and If-None-Match as a DynamoDB condition expression."""
+    def patch(self) -> dict[str, Any]:
+        """The JSON merge patch in the body, whatever its content type, unless that is the one of another format."""
+        kind = _mapping(self._event.get("headers")).get("content-type")
+        if type(kind) is str and kind.partition(";")[0].strip().lower() == "application/json-patch+json":
+            headers = {"accept-patch": "application/merge-patch+json"}
+            raise HTTPError(415, "JSON Patch is not supported: send a JSON merge patch (RFC 7396)", headers)
+        return self.body()
+
+    def preconditions(self) -> Preconditions:
         headers = _mapping(self._event.get("headers"))
-        conditions = []
-        for name, expression in (("if-match", EXISTS), ("if-none-match", ABSENT)):
+        found = []
+        for name in ("if-match", "if-none-match"):
             value = headers.get(name)
-            if value is None:
-                continue
-            if type(value) is not str or value.strip() != "*":
-                raise HTTPError(400, f"{name} must be *, because items have no entity tags")
-            conditions.append(expression)
-        return " AND ".join(conditions) or None
+            parsed = None if value is None else tags(value, weak=name == "if-none-match")
+            if value is not None and parsed is None:
+                raise HTTPError(400, f'{name} must be * or entity tags in double quotes, such as "abc"')
+            found.append(parsed)
+        return Preconditions(*found)
 
 
 def _mapping(value: object) -> dict[str, Any]:

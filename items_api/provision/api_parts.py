@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     Document = Mapping[str, Any]
 
 STAGE = "$default"
-CORS_METHODS = ("GET", "POST", "PUT", "DELETE")
+CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS = ("content-type", "if-match", "if-none-match")
-CORS_EXPOSED = ("link", "location")
+CORS_EXPOSED = ("etag", "link", "location")
 _EXTRAS = ("RequestParameters", "ResponseParameters", "CredentialsArn", "ConnectionId", "TlsConfig")
 
 

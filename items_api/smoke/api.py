@@ -59,8 +59,8 @@ class Api:
         """A preflight request of a browser has no credentials."""
         return self.http(request if request.method == "OPTIONS" else _with(request, self.access.headers(request)))
 
-    def setup_request(self, method: str, path: str, body: str | None = None) -> Response:
-        request = Request(method, self.endpoint + path, (JSON,) if body else (), body)
+    def setup_request(self, method: str, path: str, body: str | None = None, *headers: tuple[str, str]) -> Response:
+        request = Request(method, self.endpoint + path, (*((JSON,) if body else ()), *headers), body)
         if not self._in_setup:
             return self._exchange(request)
         self.request, self.response = request, None

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     CheckFunction = Callable[[Api], str | None]  # may return a detail to report
 
 TUTORIAL = '{"itemId":"1","name":"Widget"}'
-METHODS = {"GET", "POST", "PUT", "DELETE"}
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 SENT_HEADERS = {"content-type", "if-match", "if-none-match"}
-EXPOSED_HEADERS = {"link", "location"}
+EXPOSED_HEADERS = {"etag", "link", "location"}
 MAX_PAGES = 50  # pages of 1000 items, to limit the cost on a large table
 # DynamoDB's limits: 38 digits, 1E-130 to 9.99…E+125.
 EXACT_NUMBERS = (
@@ -203,6 +203,51 @@ def reject_different_id(api: Api) -> None:
     body = compact({"itemId": api.new_id("other"), "name": "new"})
     expect_error(api.send("PUT", path_of(item["itemId"]), body, JSON), 400)
     expect_equal("item", api.current_item(item["itemId"]), item)
+
+
+@claim("PATCH merges into an item and keeps the rest")
+def patch_merges(api: Api) -> None:
+    item = api.create_item("patch", name="old", size={"w": 2, "h": 3}, gone=True)
+    patch = {"name": "new", "size": {"w": None}, "gone": None}
+    expected = {"itemId": item["itemId"], "name": "new", "size": {"h": 3}}
+    expect_body(api.send("PATCH", path_of(item["itemId"]), compact(patch), JSON), 200, expected)
+    expect_equal("item", api.current_item(item["itemId"]), expected)
+
+
+@claim("PATCH of a missing item returns 404 and creates nothing")
+def patch_missing(api: Api) -> None:
+    item_id = api.new_id("patch-missing")
+    expect_status(api.send("PATCH", path_of(item_id), '{"name":"new"}', JSON), 404)
+    expect_equal("item", api.current_item(item_id), None)
+
+
+def _tag(api: Api, path: str) -> str:
+    tag = api.setup_request("GET", path).headers.get("etag")
+    if not tag:
+        raise Unexpected("GET returned no ETag")
+    return tag
+
+
+@claim("If-Match with an old ETag protects a newer item")
+def if_match_tag(api: Api) -> None:
+    path = path_of(api.create_item("tag", n=1)["itemId"])
+    old = _tag(api, path)
+    api.setup_request("PUT", path, '{"n":2}')
+    new = _tag(api, path)
+    if old == new:
+        raise Unexpected(f"a PUT did not change the ETag {old}")
+    response = api.send("PUT", path, '{"n":3}', JSON, ("if-match", old))
+    expect_error(response, 412)
+    expect_equal("ETag", response.headers.get("etag"), new)
+    expect_status(api.setup_request("PUT", path, '{"n":3}', ("if-match", new)), 200)
+
+
+@claim("If-None-Match with the current ETag returns 304")
+def not_modified(api: Api) -> None:
+    path = path_of(api.create_item("unmodified")["itemId"])
+    response = api.send("GET", path, None, ("if-none-match", _tag(api, path)))
+    expect_status(response, 304)
+    expect_equal("body", response.body, b"")
 
 
 @claim("DELETE deletes an item and returns 204 even if it is missing")

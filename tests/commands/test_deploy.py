@@ -106,7 +106,7 @@ def test_explain_shows_each_write_and_no_read(run: Run) -> None:
     lines = [line for line in run("up", "--explain").stdout.splitlines() if line.startswith("$ ")]
     assert any(line.startswith("$ aws dynamodb create-table --table-name Items") for line in lines)
     assert lines[0] == "$ export AWS_DEFAULT_REGION=us-east-1"
-    assert len(lines) == 1 + 17
+    assert len(lines) == 1 + 18
     assert not any(verb in line for line in lines for verb in (" get-", " list-", " describe-"))
     assert "$ aws" not in run("up", "--explain").stdout
 
@@ -114,7 +114,7 @@ def test_explain_shows_each_write_and_no_read(run: Run) -> None:
 def test_a_dry_run_explains_what_up_would_send(run: Run, account: Account) -> None:
     lines = [line for line in run("up", "--dry-run", "--explain").stdout.splitlines() if line.startswith("$ ")]
     assert lines[0] == "$ export AWS_DEFAULT_REGION=us-east-1"
-    assert len(lines) == 1 + 17
+    assert len(lines) == 1 + 18
     assert lines[9].startswith("$ API_ID=$(aws apigatewayv2 create-api --name items-http-api ")
     assert lines[9].endswith(" --query ApiId --output text)")
     assert lines[11] == (

@@ -12,7 +12,7 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from items_api.handler.item import ItemError, Number, attributes, check_id, equal, json_text, parse
+from items_api.handler.item import ItemError, Number, attributes, check_id, fingerprint, json_text, merge, parse
 
 PUT_ITEM = botocore.session.get_session().get_service_model("dynamodb").operation_model("PutItem")
 TEXT = st.text(max_size=20)  # all of Unicode except surrogates
@@ -55,7 +55,7 @@ def test_any_document_is_sent_as_boto3_would_send_it_and_comes_back_equal(docume
     """Names, text, nesting and every digit of numbers are kept, and botocore's serializer changes nothing."""
     item = attributes(parse(dumps(document)))
     boto3s: dict[str, Any] = {name: TypeSerializer().serialize(value) for name, value in document.items()}
-    assert equal(item, boto3s)
+    assert fingerprint(item) == fingerprint(boto3s)
     parameters = {"TableName": "Items", "Item": item}
     assert json.loads(create_serializer("json").serialize_to_request(parameters, PUT_ITEM)["body"]) == parameters
     assert loads(json_text(item)) == document
@@ -198,9 +198,52 @@ def test_sets_and_binary_values_become_arrays_and_base64() -> None:
     assert loads(json_text(sent)) == expected
 
 
-def test_items_are_equal_regardless_of_number_format_and_attribute_order() -> None:
-    one: dict[str, dict[str, Any]] = {"a": {"N": "100"}, "b": {"M": {"c": {"S": "x"}, "d": {"L": [{"N": "0"}]}}}}
-    other: dict[str, dict[str, Any]] = {"b": {"M": {"d": {"L": [{"N": "-0.0"}]}, "c": {"S": "x"}}}, "a": {"N": "1E+2"}}
-    assert equal(one, other)
-    assert not equal(one, {**other, "a": {"N": "101"}})
-    assert not equal(one, {**other, "a": {"S": "100"}})
+def test_the_fingerprint_depends_neither_on_number_formats_nor_on_the_order_of_attributes_and_sets() -> None:
+    one: dict[str, dict[str, Any]] = {
+        "a": {"N": "100"},
+        "b": {"M": {"c": {"SS": ["x", "y"]}, "d": {"L": [{"N": "0"}]}}},
+    }
+    same: dict[str, dict[str, Any]] = {
+        "b": {"M": {"d": {"L": [{"N": "-0.0"}]}, "c": {"SS": ["y", "x"]}}},
+        "a": {"N": "1E+2"},
+    }
+    assert fingerprint(one) == fingerprint(same)
+    others = ({**one, "a": {"N": "101"}}, {**one, "a": {"S": "100"}}, {"b": one["b"]}, {**one, "c": {"NULL": True}})
+    assert len({fingerprint(item) for item in (one, *others)}) == 5
+
+
+def merged(target: str, patch: str) -> Any:
+    return json.loads(json_text(merge(attributes(parse(target)), parse(patch))))
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "result"),
+    [
+        ('{"a":"b"}', '{"a":"c"}', {"a": "c"}),
+        ('{"a":"b"}', '{"b":"c"}', {"a": "b", "b": "c"}),
+        ('{"a":"b"}', '{"a":null}', {}),
+        ('{"a":"b","b":"c"}', '{"a":null}', {"b": "c"}),
+        ('{"a":["b"]}', '{"a":"c"}', {"a": "c"}),
+        ('{"a":"c"}', '{"a":["b"]}', {"a": ["b"]}),
+        ('{"a":{"b":"c"}}', '{"a":{"b":"d","c":null}}', {"a": {"b": "d"}}),
+        ('{"a":[{"b":"c"}]}', '{"a":[1]}', {"a": [1]}),
+        ('{"e":null}', '{"a":1}', {"e": None, "a": 1}),
+        ("{}", '{"a":{"bb":{"ccc":null}}}', {"a": {"bb": {}}}),
+        ('{"a":"x"}', '{"a":{"b":[null]}}', {"a": {"b": [None]}}),
+    ],
+)
+def test_a_patch_is_merged_as_in_the_examples_of_rfc_7396(target: str, patch: str, result: Any) -> None:
+    """Appendix A, as far as both are objects."""
+    assert merged(target, patch) == result
+
+
+def test_a_patch_keeps_the_types_that_json_does_not_have() -> None:
+    stored: Any = {"s": {"SS": ["a"]}, "n": {"NS": ["1"]}, "b": {"B": "AAE="}, "m": {"M": {"bs": {"BS": ["AA=="]}}}}
+    patched = merge(stored, parse('{"m":{"x":1.50},"b":"text"}'))
+    assert patched == {**stored, "b": {"S": "text"}, "m": {"M": {"bs": {"BS": ["AA=="]}, "x": {"N": "1.5"}}}}
+
+
+def test_a_patch_may_have_32_levels_like_an_item() -> None:
+    assert merged("{}", nested(32)) == json.loads(nested(32))
+    with pytest.raises(ItemError, match="is nested deeper than 32 levels"):
+        merged("{}", nested(34))

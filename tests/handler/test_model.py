@@ -35,6 +35,7 @@ class Store(RuleBasedStateMachine):
         self.dynamodb = harness.dynamodb
         self.gateway = harness.gateway
         self.model: dict[str, dict[str, Any]] = {}
+        self.tags: dict[str, list[str]] = {}  # of every version of an item so far
 
     def is_rejected(self, reply: Reply, item_id: str, conditions: dict[str, str]) -> bool:
         expected = ("if_none_match" if item_id in self.model else "if_match") in conditions
@@ -45,6 +46,8 @@ class Store(RuleBasedStateMachine):
         assert reply.status == expected
         self.model[item_id] = {**document, "itemId": item_id}
         assert reply.json == self.model[item_id]
+        assert reply.headers["etag"] not in self.tags.setdefault(item_id, [])
+        self.tags[item_id].append(reply.headers["etag"])
 
     @rule(item_id=IDS, document=DOCUMENTS, conditions=CONDITIONS, as_form=st.booleans())
     def post(self, item_id: str, document: dict[str, Any], conditions: dict[str, str], as_form: bool) -> None:
@@ -79,6 +82,34 @@ class Store(RuleBasedStateMachine):
         reply_lost = fault in {"fails_after_write", "corrupts_reply"}
         self.check_write(reply, item_id, document, 200 if reply_lost or item_id in self.model else 201)
 
+    @rule(item_id=IDS, patch=DOCUMENTS, fault=st.none() | FAULTS)
+    def patch(self, item_id: str, patch: dict[str, Any], fault: str | None) -> None:
+        """A lost reply makes no difference."""
+        if fault:
+            self.dynamodb.fail("succeeds", fault)
+        reply = self.gateway.item("PATCH", item_id, patch)
+        self.dynamodb.faults.clear()
+        if item_id in self.model:
+            self.check_write(reply, item_id, merged(self.model[item_id], patch), 200)
+        else:
+            assert (reply.status, reply.json) == (404, {"error": "Not found"})
+
+    @rule(item_id=IDS, document=DOCUMENTS, method=st.sampled_from(["PUT", "PATCH", "DELETE"]), current=st.booleans())
+    def write_with_a_tag(self, item_id: str, document: dict[str, Any], method: str, current: bool) -> None:
+        known = self.tags.get(item_id, [])
+        tag = known[-1] if current and item_id in self.model else known[0] if len(known) > 1 else '"other"'
+        reply = self.gateway.item(method, item_id, None if method == "DELETE" else document, if_match=tag)
+        if item_id not in self.model:
+            assert reply.status == (404 if method == "PATCH" else 412)
+        elif tag != known[-1]:
+            assert (reply.status, reply.headers["etag"]) == (412, known[-1])
+        elif method == "DELETE":
+            assert reply.status == 204
+            self.model.pop(item_id)
+        else:
+            new = document if method == "PUT" else merged(self.model[item_id], document)
+            self.check_write(reply, item_id, new, 200)
+
     @rule(item_id=IDS, conditions=CONDITIONS)
     def delete(self, item_id: str, conditions: dict[str, str]) -> None:
         reply = self.gateway.item("DELETE", item_id, **conditions)
@@ -92,6 +123,8 @@ class Store(RuleBasedStateMachine):
         reply = self.gateway.item("GET", item_id)
         if item_id in self.model:
             assert (reply.status, reply.json) == (200, self.model[item_id])
+            assert reply.headers["etag"] == self.tags[item_id][-1]
+            assert self.gateway.item("GET", item_id, if_none_match=self.tags[item_id][-1]).status == 304
         else:
             assert (reply.status, reply.json) == (404, {"error": "Not found"})
 
@@ -110,6 +143,20 @@ class Store(RuleBasedStateMachine):
         seen = [item for page in pages for item in page]
         assert len(seen) == len(self.model)
         assert {item["itemId"]: item for item in seen} == self.model
+
+
+def merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """RFC 7396, section 2."""
+    result = dict(target)
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, dict):
+            existing = result.get(name)
+            result[name] = merged(existing if isinstance(existing, dict) else {}, value)
+        else:
+            result[name] = value
+    return result
 
 
 def test_every_reply_is_as_the_model_predicts(new_harness: Callable[[], Harness]) -> None:

@@ -170,7 +170,7 @@ def test_other_authorizers_are_removed_after_the_routes_that_used_them_are_repai
             JWT,
             PLAIN_JWT,
             [
-                "no longer require the scope w for POST /items, PUT /items/{id+}, DELETE /items/{id+}",
+                "no longer require the scope w for POST /items, PUT /items/{id+}, PATCH /items/{id+}, DELETE /items/{id+}",
                 "no longer require the scope r for GET /items, GET /items/{id+}",
             ],
         ),

@@ -121,9 +121,9 @@ def test_what_aws_normalizes_is_not_drift(deployed: Account) -> None:
     update_api(
         CorsConfiguration={
             "AllowOrigins": ["*"],
-            "AllowMethods": ["DELETE", "GET", "PUT", "POST"],
+            "AllowMethods": ["DELETE", "PATCH", "GET", "PUT", "POST"],
             "AllowHeaders": ["If-None-Match", "Content-Type", "If-Match"],
-            "ExposeHeaders": ["Location", "Link"],
+            "ExposeHeaders": ["Location", "ETag", "Link"],
         },
     )
     boto3.client("iam").tag_role(RoleName=ROLE, Tags=[{"Key": "cost-center", "Value": "7"}])

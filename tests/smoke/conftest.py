@@ -1,5 +1,6 @@
 """A fake of a deployed API that keeps its items in memory and can be made to violate the contract."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -7,43 +8,62 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from items_api.handler.dynamodb import ABSENT, EXISTS, ConditionError, Table
+from items_api.handler.dynamodb import ABSENT, EXISTS, REVISION, Condition, ConditionError, Table, unchanged
 from items_api.handler.index import Api
 from items_api.handler.item import attributes, json_text, parse
 from items_api.smoke.curl import Request, Response
 from tests.handler.conftest import Gateway
 
+Attribute = dict[str, Any]
+Attributes = dict[str, Attribute]
+_NUMBERS = itertools.count(1)
 Change = Callable[[Request, Response], Response]
 
 
 class MemoryTable(Table):
-    """Keeps items as JSON text, in the order in which they were created."""
+    """Keeps items as JSON text, in the order in which they were created, and the revisions of those that it wrote."""
 
     name = "Items"
 
     def __init__(self, items: dict[str, str]) -> None:
         self.items = items
+        self._revisions: dict[str, Attribute] = {}
 
-    def get(self, item_id: str, _: float = 0) -> dict[str, Any] | None:
-        return attributes(parse(self.items[item_id])) if item_id in self.items else None
+    def get(self, item_id: str, _: float = 0) -> Attributes | None:
+        text = self.items.get(item_id)
+        if text is None:
+            return None
+        revision = self._revisions.get(text)
+        return attributes(parse(text)) | ({REVISION: revision} if revision else {})
 
-    def put(self, item: dict[str, Any], condition: str | None, _: float) -> dict[str, Any] | None:
-        item_id = item["itemId"]["S"]
-        replaced = self.get(item_id)
-        if condition == (ABSENT if replaced else EXISTS):
-            raise ConditionError(condition)
-        self.items[item_id] = json_text(item)
-        return replaced
+    def put(self, item: Attributes, condition: Condition | None, _: float) -> tuple[Attributes, Attributes | None]:
+        replaced = self._checked(item["itemId"]["S"], condition)
+        visible = {name: value for name, value in item.items() if name != REVISION}
+        text = self.items[item["itemId"]["S"]] = json_text(visible)
+        revision = self._revisions[text] = {"S": f"r{next(_NUMBERS)}"}
+        return {**visible, REVISION: revision}, replaced
 
-    def delete(self, item_id: str, condition: str | None, _: float) -> None:
-        if self.items.pop(item_id, None) is None and condition == EXISTS:
-            raise ConditionError(condition)
+    def delete(self, item_id: str, condition: Condition | None, _: float) -> None:
+        self._checked(item_id, condition)
+        self.items.pop(item_id, None)
 
-    def scan(self, limit: int, after: str | None, _: float) -> tuple[list[dict[str, Any]], str | None]:
+    def scan(self, limit: int, after: str | None, _: float) -> tuple[list[Attributes], str | None]:
         ids = list(self.items)
         start = ids.index(after) + 1 if after else 0
         page = [attributes(parse(self.items[item_id])) for item_id in ids[start : start + limit]]
         return page, ids[start + limit - 1] if start + limit < len(ids) else None
+
+    def _checked(self, item_id: str, condition: Condition | None) -> Attributes | None:
+        current = self.get(item_id)
+        holds = {
+            EXISTS.expression: current is not None,
+            ABSENT.expression: current is None,
+            "#r = :r": current is not None and condition is not None and current.get(REVISION) == condition.revision,
+            unchanged({}).expression: current is not None and REVISION not in current,
+        }
+        if condition is not None and not holds[condition.expression]:
+            raise ConditionError("ConditionalCheckFailedException", current, maybe_applied=False)
+        return current
 
 
 class ItemsApi:
@@ -72,11 +92,11 @@ class ItemsApi:
 
     def _answer(self, request: Request) -> Response:
         sent, url = dict(request.headers), urlsplit(request.url)
-        cors = {"access-control-allow-origin": self.origin, "access-control-expose-headers": "link,location"}
+        cors = {"access-control-allow-origin": self.origin, "access-control-expose-headers": "etag,link,location"}
         if self.origin not in ("*", sent.get("origin")):
             cors = {}
         if request.method == "OPTIONS":
-            cors["access-control-allow-methods"] = "GET,POST,PUT,DELETE"
+            cors["access-control-allow-methods"] = "GET,POST,PUT,PATCH,DELETE"
             cors["access-control-allow-headers"] = "content-type,if-match,if-none-match"
             return Response(204, cors, b"", 1.0)
         path, query = url.path.removeprefix(self.prefix), dict(parse_qsl(url.query))

@@ -66,6 +66,22 @@ VIOLATIONS: dict[str, tuple[Change, str]] = {
         on("PUT", "-mismatch", sent="-other", status=200, body=b"{}"),
         "expected 400, got 200 {}",
     ),
+    "PATCH merges into an item and keeps the rest": (
+        on("PATCH", "-patch", body=b'{"itemId":"x","name":"new"}'),
+        "body: expected {'itemId': 'smoke-RUN-patch', 'name': 'new', 'size': {'h': 3}}, got ",
+    ),
+    "PATCH of a missing item returns 404 and creates nothing": (
+        on("PATCH", "-patch-missing", status=201, body=b"{}"),
+        "expected 404, got 201 {}",
+    ),
+    "If-Match with an old ETag protects a newer item": (
+        on("PUT", "-tag", header="if-match", status=200, body=b"{}"),
+        "expected 412, got 200 {}",
+    ),
+    "If-None-Match with the current ETag returns 304": (
+        on("GET", "-unmodified", header="if-none-match", status=200, body=b"{}"),
+        "expected 304, got 200 {}",
+    ),
     "DELETE deletes an item and returns 204 even if it is missing": (
         on("DELETE", "-delete", body=b"{}"),
         "body: expected nothing, got {}",
@@ -109,7 +125,7 @@ VIOLATIONS: dict[str, tuple[Change, str]] = {
             "/items",
             headers={"access-control-allow-origin": "*", "access-control-allow-methods": "GET,POST"},
         ),
-        "access-control-allow-methods: expected DELETE, PUT in the list, got GET, POST",
+        "access-control-allow-methods: expected DELETE, PATCH, PUT in the list, got GET, POST",
     ),
     "GET returns the CORS headers that a browser needs": (
         on("GET", "-missing", header="origin", headers={}),
@@ -130,6 +146,17 @@ def test_a_violation_is_detected_and_reported(items_api: ItemsApi, name: str) ->
     failed = checks(items_api)[name]
     assert not failed.ok
     assert re.sub(r"smoke-[0-9a-f]{12}", "smoke-RUN", failed.detail).startswith(detail)
+
+
+def test_an_api_without_tags_fails_the_checks_of_tags(items_api: ItemsApi) -> None:
+    items_api.change = lambda _, response: replace(
+        response, headers={name: value for name, value in response.headers.items() if name != "etag"}
+    )
+    failed = {check.name: check.detail for check in checks(items_api).values() if not check.ok}
+    assert failed == {
+        "If-Match with an old ETag protects a newer item": "GET returned no ETag",
+        "If-None-Match with the current ETag returns 304": "GET returned no ETag",
+    }
 
 
 def test_a_write_despite_a_412_is_detected(items_api: ItemsApi) -> None:

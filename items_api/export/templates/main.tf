@@ -141,7 +141,7 @@ resource "aws_apigatewayv2_api" "items" {
 
   cors_configuration {
     allow_origins  = local.cors_origins
-    allow_methods  = ["GET", "POST", "PUT", "DELETE"]
+    allow_methods  = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 #@if none
     allow_headers  = ["content-type", "if-match", "if-none-match"]
 #@end
@@ -151,7 +151,7 @@ resource "aws_apigatewayv2_api" "items" {
 #@if jwt
     allow_headers  = ["content-type", "if-match", "if-none-match", "authorization"]
 #@end
-    expose_headers = ["link", "location"]
+    expose_headers = ["etag", "link", "location"]
   }
 }
 
@@ -186,6 +186,7 @@ resource "aws_apigatewayv2_route" "items" {
     "GET /items",
     "GET /items/{id+}",
     "PUT /items/{id+}",
+    "PATCH /items/{id+}",
     "DELETE /items/{id+}",
   ])
 

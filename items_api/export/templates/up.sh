@@ -146,7 +146,7 @@ echo 'HTTP API' >&2
 CORS=$(cat <<END
 {
   "AllowOrigins": $CORS_ORIGINS,
-  "AllowMethods": ["GET", "POST", "PUT", "DELETE"],
+  "AllowMethods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
 #@if none
   "AllowHeaders": ["content-type", "if-match", "if-none-match"],
 #@end
@@ -159,7 +159,7 @@ CORS=$(cat <<END
 #@if jwt
   "AllowHeaders": ["content-type", "if-match", "if-none-match", "authorization"],
 #@end
-  "ExposeHeaders": ["link", "location"]
+  "ExposeHeaders": ["etag", "link", "location"]
 }
 END
 )
@@ -191,7 +191,8 @@ AUTHORIZER_ID=$(aws apigatewayv2 create-authorizer \
 
 #@end
 # {id+} also matches IDs that contain a slash.
-for ROUTE in 'POST /items' 'GET /items' 'GET /items/{id+}' 'PUT /items/{id+}' 'DELETE /items/{id+}'; do
+for ROUTE in 'POST /items' 'GET /items' 'GET /items/{id+}' 'PUT /items/{id+}' 'PATCH /items/{id+}' \
+  'DELETE /items/{id+}'; do
 #@if jwt
   case $ROUTE in GET*) SCOPE=${READ_SCOPE:-} ;; *) SCOPE=${WRITE_SCOPE:-} ;; esac
 #@end
