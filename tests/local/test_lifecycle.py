@@ -99,8 +99,13 @@ def test_items_and_endpoint_are_the_same_after_a_restart(cli: Cli) -> None:
 def test_the_next_command_restarts_a_killed_local_aws_and_reports_the_data_loss(cli: Cli) -> None:
     endpoint = cli.json("up", "--yes")["endpoint"]
     cli.shell(f"""curl --fail -X POST {endpoint}/items -d '{{"itemId":"kept"}}'""")
-    saved = cli.home / "local-aws" / "state" / "dynamodb.json"
-    eventually(lambda: saved.exists() and '"kept"' in saved.read_text())
+    state = cli.home / "local-aws" / "state"
+
+    def has(service: str, text: str) -> bool:
+        file = state / f"{service}.json"
+        return file.exists() and text in file.read_text()
+
+    eventually(lambda: has("dynamodb", '"kept"') and has("lambda", '"live"'))
     kill(cli.home)
     restarted = cli("smoke")
     assert restarted.returncode == 0
