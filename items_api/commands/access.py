@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from items_api.errors import InvalidSetting
@@ -11,7 +11,7 @@ from items_api.provision.authorization import TYPES
 from items_api.smoke.access import Access, Bearer, Signed
 from items_api.smoke.tokens import Rules
 from items_api.terminal.text import Line, endpoint_lines
-from items_api.terminal.times import age_text
+from items_api.terminal.times import expiry_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +37,9 @@ def lines_about(stack: Stack, target: Target) -> list[Line]:
 def _expiry_text(stack: Stack) -> str:
     if not stack.settings.expires:
         return ""
-    left = datetime.fromisoformat(stack.settings.expires) - datetime.now(UTC)
-    if left < timedelta():
-        return f"The stack expired {age_text(-left)} ago: the next items-api gc deletes it."
-    return f"The stack expires in {age_text(left)}; items-api gc deletes it after that."
+    expires, now = datetime.fromisoformat(stack.settings.expires), datetime.now(UTC)
+    what = "; items-api gc deletes it after that." if expires > now else ": the next items-api gc deletes it."
+    return f"The stack {expiry_text(expires, now)}{what}"
 
 
 def _who_may_call(settings: Settings) -> str:

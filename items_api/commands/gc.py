@@ -11,7 +11,7 @@ import click
 
 from items_api.commands.boundary import Command
 from items_api.commands.known import knowing
-from items_api.commands.list import listed_stacks
+from items_api.commands.opening import listed_stacks
 from items_api.commands.options import account_options, yes_option
 from items_api.commands.running import confirm, run_steps
 from items_api.commands.target import LOCAL_IS_EMPTY
@@ -23,11 +23,10 @@ from items_api.settings import Settings
 from items_api.settings.tags import expiry_of
 from items_api.terminal.result import DONE, FAILED, PENDING, Result
 from items_api.terminal.text import Line, problem_lines
-from items_api.terminal.times import age_text
+from items_api.terminal.times import expiry_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
 
     from items_api.commands.target import Target
     from items_api.provision.listing import Listed
@@ -74,7 +73,7 @@ def gc(screen: Screen, *, target: Target, dry_run: bool, with_items: bool, yes: 
 def _expired_lines(expired: Sequence[Listed], now: datetime, *, with_items: bool) -> list[Line]:
     width = max(len(stack.name) for stack in expired)
     lines = [
-        Line(f"  {stack.name:<{width}}  {_described(stack, now - stack.expires)}", essential=True)
+        Line(f"  {stack.name:<{width}}  {_described(stack, expiry_text(stack.expires, now))}", essential=True)
         for stack in expired
         if stack.expires
     ]
@@ -82,9 +81,8 @@ def _expired_lines(expired: Sequence[Listed], now: datetime, *, with_items: bool
     return [*lines, Line(f"Protected stacks{tables} would be kept.")]
 
 
-def _described(stack: Listed, late: timedelta) -> str:
-    left = "; only its table is left" if stack.found == (Table.title,) else ""
-    return f"expired {age_text(late)} ago{left}"
+def _described(stack: Listed, expired: str) -> str:
+    return f"{expired}; only its table is left" if stack.found == (Table.title,) else expired
 
 
 def _delete(screen: Screen, stack: Stack, target: Target, *, with_items: bool) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _expiry(new: str, old: str) -> str:
 
 
 def _text(option: str, values: Sequence[str]) -> str:
-    return shlex.join(values) if any(values) else "never" if option == "expires" else "none"
+    return shlex.join(values) if any(values) else {"expires": "never"}.get(option, "none")
 
 
 @dataclass(frozen=True)

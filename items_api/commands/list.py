@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from items_api.commands.boundary import Command
-from items_api.commands.opening import find_account, place_text
+from items_api.commands.opening import listed_stacks
 from items_api.commands.options import account_options
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.provision.listing import LISTED, stacks
+from items_api.provision.listing import LISTED
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
-from items_api.terminal.times import age_text
+from items_api.terminal.times import age_text, expiry_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from items_api.aws.session import Account
     from items_api.commands.target import Target
     from items_api.provision.listing import Listed
     from items_api.terminal.screen import Screen
@@ -36,23 +35,6 @@ def list(screen: Screen, *, target: Target) -> Result:  # noqa: A001 - the name 
     return Result(document=document, lines=_lines(found.stacks))
 
 
-class ListedStacks(NamedTuple):
-    account: Account
-    account_id: str
-    stacks: Sequence[Listed]
-
-
-def listed_stacks(screen: Screen, target: Target) -> ListedStacks | None:
-    """Every stack of the account, which is shown; None if the local AWS is empty."""
-    account = find_account(screen, target, start=False)
-    if account is None:
-        return None
-    aws = account.aws()
-    account_id = aws.account_id()
-    screen.line(f"Stacks in {place_text(target, account, account_id)}")
-    return ListedStacks(account, account_id, stacks(aws, account.region, account_id))
-
-
 def _lines(found: Sequence[Listed]) -> Sequence[Line]:
     if not found:
         return [Line("There is no stack.")]
@@ -66,8 +48,7 @@ def _described(stack: Listed) -> str:
     if stack.created:
         parts.append(f"{age_text(now - stack.created)} old")
     if stack.expires:
-        left = stack.expires - now
-        parts.append(f"expires in {age_text(left)}" if left > timedelta() else f"expired {age_text(-left)} ago")
+        parts.append(expiry_text(stack.expires, now))
     if stack.missing:
         kinds = f"{len(stack.found)} of {len(LISTED)} resources"
         parts.append(f"incomplete: {kinds}; missing: {', '.join(stack.missing)}")

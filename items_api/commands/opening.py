@@ -6,21 +6,23 @@ import os
 import shlex
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api import aws, local
 from items_api.commands.known import knowing
 from items_api.errors import Interrupted
+from items_api.provision import listing
 from items_api.provision import stack as stacks
 from items_api.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from items_api.aws.client import Watcher
     from items_api.aws.session import Account
     from items_api.commands.given import Given
     from items_api.commands.target import Target
+    from items_api.provision.listing import Listed
     from items_api.terminal.screen import Screen
 
 LOCAL_REGION = "us-east-1"
@@ -97,6 +99,23 @@ def find_account(screen: Screen, target: Target, *, start: bool) -> Account | No
         advice="Run the command again; it starts the local AWS if necessary. If it fails again, see the log: "
         f"{local.home() / 'local-aws' / 'server.log'}",
     )
+
+
+class ListedStacks(NamedTuple):
+    account: Account
+    account_id: str
+    stacks: Sequence[Listed]
+
+
+def listed_stacks(screen: Screen, target: Target) -> ListedStacks | None:
+    """Every stack of the account, which is shown; None if the local AWS is empty."""
+    account = find_account(screen, target, start=False)
+    if account is None:
+        return None
+    aws = account.aws()
+    account_id = aws.account_id()
+    screen.line(f"Stacks in {place_text(target, account, account_id)}")
+    return ListedStacks(account, account_id, listing.stacks(aws, account.region, account_id))
 
 
 def region_of(target: Target) -> str | None:

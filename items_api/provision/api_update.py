@@ -57,9 +57,8 @@ class ApiUpdate:
     def _apply_integration(self) -> str:
         request = api_parts.integration_request(self._step.arns.alias)
         if self._have.integration is None:
-            created: str = self._send(self._gateway.create_integration, **request)["IntegrationId"]
-            return created
-        integration_id: str = self._have.integration["IntegrationId"]
+            return str(self._send(self._gateway.create_integration, **request)["IntegrationId"])
+        integration_id = str(self._have.integration["IntegrationId"])
         if "integration" in self._parts:
             self._send(self._gateway.update_integration, IntegrationId=integration_id, **request)
         return integration_id
@@ -68,9 +67,8 @@ class ApiUpdate:
         request = authorizer_request(self._settings)
         try:
             if self._have.authorizer is None:
-                created: str = self._send(self._gateway.create_authorizer, **request)["AuthorizerId"]
-                return created
-            authorizer_id: str = self._have.authorizer["AuthorizerId"]
+                return str(self._send(self._gateway.create_authorizer, **request)["AuthorizerId"])
+            authorizer_id = str(self._have.authorizer["AuthorizerId"])
             if "authorizer" in self._parts:
                 self._send(self._gateway.update_authorizer, AuthorizerId=authorizer_id, **request)
         except ServiceError as error:

@@ -134,7 +134,6 @@ class Stack:
         twin = Stack(self.settings, aws_package.rehearsal.Rehearsal.like(self.aws, watch), self.account)
         for step, ours in zip(twin.steps, self.steps, strict=True):
             step.found = ours.found
-        twin.release.keeps_unused = twin.permission.keeps_unused = not twin.api.calls_release
         for step in twin._graph_up():
             twin._converge(step)
 
@@ -147,7 +146,6 @@ class Stack:
         confirmed = set(self.weakenings())
         done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
-            self.release.keeps_unused = self.permission.keeps_unused = not self.api.calls_release
             yield from self._run("create or update", self._ensured, self._graph_up())
             # A resource that an earlier round created or updated is unchanged in a later one: keep the earlier change.
             earlier = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
@@ -229,9 +227,13 @@ class Stack:
         return run.through(graph)
 
     def _graph_up(self) -> dict[AnyStep, set[AnyStep]]:
-        """The steps in the order of `STEPS`, each with those that it waits for. The API may come last."""
+        """The steps in the order of `STEPS`, each with those that it waits for.
+
+        An API that calls something else comes last, and what it calls is kept until then.
+        """
         graph = {step: set(step.needs) for step in self.steps}
-        if not self.api.calls_release:
+        self.release.keeps_unused = self.permission.keeps_unused = not self.api.calls_release
+        if self.release.keeps_unused:
             graph[self.permission].remove(self.api)
             graph[self.api] = {*graph.pop(self.api), self.permission}
         return graph

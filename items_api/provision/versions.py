@@ -146,10 +146,9 @@ class Versions:
         return str(version["Version"])
 
     def _wait_until_active(self, version: str) -> None:
+        request = {"FunctionName": self._name, "Qualifier": version}
         configuration = self._release.settle(
-            lambda: self._aws.send(self._aws.lambda_.get_function, FunctionName=self._name, Qualifier=version)[
-                "Configuration"
-            ],
+            lambda: self._aws.send(self._aws.lambda_.get_function, **request)["Configuration"],
             until=lambda seen: seen.get("State") != "Pending",
             waiting="for the version to become Active",
         )

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _NARROWEST = 40
-# A short word in front of a text, such as "  Why:  " or "  Table     ". Further lines start below the text.
-_NO_BREAK = "\N{NO-BREAK SPACE}"
 # Half a command on a line of its own could be copied and run.
 _COMMAND = re.compile(r"items-api [a-z]+( --?[a-z-]+( [^ -][^ ]*)?)+")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+# A short word in front of a text, such as "  Why:  " or "  Table     ". Further lines start below the text.
 _LABEL = re.compile(r" *\w{1,7}: +| {0,2}\S{1,8} {2,}")
 
 
@@ -33,8 +33,10 @@ def wrapped(text: str, columns: int) -> list[str]:
         return [text]
     label = _LABEL.match(text)
     indent = label.end() if label else len(text) - len(text.lstrip()) + 4
-    for command in _COMMAND.finditer(text):
-        if indent + len(command[0]) < columns:
-            text = text.replace(command[0], command[0].replace(" ", _NO_BREAK))
+
+    def unbroken(command: re.Match[str]) -> str:
+        return command[0].replace(" ", _NO_BREAK) if indent + len(command[0]) < columns else command[0]
+
+    text = _COMMAND.sub(unbroken, text)
     lines = textwrap.wrap(text, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
     return [line.replace(_NO_BREAK, " ") for line in lines] or [text]

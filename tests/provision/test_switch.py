@@ -1,7 +1,6 @@
 """An API that calls something else is changed last: first the release works, and only then it is called."""
 
 from collections.abc import Callable
-from typing import Any
 
 import boto3
 import pytest
@@ -9,7 +8,7 @@ from botocore import xform_name
 
 from tests.aws import Account
 from tests.provision.drive import errors, finish, new_process, states, up
-from tests.provision.manual_changes import FUNCTION, api_id
+from tests.provision.manual_changes import FUNCTION, add_permission, api_id
 from tests.provision.releases import BIG, answering
 
 ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION}"
@@ -25,23 +24,12 @@ def call(arn: str) -> None:
     gateway.update_integration(ApiId=api, IntegrationId=integration, IntegrationUri=arn)
 
 
-def allow(**qualifier: Any) -> None:
-    boto3.client("lambda").add_permission(
-        FunctionName=FUNCTION,
-        StatementId="apigw",
-        Action="lambda:InvokeFunction",
-        Principal="apigateway.amazonaws.com",
-        SourceArn=f"arn:aws:execute-api:us-east-1:123456789012:{api_id()}/*",
-        **qualifier,
-    )
-
-
 def call_the_bare_function() -> None:
     """As the tutorial does."""
     lambda_ = boto3.client("lambda")
     lambda_.remove_permission(FunctionName=FUNCTION, StatementId="apigw", Qualifier="live")
     lambda_.delete_alias(FunctionName=FUNCTION, Name="live")
-    allow()
+    add_permission(api_id())
     call(ARN)
 
 
@@ -58,7 +46,7 @@ def call_another_alias() -> None:
     lambda_ = boto3.client("lambda")
     lambda_.remove_permission(FunctionName=FUNCTION, StatementId="apigw", Qualifier="live")
     lambda_.create_alias(FunctionName=FUNCTION, Name="blue", FunctionVersion="1")
-    allow(Qualifier="blue")
+    add_permission(api_id(), Qualifier="blue")
     call(f"{ARN}:blue")
 
 
@@ -114,7 +102,7 @@ def test_if_the_new_version_does_not_work_the_api_calls_what_it_called_before(
 
 
 def test_the_permission_on_the_whole_function_is_removed_without_an_interruption(deployed: Account) -> None:
-    allow()
+    add_permission(api_id())
     deployed.rest()
     deployed.journal.clear()
     assert errors(up(deployed)) == []
