@@ -77,9 +77,9 @@ def unchanged(item: Attributes | None) -> Condition:
     if item is None:
         return ABSENT
     revision = item.get(REVISION)
-    return (
-        Condition("#r = :r", revision) if revision else Condition(f"{EXISTS.expression} AND attribute_not_exists(#r)")
-    )
+    if revision is None:
+        return Condition(f"{EXISTS.expression} AND attribute_not_exists(#r)")
+    return Condition("#r = :r", revision)
 
 
 class DynamoDBError(Exception):
@@ -107,7 +107,7 @@ class RejectedError(DynamoDBError):
 
 
 class ConditionError(DynamoDBError):
-    """The condition of the write failed; nothing was written. `item` is the current item.
+    """The current item, `item`, is not in the required state; nothing was written.
 
     If `maybe_applied`, an earlier attempt may have been applied, and another write has followed it.
     """

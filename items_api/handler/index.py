@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import sys
 import time
-import zlib
 
 from . import ROUTES, TABLE_NAME
 from .dynamodb import REVISION, Client, ConditionError, RejectedError, Table, UnavailableError, unchanged
 from .item import ItemError, attributes, check_id, json_text, merge
+from .paging import MAX_LIMIT, cursor_of, read_cursor, read_limit
 from .preconditions import Preconditions, tag_of
+from .reply import item_reply, json_reply, problem_reply, rejection_reply
 from .request import ITEM_PATH, HTTPError, Request
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-MAX_LIMIT = 1000
 # A Lambda reply can have 6,291,556 bytes. The difference is for everything but the body.
 MAX_PAGE_BYTES = 6_200_000
 # An HTTP API times out after 30 s, regardless of the function's timeout.
@@ -39,7 +38,6 @@ RESERVE_SECONDS = 0.3
 # Another Scan starts only if this much time is left, so that the items found so far are not lost to a timeout.
 SCAN_SECONDS = 2.0
 
-_LIMIT = re.compile(r"[1-9][0-9]{0,3}")
 _RESERVED = re.compile(rb"[^A-Za-z0-9._~-]")
 
 
@@ -67,21 +65,21 @@ class Api:
         try:
             reply = self._answer(request)
         except HTTPError as problem:
-            reply = _problem(problem.status, problem.message, problem.headers)
+            reply = problem_reply(problem.status, problem.message, problem.headers)
         except ItemError as invalid:
-            reply = _problem(400, str(invalid))
+            reply = problem_reply(400, str(invalid))
         except ConditionError as conflict:
-            failed = _precondition_failed(conflict.item)
-            reply = _problem(failed.status, failed.message, failed.headers)
+            why = "Precondition failed: the item does not match If-Match, or matches If-None-Match"
+            reply = problem_reply(412, why, {"etag": tag_of(conflict.item)} if conflict.item else None)
         except UnavailableError as unavailable:
             cause = unavailable.cause
-            reply = _problem(503, "The database is busy or unreachable. Try again", {"retry-after": "1"})
+            reply = problem_reply(503, "The database is busy or unreachable. Try again", {"retry-after": "1"})
         except RejectedError as rejected:
             cause = rejected.cause
-            reply = _rejection(rejected)
+            reply = rejection_reply(rejected)
         except Exception as bug:  # noqa: BLE001 - the log gets the location, without the data a traceback may contain
             cause = f"{type(bug).__name__} at {_location(bug)}"
-            reply = _problem(500, "Internal server error")
+            reply = problem_reply(500, "Internal server error")
         self._report(request, reply["statusCode"], time.monotonic() - start, cause)
         return reply
 
@@ -91,20 +89,21 @@ class Api:
         document = request.body()
         item_id = check_id(document["itemId"]) if "itemId" in document else _new_id()
         stored, _ = self._put(request, attributes({"itemId": item_id, **document}), preconditions)
-        return _item_reply(201, stored, {"location": ITEM_PATH + _percent_encoded(item_id)})
+        return item_reply(201, stored, tag_of(stored), {"location": ITEM_PATH + _percent_encoded(item_id)})
 
     def list_items(self, request: Request) -> dict[str, Any]:
         """GET /items: one page, with a link to the next one if there is more."""
         limit_text = request.query.get("limit")
-        limit = MAX_LIMIT if limit_text is None else _limit(limit_text)
+        limit = MAX_LIMIT if limit_text is None else read_limit(limit_text)
         cursor = request.query.get("next")
-        after = None if cursor is None else _read_cursor(self._table.name, cursor)
+        after = None if cursor is None else read_cursor(self._table.name, cursor)
         texts, last = self._collect(limit, after, request.deadline)
         body = f"[{','.join(texts)}]"
         if last is None:
-            return _reply(200, body)
+            return json_reply(200, body)
         limit_query = "" if limit_text is None else f"limit={limit}&"
-        return _reply(200, body, {"link": f'</items?{limit_query}next={_cursor(self._table.name, last)}>; rel="next"'})
+        following = cursor_of(self._table.name, last)
+        return json_reply(200, body, {"link": f'</items?{limit_query}next={following}>; rel="next"'})
 
     def read(self, request: Request) -> dict[str, Any]:
         """GET /items/{id}."""
@@ -114,10 +113,10 @@ class Api:
             raise HTTPError(404, "Not found")
         tag = tag_of(item)
         if not preconditions.matches(tag):
-            raise _precondition_failed(item)
+            raise _not_met(item)
         if not preconditions.differs(tag):
             return {"statusCode": 304, "headers": {"etag": tag}}
-        return _item_reply(200, item)
+        return item_reply(200, item, tag)
 
     def replace(self, request: Request) -> dict[str, Any]:
         """PUT /items/{id}: create or replace."""
@@ -125,7 +124,7 @@ class Api:
         preconditions = request.preconditions()
         document = _of_item(item_id, request.body())
         stored, replaced = self._put(request, attributes({"itemId": item_id, **document}), preconditions)
-        return _item_reply(201 if replaced is None else 200, stored)
+        return item_reply(201 if replaced is None else 200, stored, tag_of(stored))
 
     def patch(self, request: Request) -> dict[str, Any]:
         """PATCH /items/{id}: merge into the item as it is at the moment of the write."""
@@ -134,36 +133,32 @@ class Api:
         patch = _of_item(item_id, request.patch())
         attributes(patch)  # what cannot be stored is rejected even if the item does not exist
 
-        def write(current: Attributes | None, condition: Condition) -> Attributes:
+        def write(current: Attributes | None, condition: Condition | None) -> Attributes:
             if current is None:
                 raise HTTPError(404, "Not found")
             return self._table.put(merge(current, patch), condition, request.deadline)[0]
 
-        return _item_reply(200, self._change(request, item_id, preconditions, write, must_exist=True))
+        stored = self._change(request, item_id, preconditions, write, must_exist=True)
+        return item_reply(200, stored, tag_of(stored))
 
     def delete(self, request: Request) -> dict[str, Any]:
         """DELETE /items/{id}: also succeeds if the item does not exist."""
         item_id, preconditions = request.item_id(), request.preconditions()
-        if not preconditions.have_tags:
-            self._table.delete(item_id, preconditions.condition(), request.deadline)
-        else:
-            self._change(
-                request,
-                item_id,
-                preconditions,
-                lambda _, condition: self._table.delete(item_id, condition, request.deadline),
-            )
+
+        def write(_: Attributes | None, condition: Condition | None) -> None:
+            self._table.delete(item_id, condition, request.deadline)
+
+        self._change(request, item_id, preconditions, write)
         return {"statusCode": 204}
 
     def _put(
         self, request: Request, item: Attributes, preconditions: Preconditions
     ) -> tuple[Attributes, Attributes | None]:
         """Write an item. Returns it as it is stored, and the item that it replaced, if any."""
-        if not preconditions.have_tags:
-            return self._table.put(item, preconditions.condition(), request.deadline)
 
-        def write(current: Attributes | None, condition: Condition) -> tuple[Attributes, Attributes | None]:
-            return self._table.put(item, condition, request.deadline)[0], current
+        def write(current: Attributes | None, condition: Condition | None) -> tuple[Attributes, Attributes | None]:
+            stored, replaced = self._table.put(item, condition, request.deadline)
+            return stored, replaced or current
 
         return self._change(request, item["itemId"]["S"], preconditions, write)
 
@@ -172,14 +167,17 @@ class Api:
         request: Request,
         item_id: str,
         preconditions: Preconditions,
-        write: Callable[[Attributes | None, Condition], T],
+        write: Callable[[Attributes | None, Condition | None], T],
         *,
         must_exist: bool = False,
     ) -> T:
         """Read the item, and write on condition that it is unchanged; after a conflict, continue from the current item.
 
-        Each conflict means that another write has succeeded, so this ends, at the latest at the deadline.
+        If the current item is not needed, it is not read, and `write` gets None instead. Each conflict means that
+        another write has succeeded, so this ends, at the latest at the deadline.
         """
+        if not (must_exist or preconditions.have_tags):
+            return write(None, preconditions.condition())
         current = self._table.get(item_id, request.deadline)
         while True:
             if current is not None or not must_exist:
@@ -215,7 +213,8 @@ class Api:
         while True:
             found, more_after = self._table.scan(limit + 1 - len(texts), last, deadline)
             for item in found:
-                text = json_text(_visible(item))
+                item.pop(REVISION, None)
+                text = json_text(item)
                 # The body is a string within Lambda's JSON reply: escaped quotes and backslashes add to its size.
                 size += len(json.dumps(text))
                 if len(texts) == limit or (texts and size > MAX_PAGE_BYTES):
@@ -243,35 +242,6 @@ class Api:
             line["error"] = cause
         self._cold = False
         self._log(json.dumps(line) + "\n")
-
-
-def _limit(text: object) -> int:
-    limit = int(text) if type(text) is str and _LIMIT.fullmatch(text) else 0
-    if not 1 <= limit <= MAX_LIMIT:
-        raise HTTPError(400, f"limit must be an integer from 1 to {MAX_LIMIT}")
-    return limit
-
-
-def _cursor(table: str, item_id: str) -> str:
-    """Encode the id that a page ended at as an opaque, URL-safe cursor.
-
-    The checksum detects mistakes and cursors of other tables. It is not for security: the worst that a forged cursor
-    can do is to start a page after some id.
-    """
-    key = item_id.encode()
-    checksum = zlib.crc32(table.encode() + b"\0" + key).to_bytes(4, "big")
-    return base64.urlsafe_b64encode(checksum + key).rstrip(b"=").decode()
-
-
-def _read_cursor(table: str, cursor: object) -> str:
-    try:
-        text = str(cursor)
-        item_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[4:].decode()
-    except ValueError:
-        item_id = ""
-    if not item_id or _cursor(table, item_id) != cursor:
-        raise HTTPError(400, "next is not a valid cursor: use the URL in the Link header")
-    return item_id
 
 
 def _new_id() -> str:
@@ -302,35 +272,11 @@ def _of_item(item_id: str, document: dict[str, Any]) -> dict[str, Any]:
 def _check(preconditions: Preconditions, item: Attributes | None) -> None:
     tag = None if item is None else tag_of(item)
     if not (preconditions.matches(tag) and preconditions.differs(tag)):
-        raise _precondition_failed(item)
+        raise _not_met(item)
 
 
-def _precondition_failed(item: Attributes | None) -> HTTPError:
-    why = "Precondition failed: the item does not match If-Match, or matches If-None-Match"
-    return HTTPError(412, why, {"etag": tag_of(item)} if item else None)
-
-
-def _visible(item: Attributes) -> Attributes:
-    return {name: value for name, value in item.items() if name != REVISION}
-
-
-def _item_reply(status: int, item: Attributes, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    return _reply(status, json_text(_visible(item)), {"etag": tag_of(item), **(headers or {})})
-
-
-def _reply(status: int, body: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    return {"statusCode": status, "headers": {"content-type": "application/json", **(headers or {})}, "body": body}
-
-
-def _problem(status: int, message: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    return _reply(status, json.dumps({"error": message}), headers)
-
-
-def _rejection(rejected: RejectedError) -> dict[str, Any]:
-    """Only the item size is the client's error; all others are due to the table or the role."""
-    if rejected.cause == "ValidationException" and "Item size has exceeded" in rejected.message:
-        return _problem(413, "The item is larger than 400 KB, including attribute names")
-    return _problem(500, "Internal server error")
+def _not_met(item: Attributes | None) -> ConditionError:
+    return ConditionError("PreconditionFailed", item, maybe_applied=False)
 
 
 def _location(bug: BaseException) -> str:

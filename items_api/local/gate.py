@@ -8,9 +8,7 @@ AWS.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from ministack.core.iam_evaluator import ResolvedCredential, resolve_credential 
 from ministack.services import apigateway  # type: ignore[import-untyped]
 
 from items_api.local.asgi import header_values, respond
+from items_api.oidc.token import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,13 +127,10 @@ def _is_malformed(authorization: list[str]) -> bool:
     """Whether ministack would fail at a token, because a part of it has another type."""
     if not authorization:
         return False
-    parts = authorization[0].rpartition(" ")[2].split(".")
-    try:
-        header, claims = (json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2])
-    except (ValueError, RecursionError):
+    parts = parts_of(authorization[0].rpartition(" ")[2])
+    if parts is None or len(authorization) > 1:
         return True
-    if not (isinstance(header, dict) and isinstance(claims, dict)) or len(authorization) > 1:
-        return True
+    _, claims = parts
     times = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
     return not all(type(moment) in (int, float) and math.isfinite(moment) for moment in times)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from items_api.smoke import cors
 from items_api.smoke.api import (
     JSON,
     Api,
@@ -26,19 +26,14 @@ from items_api.smoke.api import (
     path_of,
     shortened,
 )
+from items_api.smoke.claims import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from items_api.smoke.access import Access
-    from items_api.smoke.curl import Request, Response
-
-    CheckFunction = Callable[[Api], str | None]  # may return a detail to report
+    from items_api.smoke.claims import CheckFunction
 
 TUTORIAL = '{"itemId":"1","name":"Widget"}'
-METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
-SENT_HEADERS = {"content-type", "if-match", "if-none-match"}
-EXPOSED_HEADERS = {"etag", "link", "location"}
 MAX_PAGES = 50  # pages of 1000 items, to limit the cost on a large table
 # DynamoDB's limits: 38 digits, 1E-130 to 9.99…E+125.
 EXACT_NUMBERS = (
@@ -47,16 +42,7 @@ EXACT_NUMBERS = (
 )
 
 
-class Claim(NamedTuple):
-    name: str
-    check: CheckFunction
-    #: The tutorial's commands are shown exactly as in the tutorial, without curl's -i.
-    is_tutorial: bool = False
-    #: A command that repeats the request would contain credentials, or what was made from them.
-    is_refusal: bool = False
-
-
-CLAIMS: list[Claim] = []  # checked in the order of this file
+CLAIMS: list[Claim] = []  # checked in the order of this file, and then those of cors.py
 
 
 def claim(name: str, *, is_tutorial: bool = False) -> Callable[[CheckFunction], CheckFunction]:
@@ -315,72 +301,4 @@ def non_ascii_id(api: Api) -> None:
     expect_equal("Location, decoded", unquote(location), f"/items/{item['itemId']}")
 
 
-@claim("OPTIONS allows the CORS preflight request of a browser")
-def preflight(api: Api) -> None:
-    wanted = SENT_HEADERS | api.access.cors_headers
-    headers = ",".join(sorted({"content-type", *api.access.cors_headers}))
-    requested = ("access-control-request-method", "PUT"), ("access-control-request-headers", headers)
-    response = api.send("OPTIONS", "/items", None, ("origin", api.origin), *requested)
-    expect_status(response, 204, 200)  # AWS returns either
-    _expect_origin_allowed(api, response)
-    _expect_values(response, "access-control-allow-methods", METHODS, str.upper)
-    _expect_values(response, "access-control-allow-headers", wanted, str.lower)
-
-
-@claim("GET returns the CORS headers that a browser needs")
-def cors_headers(api: Api) -> None:
-    response = api.send("GET", path_of(f"{api.id_prefix}-missing"), None, ("origin", api.origin))
-    _expect_origin_allowed(api, response)
-    _expect_values(response, "access-control-expose-headers", EXPOSED_HEADERS, str.lower)
-
-
-def _expect_origin_allowed(api: Api, response: Response) -> None:
-    allowed = response.headers.get("access-control-allow-origin")
-    if allowed not in ("*", api.origin):
-        raise Unexpected(f"access-control-allow-origin: expected * or {api.origin}, got {allowed or 'none'}")
-
-
-def _expect_values(response: Response, header: str, expected: set[str], case: Callable[[str], str]) -> None:
-    found = {case(value.strip()) for value in response.headers.get(header, "").split(",")} - {""}
-    missing = expected - found
-    if missing and "*" not in found:
-        got = ", ".join(sorted(found)) or "none"
-        raise Unexpected(f"{header}: expected {', '.join(sorted(missing))} in the list, got {got}")
-
-
-def refusals(api: Api, reader: Access | None) -> Iterator[Claim]:
-    """That wrong credentials are refused, and nothing is written with them.
-
-    Args:
-        api: the API under test.
-        reader: credentials that allow only to read, if there are any.
-    """
-    for what, headers in api.access.wrong():
-        yield Claim(f"PUT {what} is refused", _refuses(headers, api.access.refusal), is_refusal=True)
-    if reader:
-        yield Claim("GET with the read token is allowed", _allows_reading(reader), is_refusal=True)
-        yield Claim("PUT with the read token is refused", _refuses(reader.headers, 401, 403), is_refusal=True)
-
-
-def _refuses(headers: Callable[[Request], Mapping[str, str]], *statuses: int) -> CheckFunction:
-    def check(api: Api) -> None:
-        item_id = api.new_id(f"refused-{secrets.token_hex(4)}")
-        response = api.send_as(headers, "PUT", path_of(item_id), compact({"itemId": item_id}))
-        expect_status(response, *statuses)
-        expect_equal("item", api.current_item(item_id), None)
-
-    return check
-
-
-def _allows_reading(reader: Access) -> CheckFunction:
-    """An API refuses every write with a token that is not valid at all."""
-
-    def check(api: Api) -> None:
-        response = api.send_as(reader.headers, "GET", "/items?limit=1")
-        try:
-            expect_status(response, 200)
-        except Unexpected as finding:
-            why = reader.why_refused(writes=False) if response.status in (401, 403) else ""
-            raise Unexpected(f"{finding}. {why}" if why else str(finding)) from None
-
-    return check
+CLAIMS += cors.CLAIMS

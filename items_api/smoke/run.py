@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from items_api.smoke.access import Access
 from items_api.smoke.api import Api, Unexpected, compact, expect_status, parsed, path_of
-from items_api.smoke.contract import CLAIMS, TUTORIAL, Claim, refusals
+from items_api.smoke.claims import Claim
+from items_api.smoke.contract import CLAIMS, TUTORIAL
 from items_api.smoke.curl import NO_RESPONSE, Connection, Request, Response, parse_endpoint
+from items_api.smoke.refusals import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence

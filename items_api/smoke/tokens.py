@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from items_api import oidc
 from items_api.errors import InvalidIssuer
+from items_api.oidc.token import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,16 +29,6 @@ class Rules:
     read_scopes: tuple[str, ...] = ()
     write_scopes: tuple[str, ...] = ()
     fetch: Callable[[str], oidc.Issuer] = field(default=oidc.fetch, compare=False)
-
-
-def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The header and the claims of a token; None if it is not one."""
-    pieces = token.split(".")
-    try:
-        header, claims = (json.loads(base64.urlsafe_b64decode(p + "=" * (-len(p) % 4))) for p in pieces[:2])
-    except (ValueError, RecursionError):
-        return None
-    return (header, claims) if len(pieces) == 3 and isinstance(header, dict) and isinstance(claims, dict) else None  # noqa: PLR2004
 
 
 def wrong_tokens(token: str) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,8 @@ import pytest
 
 from items_api.export.openapi import document
 from items_api.handler import ROUTES
-from items_api.handler.index import MAX_LIMIT
 from items_api.handler.item import MAX_DIGITS, MAX_KEY_BYTES, ItemError, attributes, parse
+from items_api.handler.paging import MAX_LIMIT
 from items_api.settings import Settings
 
 DOCUMENT = document("team-todo", "1.2.3", "https://abc123.execute-api.eu-central-1.amazonaws.com")

@@ -8,7 +8,8 @@ import pytest
 
 from items_api.errors import InvalidIssuer
 from items_api.oidc import Issuer
-from items_api.smoke.tokens import Rules, parts_of, why_refused
+from items_api.oidc.token import parts_of
+from items_api.smoke.tokens import Rules, why_refused
 
 NOW = 1_000_000_000
 URL = "https://id.example"
