@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import pty
 import re
@@ -31,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 from items_api.cli import cli  # noqa: E402
 from items_api.commands.options import file_options  # noqa: E402
 from items_api.commands.sources import long_name, variable_of  # noqa: E402
+from items_api.observe.cost import DATE, PRICES  # noqa: E402
 from items_api.smoke.run import Check  # noqa: E402
 from items_api.terminal.result import Result, to_json  # noqa: E402
 from tests.aws import MOTO, NO_DELAYS, Account, Process  # noqa: E402
@@ -96,10 +98,38 @@ def json_sample(command: str) -> str:
     return _fenced("json", json.dumps(document, indent=2).replace(api_id, "a1b2c3d4e5"))
 
 
+def access_costs() -> str:
+    """What 100,000 items of 1 KB cost to read, by DynamoDB's rules for eventually consistent reads.
+
+    Half a unit for each 4 KB of a page, rounded up. A page of the API is a Scan or a Query of up to 1 MB.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+    """
+    items, size, found, page = 100_000, 1024, 50, 1000
+    pages = items // page
+
+    def units(count: int) -> float:
+        return math.ceil(count * size / 4096) / 2
+
+    def dollars(reads: float, requests: int) -> str:
+        total = reads * PRICES["DynamoDB reads"].dollars + requests * PRICES["HTTP API"].dollars
+        return f"{total / 1_000_000:.7f}".rstrip("0")
+
+    rows = [
+        ("every item, with `GET /items`", items, pages, pages * units(page)),
+        ("the 50 items of alice, with `GET /items` and a filter in your program", items, pages, pages * units(page)),
+        ("the 50 items of alice, with `GET /items?owner=alice`", found, 1, units(found)),
+    ]
+    lines = ["| to get | items read | requests | read units | dollars |", "|---|---|---|---|---|"]
+    lines += [f"| {what} | {read:,} | {n:,} | {u:,g} | {dollars(u, n)} |" for what, read, n, u in rows]
+    where = f"For a table with {items:,} items of 1 KB, at the prices of {DATE} in us-east-1"
+    return "\n".join([f"{where} for DynamoDB and the HTTP API:", "", *lines, ""])
+
+
 GENERATORS: dict[str, Callable[..., str]] = {
     "help": command_help,
     "variables": option_sources,
     "json": json_sample,
+    "access": access_costs,
 }
 
 

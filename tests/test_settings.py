@@ -36,6 +36,12 @@ def test_arns_use_the_partition_of_the_region(region: str, partition: str) -> No
     assert arns.invoke_source("a1b2") == f"arn:{partition}:execute-api:{region}:123456789012:a1b2/*"
 
 
+def test_an_index_is_named_after_its_attribute() -> None:
+    names = Settings(indexes=("owner", "due.date-2_x", "x" * 249)).index_names
+    assert names == {"due.date-2_x": "due.date-2_x-index", "owner": "owner-index", "x" * 249: "x" * 249 + "-index"}
+    assert all(3 <= len(name) <= 255 for name in names.values())
+
+
 def test_owner_tags_are_added_to_the_users_tags() -> None:
     settings = Settings(name="todo", region="eu-west-1", tags={"team": "web"})
     assert settings.all_tags == {
@@ -79,6 +85,17 @@ def test_owner_tags_are_added_to_the_users_tags() -> None:
         ({"cors_origins": ("https://a.example:99999",)}, "cannot be parsed"),
         ({"cors_origins": ("*", "https://a.example")}, "combines '\\*' with other origins"),
         ({"cors_origins": ("https://a.example", "https://a.example")}, "twice"),
+        ({"indexes": ("a", "b", "c", "d", "e", "f")}, "--index is given 6 times.* Use up to 5 indexes"),
+        ({"indexes": ("owner", "owner")}, "--index owner is given twice"),
+        ({"indexes": ("itemId",)}, "--index itemId is not available.* use GET /items/{id}"),
+        ({"indexes": ("limit",)}, "--index limit is not available"),
+        ({"indexes": ("next",)}, "--index next is not available"),
+        ({"indexes": ("",)}, "--index '' is not an attribute that can have an index"),
+        ({"indexes": ("own er",)}, "is not an attribute that can have an index.* such as owner"),
+        ({"indexes": ("eigentümer",)}, "is not an attribute that can have an index"),
+        ({"indexes": ("owner\n",)}, "is not an attribute that can have an index"),
+        ({"indexes": ("items-api:revision",)}, "is not an attribute that can have an index"),
+        ({"indexes": ("x" * 250,)}, "is not an attribute that can have an index"),
         ({"tags": {"Team": "x", "team": "y"}}, "differ only in case"),
         ({"tags": {"Managed-By": "me"}}, "reserved key"),
         ({"tags": {"a": "line\nbreak"}}, "letters, digits"),

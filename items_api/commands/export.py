@@ -13,8 +13,8 @@ from items_api.commands import opening
 from items_api.commands.boundary import CommandGroup
 from items_api.commands.options import (
     auth_option,
-    authorization_options,
     boundary_option,
+    contract_options,
     settings_options,
     target_options,
 )
@@ -152,18 +152,18 @@ def _check_account(account: str) -> None:
 
 @export.command("openapi", list_key="files")
 @target_options
-@authorization_options
+@contract_options
 @click.option("--url", metavar="URL", help="The server URL in the document.")
 @destination_options("stdout")
 def openapi_document(
-    screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool, **authorization: Any
+    screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool, **contract: Any
 ) -> Result:
-    """Write the API as an OpenAPI 3.1 document, with its authorization."""
+    """Write the API as an OpenAPI 3.1 document, with its authorization and indexes."""
     del screen
     if url:
         parse_endpoint(url)
     server = url.rstrip("/") if url else None
-    settings = Settings(name=target.name, **authorization)
+    settings = Settings(name=target.name, **contract)
     return _document(openapi.document(target.name, __version__, server, settings), output, force=force)
 
 

@@ -106,6 +106,13 @@ AUTHORIZATION = (
     click.option("--jwt-read-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to read."),
     click.option("--jwt-write-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to write."),
 )
+index_option = click.option(
+    "--index",
+    "indexes",
+    multiple=True,
+    metavar="ATTRIBUTE",
+    help="Add an index, so that GET /items can select items by this attribute; repeatable.",
+)
 SETTINGS = (
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
     click.option(
@@ -141,8 +148,10 @@ SETTINGS = (
         default=False,
         help="Protect the table against deletion, and keep its last 35 days (point-in-time recovery).",
     ),
+    index_option,
 )
-# It removes a protection, so it counts only on the command line.
+# What removes something counts only on the command line.
+no_index_option = click.option("--no-index", is_flag=True, help="Remove all indexes.")
 no_boundary_option = click.option("--no-permissions-boundary", is_flag=True, help="Remove the permissions boundary.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Skip the confirmation prompt.")
 explain_option = click.option("--explain", is_flag=True, help="Show each write as the equivalent aws command.")
@@ -167,9 +176,9 @@ def account_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     return target_options(callback, TARGET[1:])
 
 
-def authorization_options(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the settings that say who may call the API, each as a parameter of its own."""
-    return _with_options(callback, AUTHORIZATION)
+def contract_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the settings that change the HTTP contract, each as a parameter of its own."""
+    return _with_options(callback, (*AUTHORIZATION, index_option))
 
 
 def output_options(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -208,10 +217,14 @@ def settings_options(callback: Callable[..., Any]) -> Callable[..., Any]:
             if sources.get("permissions_boundary") == "option":
                 raise click.UsageError("--permissions-boundary and --no-permissions-boundary cannot be combined.")
             chosen["permissions_boundary"], sources["permissions_boundary"] = "", "option"
+        if values.pop("no_index"):
+            if sources.get("indexes") == "option":
+                raise click.UsageError("--index and --no-index cannot be combined.")
+            chosen["indexes"], sources["indexes"] = (), "option"
         given = Given(target.name, {name: chosen[name] for name in sources}, sources)
         return callback(*args, target=target, given=given, **values)
 
-    return _with_options(wrapper, (*SETTINGS, no_boundary_option))
+    return _with_options(wrapper, (*SETTINGS, no_index_option, no_boundary_option))
 
 
 def _with_options(callback: Callable[..., Any], options: Iterable[Decorator]) -> Callable[..., Any]:

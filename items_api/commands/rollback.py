@@ -11,11 +11,14 @@ from items_api.commands.opening import known_of, opened
 from items_api.commands.options import explain_option, target_options, yes_option
 from items_api.commands.running import confirm
 from items_api.commands.target import LOCAL_IS_EMPTY
+from items_api.errors import CannotRollBack
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line, outcome_lines
 
 if TYPE_CHECKING:
     from items_api.commands.target import Target
+    from items_api.provision.stack import Stack
+    from items_api.provision.versions import Version
     from items_api.terminal.screen import Screen
 
 
@@ -36,6 +39,8 @@ def rollback(screen: Screen, *, target: Target, explain: bool, yes: bool) -> Res
         if release is None:
             raise target.no_stack("It has no release.")
         live, previous = stack.release.versions_to_swap()
+        if missing := stack.missing_indexes(previous):
+            raise _needs_indexes(stack, previous, missing, target)
         if not yes:
             differences = [
                 f"{field}: {live.fields[field]} → {previous.fields[field]}"
@@ -51,3 +56,14 @@ def rollback(screen: Screen, *, target: Target, explain: bool, yes: bool) -> Res
             document={**known_of(stack), "endpoint": stack.endpoint, "resources": [outcome]},
             lines=[*outcome_lines(outcome), *([Line(todo)] if todo else [])],
         )
+
+
+def _needs_indexes(stack: Stack, version: Version, missing: list[str], target: Target) -> CannotRollBack:
+    which = f"index{'' if len(missing) == 1 else 'es'} on {', '.join(missing)}"
+    options = "".join(f" --index {attribute}" for attribute in (*stack.table.queryable, *missing))
+    return CannotRollBack(
+        f"Cannot roll back to version {version.number}: it needs the {which}.",
+        f"The table {stack.table.name} does not have {'it' if len(missing) == 1 else 'them'}, or not yet.",
+        f"To release the current code with {'this index' if len(missing) == 1 else 'these indexes'}, run items-api "
+        f"up{target.flags}{options}.",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
@@ -29,6 +29,20 @@ if TYPE_CHECKING:
     from items_api.smoke.run import Check
     from items_api.terminal.screen import Screen
 
+
+class _Tested(NamedTuple):
+    """The API under test: what the document says of it, the origins that it allows, and the attributes with an index.
+
+    `api` is None if it is not known to which stack it belongs.
+    """
+
+    known: dict[str, Any]
+    origins: Sequence[str]
+    access: Access
+    indexes: Sequence[str]
+    api: FoundApi | None = None
+
+
 _ALTERNATIVE = "To test another API, use --url."
 
 
@@ -45,27 +59,36 @@ _ALTERNATIVE = "To test another API, use --url."
 )
 @click.option("--token", metavar="TOKEN", help="Token for an API with --auth jwt. Better set ITEMS_API_TOKEN.")
 @click.option("--read-token", metavar="TOKEN", help="Token that may only read: check that it can, and cannot write.")
+@click.option(
+    "--index", "indexes", multiple=True, metavar="ATTRIBUTE", help="With --url: attribute with an index; repeatable."
+)
 def smoke(
-    screen: Screen, *, target: Target, url: str | None, wait: float, token: str | None, read_token: str | None
+    screen: Screen,
+    *,
+    target: Target,
+    url: str | None,
+    wait: float,
+    token: str | None,
+    read_token: str | None,
+    indexes: Sequence[str],
 ) -> Result:
     """Test the API over HTTP. With -v, show the curl command for every check."""
     url = _tested_instead(url)
     if url and (token or read_token):
         _check_encrypted(url)
-    api: FoundApi | None = None
     if url:
-        known: dict[str, Any] = {"endpoint": url}
-        origins: Sequence[str] = ("*",)
-        access = token_access(token) if token else Access()
+        tested = _Tested({"endpoint": url}, ("*",), token_access(token) if token else Access(), indexes)
     else:
-        known, origins, api, access = _find_endpoint(screen, target, token)
-    if not url and token and not isinstance(access, Bearer):
-        source = click.get_current_context().get_parameter_source("token")
-        if source is ParameterSource.COMMANDLINE:  # the variable may be for another stack
-            raise click.UsageError("--token is for an API with --auth jwt.")
+        tested = _stack(screen, target, token)
+    known, access = tested.known, tested.access
+    if not url and token and not isinstance(access, Bearer) and _is_on_command_line("token"):
+        # The variable may be for another stack.
+        raise click.UsageError("--token is for an API with --auth jwt.")
+    if not url and _is_on_command_line("indexes"):
+        raise click.UsageError("--index is for --url: the stack knows its indexes.")
     if read_token and not isinstance(access, Bearer):
         raise click.UsageError("--read-token is for an API with --auth jwt.")
-    reader = token_access(read_token, api) if read_token else None
+    reader = token_access(read_token, tested.api) if read_token else None
     screen.line(f"Testing {known['endpoint']}")
     done: list[Check] = []
 
@@ -74,7 +97,16 @@ def smoke(
 
     with (
         knowing(document),
-        closing(run_checks(known["endpoint"], wait=wait, cors_origins=origins, access=access, reader=reader)) as checks,
+        closing(
+            run_checks(
+                known["endpoint"],
+                wait=wait,
+                cors_origins=tested.origins,
+                access=access,
+                reader=reader,
+                indexes=tested.indexes,
+            )
+        ) as checks,
     ):
         for check in checks:
             screen.lines(check_lines(check, verbose=screen.verbose))
@@ -89,13 +121,17 @@ def smoke(
     )
 
 
+def _is_on_command_line(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _tested_instead(url: str | None) -> str | None:
     """The URL, unless the stack is tested: on the command line, only one of them can be selected."""
     if not url:
         return None
     parse_endpoint(url)
     ctx = click.get_current_context()
-    given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    given = {name for name in ctx.params if _is_on_command_line(name)}
     selecting = [field.name.replace("_", "-") for field in fields(Target) if field.name in given]
     if selecting and "url" in given:
         raise click.UsageError(f"--url tests an API without its stack, so it cannot be combined with --{selecting[0]}.")
@@ -111,17 +147,14 @@ def _check_encrypted(url: str) -> None:
         )
 
 
-def _find_endpoint(
-    screen: Screen, target: Target, token: str | None
-) -> tuple[dict[str, Any], Sequence[str], FoundApi, Access]:
-    """What is known about the stack, the origins that its CORS configuration allows, its API, and how to call it."""
+def _stack(screen: Screen, target: Target, token: str | None) -> _Tested:
     with opened(screen, target) as stack:
         if stack is None:
             raise target.no_stack(LOCAL_IS_EMPTY, _ALTERNATIVE)
-        stack.look_at_api()
+        stack.look_at(stack.api, stack.table, stack.release)
         api = stack.api.owned
         if api is None:
             raise target.no_stack("No HTTP API has its tags.", _ALTERNATIVE)
         cors = api.fields["cors"]
         known = {**known_of(stack), "endpoint": api.endpoint}
-        return known, cors["origins"] if cors else (), api, access_to(stack, api, token)
+        return _Tested(known, cors["origins"] if cors else (), access_to(stack, api, token), stack.queried, api)

@@ -34,7 +34,7 @@ def long_name(option: click.Option) -> str:
 def variable_of(option: click.Option) -> str | None:
     """`--cors-origin` reads `ITEMS_API_CORS_ORIGIN`. What confirms, removes a protection or deletes items has none."""
     name = long_name(option)
-    only_given = name in ("yes", "with-items", "no-permissions-boundary")
+    only_given = name in ("yes", "with-items", "no-index", "no-permissions-boundary")
     return None if only_given else f"{_PREFIX}{name.replace('-', '_').upper()}"
 
 

@@ -23,7 +23,7 @@ def url(screen: Screen, *, target: Target) -> Result:
     known, why = {}, LOCAL_IS_EMPTY
     with opened(screen, target) as stack:
         if stack is not None:
-            stack.look_at_api()
+            stack.look_at(stack.api)
             known, why = known_of(stack), "No HTTP API has its tags."
             if stack.endpoint:
                 document = {**known, "endpoint": stack.endpoint, "resources": []}

@@ -1,9 +1,11 @@
 """Fills the templates of the exports: `@region@` becomes `settings.region`, written in the language of the file.
 
 In HCL and YAML, the marker of a string stands inside the template's own double quotes; the marker of a list or a map
-stands alone and becomes a block with one entry per line. In a shell script, every value becomes one quoted word.
+stands alone and becomes a block with one entry per line. In a shell script, every value but a `Raw` becomes one quoted
+word.
 A line with a setting that is an empty string is left out. The lines between `#@if jwt` and `#@end` are only for that
-kind of authorization, and those after `#@if protect` only for a protected stack.
+kind of authorization; after `#@if protect` or `#@if indexes`, only for a protected stack or one with indexes. The lines
+between `#@each index` and `#@next` are repeated for each index, with `@attribute@` and `@index@`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,16 @@ if TYPE_CHECKING:
     Value = int | str | Sequence[str] | Sequence[Mapping[str, str]] | Mapping[str, str]
 
 _MARKER = re.compile(r"@([a-z_]+)@")
-_CONDITION = re.compile(r" *#@if ([a-z]+)\n(.*?) *#@end\n", re.DOTALL)  # a kind of authorization, or "protect"
+_CONDITION = re.compile(r" *#@if ([a-z]+)\n(.*?) *#@end\n", re.DOTALL)  # auth, "protect" or "indexes"
+
+
+class Raw(str):
+    """Part of a shell script."""
+
+    __slots__ = ()
+
+
+_EACH = re.compile(r" *#@each index\n(.*?) *#@next\n", re.DOTALL)
 
 
 def fill(name: str, settings: Settings, **values: Value) -> bytes:
@@ -35,11 +46,18 @@ def fill(name: str, settings: Settings, **values: Value) -> bytes:
         found: Value = values[marker] if marker in values else getattr(settings, marker)
         return found
 
-    words = {settings.auth, *(["protect"] if settings.protect else [])}
+    words = {settings.auth, *(["protect"] if settings.protect else []), *(["indexes"] if settings.indexes else [])}
     template = _CONDITION.sub(lambda found: found[2] if found[1] in words else "", template)
+    template = _EACH.sub(lambda found: _for_each(settings.index_names, found[1]), template)
     lines = template.splitlines(keepends=True)
     kept = (line for line in lines if not any(value(marker) == "" for marker in _MARKER.findall(line)))
     return "".join(_filled(line, lambda marker: write(value(marker))) for line in kept).encode()
+
+
+def _for_each(index_names: Mapping[str, str], lines: str) -> str:
+    """Attributes and indexes have names that need no quotes in any of the languages."""
+    names = index_names.items()
+    return "".join(lines.replace("@attribute@", attribute).replace("@index@", index) for attribute, index in names)
 
 
 def _filled(line: str, value: Callable[[str], str]) -> str:
@@ -89,7 +107,7 @@ def _yaml_item(item: object) -> str:
 
 
 def _shell(value: Value) -> str:
-    return shlex.quote(str(value))
+    return value if isinstance(value, Raw) else shlex.quote(str(value))
 
 
 def _json(value: object) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from items_api.export.fill import fill
+from items_api.export.fill import Raw, fill
 from items_api.provision.authorization import scopes
 from items_api.provision.bundle import bundle, code_sha256, sources
+from items_api.provision.indexes import definitions, index
 from items_api.provision.versions import description
 
 if TYPE_CHECKING:
@@ -26,10 +27,13 @@ def shell(settings: Settings) -> dict[str, bytes]:
         tag_list=_block("[", map(_json, settings.tag_list), "]"),
         table_tag_list=_block("[", map(_json, settings.table_tag_list), "]"),
         description=description(settings),
+        keys=_block("[", map(_json, definitions("itemId", *settings.index_names)), "]"),
+        indexes=_block("[", (_json(index(*names)) for names in settings.index_names.items()), "]"),
+        index_arns=Raw(_block("[", (f'"$TABLE_ARN/index/{name}"' for name in settings.index_names.values()), "]")),
         jwt_configuration=_json({"Issuer": settings.jwt_issuer, "Audience": settings.jwt_audiences}),
-        code_hash=code_sha256(settings.table_name),
+        code_hash=code_sha256(settings),
     )
-    return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle(settings.table_name)}
+    return {"up.sh": up, "down.sh": fill("down.sh", settings), "function.zip": bundle(settings)}
 
 
 def sam(settings: Settings) -> dict[str, bytes]:
@@ -39,7 +43,7 @@ def sam(settings: Settings) -> dict[str, bytes]:
     identifies resources by their names, and requires a DeletionPolicy that keeps them (docs/leaving.md).
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
     """
-    code = {f"src/{path}": content for path, content in sources(settings.table_name).items()}
+    code = {f"src/{path}": content for path, content in sources(settings).items()}
     return {"template.yaml": fill("template.yaml", settings, description=description(settings)), **code}
 
 
@@ -57,7 +61,7 @@ def terraform(settings: Settings) -> dict[str, bytes]:
             write_scopes=scopes(settings, "POST /items"),
         ),
         "imports.sh": fill("imports.sh", settings),
-        "function.zip": bundle(settings.table_name),
+        "function.zip": bundle(settings),
     }
 
 

@@ -10,6 +10,8 @@ from items_api import oidc
 from items_api.provision.authorization import scopes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from items_api.settings import Settings
 
 _SIGNATURE = {
@@ -31,14 +33,34 @@ def document(
         title: the name of the API.
         version: of the contract.
         server_url: the endpoint without a trailing slash; None leaves `servers` out.
-        settings: who may call the API; None means anyone.
+        settings: who may call the API, and its indexes; None means anyone, and no indexes.
     """
     template = (files(__package__) / "templates" / "openapi.json").read_text("utf-8")
     found: dict[str, Any] = json.loads(template)
     found["info"] |= {"title": title, "version": version}
     if settings and settings.auth != "none":
         _authorize(found, settings)
+    if settings:
+        _add_indexes(found, settings.index_names)
     return found if server_url is None else {**found, "servers": [{"url": server_url}]}
+
+
+def _add_indexes(document: dict[str, Any], attributes: Iterable[str]) -> None:
+    """Add a query parameter for each attribute with an index, and its type to the bodies of requests."""
+    schemas = document["components"]["schemas"]
+    key = {name: schemas["Item"]["properties"]["itemId"][name] for name in ("type", "minLength", "maxLength")}
+    for attribute in attributes:
+        document["paths"]["/items"]["get"]["parameters"].append(
+            {
+                "name": attribute,
+                "in": "query",
+                "description": f"Only items with this {attribute}. At most one attribute can be given.",
+                "schema": key,
+            }
+        )
+        for schema in ("NewItem", "ReplacementItem"):
+            schemas[schema]["properties"][attribute] = key
+        schemas["Patch"]["properties"][attribute] = {**key, "type": ["string", "null"]}
 
 
 def _authorize(document: dict[str, Any], settings: Settings) -> None:

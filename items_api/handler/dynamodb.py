@@ -1,13 +1,10 @@
-"""The table's four operations over DynamoDB JSON 1.0, signed with Signature Version 4.
+"""Calls of DynamoDB: JSON 1.0, signed with Signature Version 4.
 
-Throttling, server errors and broken connections are retried with jittered backoff until the deadline. If the reply to a
-conditional write is lost, the write may have been applied, and then the retry fails its own condition. `Table.put`
-recognizes its own revision in the item that the refusal returns.
+Throttling, server errors and broken connections are retried with jittered backoff until the deadline.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import time
@@ -21,17 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from .item import Attribute, Attributes
+    from .item import Attributes
 
 ATTEMPTS = 8
 ATTEMPT_SECONDS = 3.0
 BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
 
-#: The hidden attribute of every item that this API writes: a random text, different after each write.
-REVISION = "items-api:revision"
-
-_CONDITION_FAILED = "ConditionalCheckFailedException"
 # Nothing was written. TransactionConflictException means that another client's transaction holds the item.
 _THROTTLED = frozenset(
     {
@@ -44,50 +37,12 @@ _THROTTLED = frozenset(
 _SERVER_ERROR = 500
 
 
-class Condition:
-    """A condition expression. It may use `#r`, the name of the revision, and `:r`, the given value."""
-
-    __slots__ = ("expression", "revision")
-
-    def __init__(self, expression: str, revision: Attribute | None = None) -> None:
-        self.expression = expression
-        self.revision = revision
-
-    def parameters(self) -> dict[str, Any]:
-        parameters: dict[str, Any] = {
-            "ConditionExpression": self.expression,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        if "#r" in self.expression:
-            parameters["ExpressionAttributeNames"] = {"#r": REVISION}
-        if self.revision is not None:
-            parameters["ExpressionAttributeValues"] = {":r": self.revision}
-        return parameters
-
-
-EXISTS = Condition("attribute_exists(itemId)")
-ABSENT = Condition("attribute_not_exists(itemId)")
-
-
-def unchanged(item: Attributes | None) -> Condition:
-    """That the stored item is still this one; None stands for no item.
-
-    Of an item without a revision, only this API's writes are noticed.
-    """
-    if item is None:
-        return ABSENT
-    revision = item.get(REVISION)
-    if revision is None:
-        return Condition(f"{EXISTS.expression} AND attribute_not_exists(#r)")
-    return Condition("#r = :r", revision)
-
-
 class DynamoDBError(Exception):
     """A failed operation. `cause` is DynamoDB's error code or the type of the connection error.
 
     DynamoDBError
     ├── RejectedError      an error that a retry does not fix
-    ├── ConditionError     the condition of a write failed
+    ├── ConditionError     the condition of a write failed (table.py)
     └── UnavailableError   no usable reply before the deadline
     """
 
@@ -104,18 +59,6 @@ class RejectedError(DynamoDBError):
         self.item = item
         #: An earlier attempt of the same call may have been applied.
         self.maybe_applied = False
-
-
-class ConditionError(DynamoDBError):
-    """The current item, `item`, is not in the required state; nothing was written.
-
-    If `maybe_applied`, an earlier attempt may have been applied, and another write has followed it.
-    """
-
-    def __init__(self, cause: str, item: Attributes | None, *, maybe_applied: bool) -> None:
-        super().__init__(cause)
-        self.item = item
-        self.maybe_applied = maybe_applied
 
 
 class UnavailableError(DynamoDBError):
@@ -191,89 +134,6 @@ class Client:
             retry_now = reused and not isinstance(error, TimeoutError)
             raise _TransientError(type(error).__name__, maybe_applied=True, retry_now=retry_now) from error
         return _read(reply)
-
-
-class Table:
-    """A table with the partition key `itemId`. Its items are in DynamoDB's JSON format.
-
-    Every operation takes a deadline in `time.monotonic` seconds and raises what `Client.call` raises.
-    """
-
-    def __init__(self, name: str, client: Client) -> None:
-        self.name = name
-        self._client = client
-
-    def get(self, item_id: str, deadline: float) -> Attributes | None:
-        """Get an item with a strongly consistent read, which costs twice as much as an eventually consistent one."""
-        parameters = {"TableName": self.name, "Key": _key(item_id), "ConsistentRead": True}
-        item: Attributes | None = self._client.call("GetItem", parameters, deadline).get("Item")
-        return item
-
-    def put(
-        self, item: Attributes, condition: Condition | None, deadline: float
-    ) -> tuple[Attributes, Attributes | None]:
-        """Write an item with a new revision. Returns the written item, and the one that it replaced, if any.
-
-        Raises ConditionError.
-        """
-        stored = {**item, REVISION: {"S": _new_revision()}}
-
-        def is_ours(existing: Attributes | None) -> bool:
-            return existing is not None and existing.get(REVISION) == stored[REVISION]
-
-        parameters = {"Item": stored, "ReturnValues": "ALL_OLD"}
-        reply = self._write("PutItem", parameters, condition, deadline, is_ours)
-        return stored, reply.get("Attributes")
-
-    def delete(self, item_id: str, condition: Condition | None, deadline: float) -> None:
-        """Delete an item. Without a condition, it is not an error if the item does not exist. Raises ConditionError."""
-        requires_item = condition is not None and ABSENT.expression not in condition.expression
-
-        def is_done(existing: Attributes | None) -> bool:
-            """If the item is gone, it was most likely deleted by an earlier attempt."""
-            return requires_item and existing is None
-
-        self._write("DeleteItem", {"Key": _key(item_id)}, condition, deadline, is_done)
-
-    def _write(
-        self,
-        operation: str,
-        parameters: dict[str, Any],
-        condition: Condition | None,
-        deadline: float,
-        explains: Callable[[Attributes | None], bool],
-    ) -> dict[str, Any]:
-        """Raises ConditionError, unless an earlier attempt may have been applied and `explains` the existing item."""
-        if condition is not None:
-            parameters |= condition.parameters()
-        try:
-            return self._client.call(operation, {"TableName": self.name, **parameters}, deadline)
-        except RejectedError as rejected:
-            if rejected.cause != _CONDITION_FAILED:
-                raise
-            if rejected.maybe_applied and explains(rejected.item):
-                return {}
-            raise ConditionError(rejected.cause, rejected.item, maybe_applied=rejected.maybe_applied) from None
-
-    def scan(self, limit: int, after: str | None, deadline: float) -> tuple[list[Attributes], str | None]:
-        """Return up to `limit` items that follow the id `after`, and the id to continue after, or None at the end.
-
-        A page can be empty without being the last one. The read is eventually consistent, which costs half as much.
-        """
-        parameters: dict[str, Any] = {"TableName": self.name, "Limit": limit}
-        if after is not None:
-            parameters["ExclusiveStartKey"] = _key(after)
-        reply = self._client.call("Scan", parameters, deadline)
-        last = reply.get("LastEvaluatedKey")
-        return reply["Items"], last["itemId"]["S"] if last else None
-
-
-def _key(item_id: str) -> Attributes:
-    return {"itemId": {"S": item_id}}
-
-
-def _new_revision() -> str:
-    return base64.urlsafe_b64encode(os.urandom(12)).decode()
 
 
 def _backoff(attempt: int) -> float:

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 
-from . import ROUTES, TABLE_NAME
-from .dynamodb import REVISION, Client, ConditionError, RejectedError, Table, UnavailableError, unchanged
-from .item import ItemError, attributes, check_id, json_text, merge
-from .paging import MAX_LIMIT, cursor_of, read_cursor, read_limit
+from . import INDEXES, ROUTES, TABLE_NAME
+from .dynamodb import Client, RejectedError, UnavailableError
+from .item import ItemError, attributes, check_indexed, check_key, json_text, merge
+from .paging import Page
 from .preconditions import Preconditions, tag_of
 from .reply import item_reply, json_reply, problem_reply, rejection_reply
-from .request import ITEM_PATH, HTTPError, Request
+from .request import ITEM_PATH, HTTPError, Request, percent_encoded
+from .table import REVISION, ConditionError, Table, unchanged
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from .dynamodb import Condition
     from .item import Attributes
+    from .table import Condition
 
     T = TypeVar("T")
 
@@ -35,10 +35,8 @@ MAX_PAGE_BYTES = 6_200_000
 MAX_SECONDS = 28.0
 # Reserved for building the reply after a late response from DynamoDB.
 RESERVE_SECONDS = 0.3
-# Another Scan starts only if this much time is left, so that the items found so far are not lost to a timeout.
+# Another call starts only if this much time is left, so that the items found so far are not lost to a timeout.
 SCAN_SECONDS = 2.0
-
-_RESERVED = re.compile(rb"[^A-Za-z0-9._~-]")
 
 
 class Api:
@@ -87,23 +85,15 @@ class Api:
         """POST /items: create or replace. The id is generated here, so that a retry writes the same item."""
         preconditions = request.preconditions()
         document = request.body()
-        item_id = check_id(document["itemId"]) if "itemId" in document else _new_id()
+        item_id = check_key(document["itemId"]) if "itemId" in document else _new_id()
         stored, _ = self._put(request, attributes({"itemId": item_id, **document}), preconditions)
-        return item_reply(201, stored, tag_of(stored), {"location": ITEM_PATH + _percent_encoded(item_id)})
+        return item_reply(201, stored, tag_of(stored), {"location": _location_of(item_id)})
 
     def list_items(self, request: Request) -> dict[str, Any]:
-        """GET /items: one page, with a link to the next one if there is more."""
-        limit_text = request.query.get("limit")
-        limit = MAX_LIMIT if limit_text is None else read_limit(limit_text)
-        cursor = request.query.get("next")
-        after = None if cursor is None else read_cursor(self._table.name, cursor)
-        texts, last = self._collect(limit, after, request.deadline)
-        body = f"[{','.join(texts)}]"
-        if last is None:
-            return json_reply(200, body)
-        limit_query = "" if limit_text is None else f"limit={limit}&"
-        following = cursor_of(self._table.name, last)
-        return json_reply(200, body, {"link": f'</items?{limit_query}next={following}>; rel="next"'})
+        """GET /items: one page of all items or of those with a value, with a link to the next page if there is more."""
+        page = Page(request, self._table.name, self._table.indexes)
+        texts, last = self._collect(page, request.deadline)
+        return json_reply(200, f"[{','.join(texts)}]", None if last is None else {"link": page.link(last)})
 
     def read(self, request: Request) -> dict[str, Any]:
         """GET /items/{id}."""
@@ -131,12 +121,15 @@ class Api:
         item_id = request.item_id()
         preconditions = request.preconditions()
         patch = _of_item(item_id, request.patch())
-        attributes(patch)  # what cannot be stored is rejected even if the item does not exist
+        # What cannot be stored is rejected even if the item does not exist.
+        added = attributes({name: value for name, value in patch.items() if value is not None})
+        check_indexed(added, self._table.indexes)
 
         def write(current: Attributes | None, condition: Condition | None) -> Attributes:
             if current is None:
                 raise HTTPError(404, "Not found")
-            return self._table.put(merge(current, patch), condition, request.deadline)[0]
+            merged = check_indexed(merge(current, patch), self._table.indexes)
+            return self._table.put(merged, condition, request.deadline)[0]
 
         stored = self._change(request, item_id, preconditions, write, must_exist=True)
         return item_reply(200, stored, tag_of(stored))
@@ -155,6 +148,7 @@ class Api:
         self, request: Request, item: Attributes, preconditions: Preconditions
     ) -> tuple[Attributes, Attributes | None]:
         """Write an item. Returns it as it is stored, and the item that it replaced, if any."""
+        check_indexed(item, self._table.indexes)
 
         def write(current: Attributes | None, condition: Condition | None) -> tuple[Attributes, Attributes | None]:
             stored, replaced = self._table.put(item, condition, request.deadline)
@@ -202,22 +196,22 @@ class Api:
             raise HTTPError(405, "Method not allowed", {"allow": ", ".join(allowed)})
         raise HTTPError(404, "Not found")
 
-    def _collect(self, limit: int, after: str | None, deadline: float) -> tuple[list[str], str | None]:
+    def _collect(self, page: Page, deadline: float) -> tuple[list[str], str | None]:
         """Return the JSON texts of a page, and the id to continue after, or None at the end.
 
         It requests one item more than the page holds, to know whether to link to a next page.
         """
         texts: list[str] = []
         size = 0
-        last = after
+        last = page.after
         while True:
-            found, more_after = self._table.scan(limit + 1 - len(texts), last, deadline)
+            found, more_after = self._table.page(page.limit + 1 - len(texts), page.match, last, deadline)
             for item in found:
                 item.pop(REVISION, None)
                 text = json_text(item)
                 # The body is a string within Lambda's JSON reply: escaped quotes and backslashes add to its size.
                 size += len(json.dumps(text))
-                if len(texts) == limit or (texts and size > MAX_PAGE_BYTES):
+                if len(texts) == page.limit or (texts and size > MAX_PAGE_BYTES):
                     return texts, last
                 texts.append(text)
                 last = item["itemId"]["S"]
@@ -250,11 +244,9 @@ def _new_id() -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _percent_encoded(item_id: str) -> str:
-    """Escape all but unreserved characters (RFC 3986), and dot segments, because clients would remove those."""
-    if item_id in {".", ".."}:
-        return item_id.replace(".", "%2E")
-    return _RESERVED.sub(lambda match: b"%%%02X" % match[0][0], item_id.encode()).decode()
+def _location_of(item_id: str) -> str:
+    """The path of an item. Dot segments are escaped, because clients would remove them."""
+    return ITEM_PATH + (item_id.replace(".", "%2E") if item_id in {".", ".."} else percent_encoded(item_id))
 
 
 def _seconds_left(context: object) -> float:
@@ -290,7 +282,7 @@ def _print(line: str) -> None:
     sys.stdout.write(line)
 
 
-_api = Api(Table(TABLE_NAME, Client.from_environment(os.environ)), _print)
+_api = Api(Table(TABLE_NAME, Client.from_environment(os.environ), INDEXES), _print)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:

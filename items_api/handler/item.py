@@ -14,7 +14,7 @@ from json.encoder import encode_basestring
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     #: A value in DynamoDB's JSON format, such as `{"S": "Widget"}`.
@@ -76,16 +76,31 @@ def attributes(document: dict[str, Any]) -> Attributes:
     return _members(document, "", 1)
 
 
-def check_id(item_id: object) -> str:
-    """Return the id if it is a valid partition key, a string of 1 to 2,048 bytes in UTF-8; raise ItemError if not."""
-    if type(item_id) is not str:
-        raise ItemError("itemId must be a string")
-    size = len(_utf8(item_id, "itemId"))
+def check_key(value: object, name: str = "itemId") -> str:
+    """Return a valid value of a partition key, a string of 1 to 2,048 bytes in UTF-8; raise ItemError for any other.
+
+    `name` is the key of the table, or of an index.
+    """
+    why = "" if name == "itemId" else f", because the API has an index on {name}"
+    if type(value) is not str:
+        raise ItemError(f"{name} must be a string{why}")
+    size = len(_utf8(value, name))
     if not size:
-        raise ItemError("itemId must not be empty")
+        raise ItemError(f"{name} must not be empty{why}")
     if size > MAX_KEY_BYTES:
-        raise ItemError(f"itemId is {size} bytes long in UTF-8; the maximum is {MAX_KEY_BYTES}")
-    return item_id
+        raise ItemError(f"{name} is {size} bytes long in UTF-8; the maximum is {MAX_KEY_BYTES}{why}")
+    return value
+
+
+def check_indexed(item: Attributes, names: Iterable[str]) -> Attributes:
+    """Return the item if DynamoDB can put it into the indexes on these attributes; raise ItemError if not.
+
+    An item without such an attribute is not in the index.
+    """
+    for name in names:
+        if name in item:
+            check_key(item[name].get("S"), name)
+    return item
 
 
 def json_text(item: Attributes) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .dynamodb import ABSENT, EXISTS, REVISION, Condition
 from .item import fingerprint
+from .table import ABSENT, EXISTS, REVISION, Condition
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 
-from .dynamodb import REVISION, RejectedError
 from .item import json_text
+from .table import REVISION
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from typing import Any
 
+    from .dynamodb import RejectedError
     from .item import Attributes
+
+# "Type mismatch for Index Key owner Expected: S …" and "… IndexName: owner-index, IndexKey: owner".
+_INDEX_KEY = re.compile(r"Index ?Key:? ([A-Za-z0-9_.-]+)")
 
 
 def item_reply(status: int, item: Attributes, tag: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
@@ -28,7 +33,11 @@ def problem_reply(status: int, message: str, headers: dict[str, str] | None = No
 
 
 def rejection_reply(rejected: RejectedError) -> dict[str, Any]:
-    """Only the item size is the client's error; all others are due to the table or the role."""
+    """Only the item's size and an index key are the client's errors; all others are due to the table or the role."""
     if rejected.cause == "ValidationException" and "Item size has exceeded" in rejected.message:
         return problem_reply(413, "The item is larger than 400 KB, including attribute names")
+    # The handler checks the indexes that it knows, but another release of the stack may have created more.
+    key = _INDEX_KEY.search(rejected.message) if rejected.cause == "ValidationException" else None
+    if key is not None:
+        return problem_reply(400, f"{key[1]} must be a non-empty string, because the table has an index on {key[1]}")
     return problem_reply(500, "Internal server error")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
-from .dynamodb import REVISION
-from .item import check_id, parse
+from .item import check_key, parse
 from .preconditions import Preconditions, tags
+from .table import REVISION
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from typing import Any
 
 ITEM_PATH = "/items/"
+
+_RESERVED = re.compile(rb"[^A-Za-z0-9._~-]")
 
 
 class HTTPError(Exception):
@@ -38,12 +41,15 @@ class Request:
         self.deadline = deadline
         self.request_id = context.get("requestId")
         self.query = _mapping(self._event.get("queryStringParameters"))
+        raw = self._event.get("rawQueryString")
+        #: Whether a parameter occurs twice: an HTTP API joins the values with a comma, which they can contain.
+        self.repeats = type(raw) is str and len([pair for pair in raw.split("&") if pair]) > len(self.query)
         path, self._path_id = _split_path(self._event)
         #: The route key; one of `ROUTES` if the API supports the request.
         self.route = f"{_mapping(context.get('http')).get('method')} {path}"
 
     def item_id(self) -> str:
-        return check_id(self._path_id)
+        return check_key(self._path_id)
 
     def body(self) -> dict[str, Any]:
         """The JSON object in the body, regardless of the content type."""
@@ -73,6 +79,11 @@ class Request:
                 raise HTTPError(400, f'{name} must be * or entity tags in double quotes, such as "abc"')
             found.append(parsed)
         return Preconditions(*found)
+
+
+def percent_encoded(text: str) -> str:
+    """Escape all but unreserved characters (RFC 3986)."""
+    return _RESERVED.sub(lambda match: b"%%%02X" % match[0][0], text.encode()).decode()
 
 
 def _mapping(value: object) -> dict[str, Any]:

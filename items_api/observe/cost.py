@@ -74,7 +74,8 @@ def _services(requests: float, settings: Settings) -> Iterator[tuple[str, float]
         "Lambda requests": requests / _MILLION,
         "Lambda duration": seconds * settings.memory / 1024,
         "DynamoDB reads": requests * _READS / _MILLION,
-        "DynamoDB writes": requests * (1 - _READS) / _MILLION,
+        # An index has a copy of each item.
+        "DynamoDB writes": requests * (1 - _READS) * (1 + len(settings.indexes)) / _MILLION,
         "CloudWatch logs": requests * _LOG_GB_PER_REQUEST,
     }
     for service, quantity in quantities.items():

@@ -1,4 +1,4 @@
-"""The check of a new version before callers reach it: three requests that only read, sent straight to the function."""
+"""The check of a new version before callers reach it: requests that only read, sent straight to the function."""
 
 from __future__ import annotations
 
@@ -74,9 +74,10 @@ class Probe(NamedTuple):
         }
 
 
-def probes() -> tuple[Probe, ...]:
+def probes(settings: Settings) -> tuple[Probe, ...]:
     return (
         Probe("GET", "/items", 200, query="limit=1"),
+        *(Probe("GET", "/items", 200, query=f"limit=1&{attribute}=check") for attribute in settings.index_names),
         Probe("GET", f"/items/check-{secrets.token_hex(8)}", 404),
         Probe("POST", "/items", 400, body='{"itemId":'),
     )
@@ -91,7 +92,7 @@ def check(aws: Aws, settings: Settings, version: str, report: Callable[[str], No
         CheckFailed: an answer is wrong.
         AwsError: the function could not be invoked.
     """
-    for probe in probes():
+    for probe in probes(settings):
         reply = Reply("", "")
 
         def attempt(probe: Probe = probe) -> Reply:

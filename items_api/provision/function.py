@@ -5,7 +5,6 @@ This is the version $LATEST, which nobody calls. The release publishes it.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,7 @@ def create_request(arns: Arns) -> dict[str, Any]:
     return {
         **configuration_request(arns),
         "Architectures": ARCHITECTURES,
-        "Code": {"ZipFile": bundle(arns.settings.table_name)},
+        "Code": {"ZipFile": bundle(arns.settings)},
         "Tags": arns.settings.all_tags,
         "Publish": True,
     }
@@ -124,7 +123,7 @@ class Function(Step[FoundFunction]):
     def want_version(self) -> dict[str, Any]:
         """What a published version keeps: code and configuration."""
         return {
-            "code": code_sha256(self.settings.table_name),
+            "code": code_sha256(self.settings),
             "architectures": ARCHITECTURES,
             "runtime": RUNTIME,
             "handler": HANDLER,
@@ -190,7 +189,7 @@ class Function(Step[FoundFunction]):
         if not any(d.field == "code" for d in drift):
             return found.notes
         try:
-            files = differing_files(self.aws.download(found.location, MAX_CODE), self.settings.table_name)
+            files = differing_files(self.aws.download(found.location, MAX_CODE), self.settings)
         except (OSError, ValueError):
             return found.notes
         return (*found.notes, *(f"code: {file}" for file in files))
@@ -218,7 +217,7 @@ class Function(Step[FoundFunction]):
             self.aws.send(
                 self.aws.lambda_.update_function_code,
                 FunctionName=self.name,
-                ZipFile=bundle(self.settings.table_name),
+                ZipFile=bundle(self.settings),
                 Architectures=architectures,
             )
             found = self.wait_until_active()
@@ -278,12 +277,6 @@ class Function(Step[FoundFunction]):
 
 class PartOfFunction(Step[F]):
     """A resource without tags, which belongs to the owner of the function."""
-
-    # Whether `update` keeps what the settings do not need until `remove_unused`: the API may still call it.
-    keeps_unused = False
-
-    @abstractmethod
-    def remove_unused(self) -> None: ...
 
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, function: Function, *needs: Step[Any]) -> None:
         super().__init__(settings, arns, aws, function, *needs)

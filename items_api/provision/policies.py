@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from items_api.settings import Arns
 
 TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan")
+INDEX_ACTION = "dynamodb:Query"
 # Not logs:CreateLogGroup: a late log line would recreate the group after `down`.
 LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
@@ -23,16 +24,26 @@ def trust_policy() -> dict[str, Any]:
 
 
 def boundary_policy(arns: Arns) -> dict[str, Any]:
-    """A permissions boundary for the execution role: the most that the handler needs, so that no policy grants more."""
-    return table_access_policy(arns)
+    """A permissions boundary for the execution role: the most that the handler needs, so that no policy grants more.
+
+    It covers every index, so that it stays the same if an index is added.
+    """
+    return _policy(arns, arns.index("*"))
 
 
-def table_access_policy(arns: Arns) -> dict[str, Any]:
-    """The handler may call four actions on its table and write to its log group."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": list(TABLE_ACTIONS), "Resource": arns.table},
-            {"Effect": "Allow", "Action": list(LOG_ACTIONS), "Resource": f"{arns.log_group}:*"},
-        ],
-    }
+def table_access_policy(arns: Arns, *more_indexes: str) -> dict[str, Any]:
+    """The handler may call four actions on its table, query its indexes, and write to its log group.
+
+    `more_indexes` are the names of indexes that are not in the settings.
+    """
+    names = sorted({*arns.settings.index_names.values(), *more_indexes})
+    return _policy(arns, *map(arns.index, names))
+
+
+def _policy(arns: Arns, *indexes: str) -> dict[str, Any]:
+    statements = [
+        {"Effect": "Allow", "Action": list(TABLE_ACTIONS), "Resource": arns.table},
+        *([{"Effect": "Allow", "Action": [INDEX_ACTION], "Resource": list(indexes)}] if indexes else []),
+        {"Effect": "Allow", "Action": list(LOG_ACTIONS), "Resource": f"{arns.log_group}:*"},
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}

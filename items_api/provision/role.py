@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam.type_defs import RoleTypeDef
 
+    from items_api.aws.client import Aws
+    from items_api.provision.table import Table
     from items_api.settings import Arns, Settings
 
 BOUNDARY_KEY = "iam:PermissionsBoundary"
@@ -35,11 +37,11 @@ def create_request(settings: Settings) -> dict[str, Any]:
     }
 
 
-def policy_request(arns: Arns) -> dict[str, Any]:
+def policy_request(arns: Arns, *more_indexes: str) -> dict[str, Any]:
     return {
         "RoleName": arns.settings.role_name,
         "PolicyName": arns.settings.policy_name,
-        "PolicyDocument": json.dumps(table_access_policy(arns)),
+        "PolicyDocument": json.dumps(table_access_policy(arns, *more_indexes)),
     }
 
 
@@ -51,6 +53,11 @@ class FoundRole(Found):
 class Role(Step[FoundRole]):
     type = "AWS::IAM::Role"
     title = "IAM role"
+    keeps_unused = True
+
+    def __init__(self, settings: Settings, arns: Arns, aws: Aws, table: Table) -> None:
+        super().__init__(settings, arns, aws)
+        self._table = table  # it is not needed first, but its indexes may still be in use
 
     @property
     def name(self) -> str:
@@ -158,9 +165,19 @@ class Role(Step[FoundRole]):
                 self.aws.send(iam.untag_role, RoleName=self.name, TagKeys=unwanted)
         if "trust policy" in parts:
             self.aws.send(iam.update_assume_role_policy, RoleName=self.name, PolicyDocument=json.dumps(trust_policy()))
-        if self._policy_field in parts:
-            self.aws.send(iam.put_role_policy, **policy_request(self.arns))
+        kept = self._kept_indexes(found)
+        if found.fields[self._policy_field] != table_access_policy(self.arns, *kept):
+            self.aws.send(iam.put_role_policy, **policy_request(self.arns, *kept))
         self._remove_policies(found.fields["other policies"], found.fields["attached policies"])
+
+    def _kept_indexes(self, found: FoundRole) -> list[str]:
+        """The indexes that the live version may still query."""
+        policy = json.dumps(found.fields[self._policy_field])
+        return [name for name in self._table.kept_indexes if f'"{self.arns.index(name)}"' in policy]
+
+    def remove_unused(self) -> None:
+        if self.found and self._kept_indexes(self.found):
+            self.aws.send(self.aws.iam.put_role_policy, **policy_request(self.arns))
 
     def _put_boundary(self, arn: str) -> None:
         """Set the permissions boundary, or remove it if `arn` is empty."""

@@ -25,6 +25,7 @@ from items_api.provision.role import Role
 from items_api.provision.running import Run
 from items_api.provision.step import stack_of
 from items_api.provision.table import Table
+from items_api.provision.versions import index_word
 from items_api.settings import Arns
 from items_api.settings.tags import from_tags
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from items_api.aws.client import Aws, Watcher
     from items_api.provision.running import AnyStep
+    from items_api.provision.versions import Version
     from items_api.settings import Settings
 
 Completed: TypeAlias = "Callable[[Mapping[str, Sequence[str]]], Settings]"
@@ -53,7 +55,7 @@ class Stack:
         self.account = account
         self.aws = aws
         self.table = Table(settings, arns, aws)
-        self.role = Role(settings, arns, aws)
+        self.role = Role(settings, arns, aws, self.table)
         self.logs = LogGroup(settings, arns, aws)
         self.function = Function(settings, arns, aws, self.role, self.logs)
         self.release = Release(settings, arns, aws, self.function, self.table)
@@ -62,6 +64,8 @@ class Stack:
         code = (self.table, self.role, self.logs, self.function, self.release)
         self.steps: tuple[AnyStep, ...] = (*code, self.api, self.permission)
         self._adopt = False
+        # When this step is done, nothing needs what the stack had before.
+        self._last: AnyStep = self.release
         # As `Settings.remembered`, from the tags of the table; None if they are missing although the stack exists.
         self.remembered: Mapping[str, Sequence[str]] | None = {}
         # The result of each step in the last `up` or `down`, even if it was interrupted.
@@ -92,8 +96,9 @@ class Stack:
             *(phrase for step, seen in found for phrase in step.weakenings(seen)),
         ]
 
-    def look_at_api(self) -> None:
-        self.api.explained("read", self.api.look)
+    def look_at(self, *steps: AnyStep) -> None:
+        """Read some resources in parallel."""
+        self.aws.together(*(lambda step=step: step.explained("read", step.look) for step in steps))
 
     def count_items(self) -> tuple[int, bool] | None:
         """See `Table.count_items`."""
@@ -101,7 +106,7 @@ class Stack:
 
     def look(self) -> list[Outcome]:
         """Read everything in parallel and return the state and drift of each resource. Writes nothing."""
-        self.aws.together(*(lambda step=step: step.explained("read", step.look) for step in self.steps))
+        self.look_at(*self.steps)
         if self._completed:
             self._recall(self._completed)
         return [_state(step) for step in self.steps]
@@ -158,6 +163,17 @@ class Stack:
             self.look()
             if not confirmed.issuperset(self.weakenings()):
                 return
+
+    @property
+    def queried(self) -> list[str]:
+        """The attributes by which the live version selects items."""
+        live = self.release.found.live if self.release.found else None
+        return [attribute for attribute in self.table.queryable if live and index_word(attribute) in live.indexes]
+
+    def missing_indexes(self, version: Version) -> list[str]:
+        """The attributes that the version queries and the table has no index for, each as an `index_word`."""
+        have = {index_word(attribute) for attribute in self.table.queryable}
+        return [word for word in version.indexes if word not in have]
 
     def roll_back(self) -> Outcome:
         """Make the previous version live again, based on what `look` found. Raises as `Release.swap`."""
@@ -233,6 +249,7 @@ class Stack:
         """
         graph = {step: set(step.needs) for step in self.steps}
         self.release.keeps_unused = self.permission.keeps_unused = not self.api.calls_release
+        self._last = self.release if self.api.calls_release else self.api
         if self.release.keeps_unused:
             graph[self.permission].remove(self.api)
             graph[self.api] = {*graph.pop(self.api), self.permission}
@@ -261,9 +278,10 @@ class Stack:
 
     def _converge(self, step: AnyStep) -> Change:
         change = step.ensure()
-        if step is self.api:  # only now does nothing call what the function had before
-            for part in (self.release, self.permission):
+        if step is self._last:
+            for part in self.steps:
                 if part.keeps_unused:
+                    part.report = step.report
                     part.explained("update", part.remove_unused)
         return change
 

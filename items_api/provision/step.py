@@ -70,6 +70,8 @@ class Step(ABC, Generic[F]):
     title: ClassVar[str]
     # Fields that AWS cannot change in place.
     fixed: ClassVar[frozenset[str]] = frozenset()
+    # Whether `update` keeps what the settings do not need until `remove_unused`: callers may still need it.
+    keeps_unused = False
 
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, *needs: Step[Any]) -> None:
         self.settings = settings
@@ -117,6 +119,9 @@ class Step(ABC, Generic[F]):
     @abstractmethod
     def delete(self, found: F) -> None:
         """Delete the resource and wait until it is gone. It is not an error if the resource is already gone."""
+
+    def remove_unused(self) -> None:
+        """Remove what `update` kept. Callers reach the new release now."""
 
     def compare(self, found: F) -> tuple[Drift, ...]:
         drift = [d for name, want in self.want().items() for d in self._differences(name, found.fields.get(name), want)]

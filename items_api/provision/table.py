@@ -1,4 +1,4 @@
-"""The DynamoDB table: on demand, partition key `itemId`, with or without protection."""
+"""The DynamoDB table: on demand, partition key `itemId`, with or without indexes and protection."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import says, tolerate
 from items_api.errors import TimedOut
+from items_api.provision import indexes
 from items_api.provision.outcome import Weakening
 from items_api.provision.step import Found, Right, Step, as_map
 from items_api.settings import REPEATABLE
@@ -33,8 +34,7 @@ _TAGS_SECONDS = 10.0
 def create_request(settings: Settings) -> dict[str, Any]:
     return {
         "TableName": settings.table_name,
-        "AttributeDefinitions": [{"AttributeName": "itemId", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "itemId", "KeyType": "HASH"}],
+        **indexes.create_request(settings),
         "BillingMode": "PAY_PER_REQUEST",
         "Tags": settings.table_tag_list,
         **({"DeletionProtectionEnabled": True} if settings.protect else {}),
@@ -66,6 +66,7 @@ class Table(Step[FoundTable]):
     type = "AWS::DynamoDB::Table"
     title = "DynamoDB table"
     fixed = frozenset({"key"})
+    keeps_unused = True
 
     @property
     def name(self) -> str:
@@ -88,6 +89,7 @@ class Table(Step[FoundTable]):
         return {
             "key": PARTITION_KEY,
             "billing": "PAY_PER_REQUEST",
+            "indexes": indexes.wanted(self.settings),
             "deletion protection": self.settings.protect,
             "point-in-time recovery": RECOVERY_DAYS if self.settings.protect else None,
             "status": "ACTIVE",
@@ -102,6 +104,10 @@ class Table(Step[FoundTable]):
         ):
             what = f"turn off the deletion protection and point-in-time recovery of the table {self.name}"
             lost.append(Weakening(what, "protect"))
+        lost += [
+            Weakening(f"delete the index {name} of the table {self.name}, which callers and older versions may use")
+            for name in indexes.unwanted(self.settings, found.fields["indexes"])
+        ]
         if effect := self._effect_on_expiry(found):
             lost.append(Weakening(effect, "expires"))
         return tuple(lost)
@@ -140,7 +146,7 @@ class Table(Step[FoundTable]):
 
     def _seen(self) -> FoundTable | None:
         with tolerate(_ABSENT):
-            description = self._describe()
+            description = self.describe()
             deleting = description["TableStatus"] == "DELETING"
             tags, recovery = (None, None) if deleting else self.aws.together(self._tags, self._recovery_days)
             # The description of a table that is being deleted lacks its attributes and key.
@@ -154,6 +160,7 @@ class Table(Step[FoundTable]):
                     },
                     # A table that has always been provisioned has no summary.
                     "billing": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+                    "indexes": indexes.found(description),
                     "deletion protection": description.get("DeletionProtectionEnabled", False),
                     "point-in-time recovery": recovery,
                     "status": description["TableStatus"],
@@ -169,7 +176,7 @@ class Table(Step[FoundTable]):
             )
         return None
 
-    def _describe(self) -> TableDescriptionTypeDef:
+    def describe(self) -> TableDescriptionTypeDef:
         return self.aws.send(self.aws.dynamodb.describe_table, TableName=self.name)["Table"]
 
     def _tags(self) -> dict[str, str]:
@@ -213,7 +220,7 @@ class Table(Step[FoundTable]):
             fields = {**self.want(), "status": "CREATING", "point-in-time recovery": None}
             return FoundTable(arn=self.arns.table, fields=fields, tags=self.want_tags())
         with tolerate(_ABSENT):
-            if self._describe()["TableStatus"] != "DELETING":
+            if self.describe()["TableStatus"] != "DELETING":
                 return self.existing()
             self.settle(self.is_gone, until=bool, waiting="for the old table to be deleted")
         return None
@@ -221,6 +228,8 @@ class Table(Step[FoundTable]):
     def update(self, found: FoundTable, parts: Set[str]) -> None:
         if found.fields["status"] != "ACTIVE":
             self._wait_until_active()
+        if parts & {"billing", "deletion protection"} and "indexes" in parts:
+            indexes.Indexes(self).wait()  # DynamoDB changes nothing else while an index is being changed
         if parts & {"tags", "expires", "remembered"}:
             tags: Any = self.settings.table_tag_list
             self.aws.send(self.aws.dynamodb.tag_resource, ResourceArn=self.arns.table, Tags=tags)
@@ -244,6 +253,23 @@ class Table(Step[FoundTable]):
                 transient=says("ContinuousBackupsUnavailableException"),
                 waiting="for backups of the table to be available",
             )
+        if "indexes" in parts:
+            indexes.Indexes(self).create_missing(found.fields["indexes"])
+
+    @property
+    def queryable(self) -> list[str]:
+        """The attributes with an index that can be queried now."""
+        return indexes.queryable(self.found.fields["indexes"]) if self.found else []
+
+    @property
+    def kept_indexes(self) -> list[str]:
+        """The names of the indexes that exist until `remove_unused`: the live version may still use them."""
+        have = self.found.fields["indexes"] if self.found else {}
+        return [name for name in have if name not in indexes.wanted(self.settings)]
+
+    def remove_unused(self) -> None:
+        for name in self.kept_indexes:
+            indexes.Indexes(self).delete(name)
 
     def _change(self, **change: Any) -> None:
         self.settle(
@@ -263,13 +289,15 @@ class Table(Step[FoundTable]):
             return seen > 1
 
         self.settle(
-            lambda: self._describe()["TableStatus"],
+            lambda: self.describe()["TableStatus"],
             until=is_active,
             transient=says(_ABSENT),
             waiting="for the table to become ACTIVE",
         )
 
     def delete(self, found: FoundTable) -> None:
+        if found.fields["status"] != "CREATING":
+            indexes.Indexes(self).cancel(found.fields["indexes"])
         # DynamoDB rejects the deletion of a table that is being created, changed, tagged or, in practice, deleted.
         self.delete_until_gone(
             found,
@@ -281,7 +309,7 @@ class Table(Step[FoundTable]):
     def is_gone(self) -> bool:
         """Also if another `up` has already created a new table."""
         with tolerate(_ABSENT):
-            created = self._describe().get("CreationDateTime")
+            created = self.describe().get("CreationDateTime")
             old = self.found.created if self.found else None
             return bool(created and old and created != old)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +23,21 @@ KEPT_VERSIONS = 5
 OUTDATED = "PreconditionFailedException"  # the RevisionId is no longer the current one
 
 
+_MAX_NAME = 24  # of an attribute in a description, which has room for 256 characters
+_INDEXES = re.compile(r", indexes ([^,]+)")
+
+
 def description(settings: Settings) -> str:
-    """For people who look at a version: what it was made from."""
-    return f"code {code_sha256(settings.table_name)}, items-api {__version__}"
+    """For people who look at a version, and for `rollback`: what it was made from, and the indexes that it uses."""
+    indexes = " ".join(map(index_word, settings.index_names))
+    return f"code {code_sha256(settings)}, items-api {__version__}{f', indexes {indexes}' if indexes else ''}"
+
+
+def index_word(attribute: str) -> str:
+    """An attribute in a description: its name or, if it is long, the beginning and a hash."""
+    if len(attribute) <= _MAX_NAME:
+        return attribute
+    return f"{attribute[: _MAX_NAME - 9]}~{hashlib.sha256(attribute.encode()).hexdigest()[:8]}"
 
 
 def shortened(version_description: str) -> str:
@@ -84,6 +97,12 @@ class Version:
     def __str__(self) -> str:
         when = f"published {self.published:%Y-%m-%d %H:%M} UTC, " if self.published else ""
         return f"{self.number} ({when}{shortened(self.description)})"
+
+    @property
+    def indexes(self) -> tuple[str, ...]:
+        """The attributes that it queries, each as an `index_word`."""
+        found = _INDEXES.search(self.description)
+        return tuple(found[1].split()) if found else ()
 
     def as_json(self) -> dict[str, Any]:
         """For the JSON document. The keys are a contract."""

@@ -8,6 +8,16 @@ tags.py    the settings as tags, in which the stack remembers them
 
 from items_api.settings.arns import Arns
 from items_api.settings.checks import parse_tags
-from items_api.settings.model import JWT_ONLY, REMEMBERED, REPEATABLE, Settings, from_texts, option_of
+from items_api.settings.model import JWT_ONLY, REMEMBERED, REPEATABLE, Settings, from_texts, index_name, option_of
 
-__all__ = ["JWT_ONLY", "REMEMBERED", "REPEATABLE", "Arns", "Settings", "from_texts", "option_of", "parse_tags"]
+__all__ = [
+    "JWT_ONLY",
+    "REMEMBERED",
+    "REPEATABLE",
+    "Arns",
+    "Settings",
+    "from_texts",
+    "index_name",
+    "option_of",
+    "parse_tags",
+]

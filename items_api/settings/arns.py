@@ -23,6 +23,10 @@ class Arns:
     def table(self) -> str:
         return self._arn("dynamodb", f"table/{self.settings.table_name}")
 
+    def index(self, name: str) -> str:
+        """An index of the table; with `*`, a pattern for all of them."""
+        return f"{self.table}/index/{name}"
+
     @property
     def role(self) -> str:
         return f"arn:{self.settings.partition}:iam::{self.account}:role/{self.settings.role_name}"

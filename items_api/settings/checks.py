@@ -31,6 +31,18 @@ AUTH = ("none", "iam", "jwt")
 # Of an authorizer: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 MAX_AUDIENCES = 50
 MIN_NAME, MAX_NAME = 3, 40
+# DynamoDB allows 20, but each one adds the cost of a write to every write.
+MAX_INDEXES = 5
+INDEX_SUFFIX = "-index"
+# The name of an index has at most 255 characters: letters, digits, and these three.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_INDEXED = rf"[A-Za-z0-9_.-]{{1,{255 - len(INDEX_SUFFIX)}}}"
+# GET /items has other parameters of these names.
+_NOT_INDEXED = {
+    "itemId": "It is the key of the table. To get one item, use GET /items/{id}.",
+    "limit": "It is the page size of GET /items.",
+    "next": "It is the cursor of GET /items.",
+}
 
 # A name that breaks none of these rules matches [a-z][a-z0-9]*(-[a-z0-9]+)*.
 _NAME_RULES = (
@@ -252,6 +264,25 @@ def _check_issuer(issuer: str) -> None:
         raise invalid("It does not start with https://. (With --local, http://127.0.0.1 also works.)")
     if parts.query or parts.fragment or "@" in parts.netloc or any(map(str.isspace, issuer)):
         raise invalid("It must not have a query, a fragment, a user name or spaces.")
+
+
+def check_indexes(attributes: tuple[str, ...]) -> None:
+    if len(attributes) > MAX_INDEXES:
+        why = "Each index makes every write more expensive."
+        todo = f"Use up to {MAX_INDEXES} indexes."
+        raise InvalidSetting(f"is given {len(attributes)} times.", why, todo, setting="index")
+    for attribute in attributes:
+        if attributes.count(attribute) > 1:
+            raise InvalidSetting("is given twice.", todo="Use it once.", setting="index", value=attribute)
+        if why := _NOT_INDEXED.get(attribute, ""):
+            raise InvalidSetting("is not available.", why, "Use another attribute.", setting="index", value=attribute)
+        if not re.fullmatch(_INDEXED, attribute):
+            raise InvalidSetting(
+                "is not an attribute that can have an index.",
+                todo="Use the name of an attribute: letters, digits, and _ . -, such as owner.",
+                setting="index",
+                value=attribute,
+            )
 
 
 def check_scopes(scopes: Mapping[str, str]) -> None:

@@ -39,6 +39,7 @@ class Settings:
     jwt_write_scope: str = ""
     expires: str = ""  # when, in ISO 8601 with an offset; empty means never
     protect: bool = False  # the table against deletion, and its items against mistakes
+    indexes: tuple[str, ...] = ()  # attributes with a global secondary index
     given: frozenset[str] = frozenset()
     former_tags: frozenset[str] = frozenset()  # keys of tags to remove, because the stack had them earlier
 
@@ -61,12 +62,18 @@ class Settings:
         if self.auth != "jwt" and (extra := [field for field, value in jwt.items() if value]):
             why = f"It is only for --auth jwt, and --auth is {self.auth}."
             raise InvalidSetting("has no effect.", why, "Add --auth jwt.", setting=option_of(extra[0]))
+        checks.check_indexes(self.indexes)
         checks.check_scopes({option_of(field): jwt[field] for field in ("jwt_read_scope", "jwt_write_scope")})
 
     @property
     def table_name(self) -> str:
         """PascalCase: `Items`, `TeamTodo`."""
         return "".join(word.capitalize() for word in self.name.split("-"))
+
+    @property
+    def index_names(self) -> dict[str, str]:
+        """The name of the index on each attribute, in alphabetical order: `{"owner": "owner-index"}`."""
+        return {attribute: index_name(attribute) for attribute in sorted(self.indexes)}
 
     @property
     def function_name(self) -> str:
@@ -139,7 +146,7 @@ JWT_ONLY = ("jwt_issuer", "jwt_audiences", "jwt_read_scope", "jwt_write_scope")
 REMEMBERED = tuple(f.name for f in fields(Settings) if f.name not in ("name", "region", "given", "former_tags"))
 _TRUE = "yes"
 # The long names of the options that can be repeated.
-REPEATABLE = frozenset({"tag", "cors-origin", "jwt-audience"})
+REPEATABLE = frozenset({"tag", "cors-origin", "jwt-audience", "index"})
 
 
 def from_texts(remembered: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -156,9 +163,13 @@ def from_texts(remembered: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return {known[option]: _from_texts(known[option], texts) for option, texts in remembered.items()}
 
 
+def index_name(attribute: str) -> str:
+    return f"{attribute}{checks.INDEX_SUFFIX}"
+
+
 def option_of(field_name: str) -> str:
     """The long name of the option for a field: `log-retention`."""
-    plurals = {"tags": "tag", "cors_origins": "cors-origin", "jwt_audiences": "jwt-audience"}
+    plurals = {"tags": "tag", "cors_origins": "cors-origin", "jwt_audiences": "jwt-audience", "indexes": "index"}
     return plurals.get(field_name, field_name.replace("_", "-"))
 
 

@@ -7,10 +7,9 @@ tutorial's item 1: it is written only if it does not exist or is the same, and d
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from items_api.smoke import cors
 from items_api.smoke.api import (
@@ -27,14 +26,14 @@ from items_api.smoke.api import (
     shortened,
 )
 from items_api.smoke.claims import Claim
+from items_api.smoke.pages import MAX_PAGES, next_page, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from items_api.smoke.claims import CheckFunction
 
 TUTORIAL = '{"itemId":"1","name":"Widget"}'
-MAX_PAGES = 50  # pages of 1000 items, to limit the cost on a large table
 # DynamoDB's limits: 38 digits, 1E-130 to 9.99…E+125.
 EXACT_NUMBERS = (
     '"digits":12345678901234567890123456789012345678,"fraction":-3.1415926535897932384626433832795028841,'
@@ -120,51 +119,26 @@ def read_missing(api: Api) -> None:
 @claim("GET /items lists a new item")
 def list_new_item(api: Api) -> str | None:
     item = api.create_item("list")
-    for number, page in enumerate(_pages(api, "/items?limit=1000"), 1):
+    for number, page in enumerate(pages(api, "/items?limit=1000"), 1):
         if item in page:
             return f"on page {number}"
-    if not _next(api):
+    if not next_page(api):
         raise Unexpected(f"expected {item['itemId']} in the list, but no page contains it")
     return f"not on the first {MAX_PAGES} pages of a large table"
 
 
 @claim("GET /items returns pages")
-def list_in_pages(api: Api) -> None:
+def list_inpages(api: Api) -> None:
     api.create_item("page-1")
     api.create_item("page-2")
-    pages = _pages(api, "/items?limit=1")
-    first = next(pages)
+    found = pages(api, "/items?limit=1")
+    first = next(found)
     expect_equal("items on a page with limit=1", len(first), 1)
-    if not _next(api):
+    if not next_page(api):
         raise Unexpected('expected a Link header with rel="next", because there are at least two items; got none')
-    second = next(pages)
+    second = next(found)
     if first == second:
         raise Unexpected("expected a different item on the next page, got the same one")
-
-
-def _pages(api: Api, path: str) -> Iterator[list[Any]]:
-    next_path: str | None = path
-    for _ in range(MAX_PAGES):
-        if next_path is None:
-            return
-        response = api.send("GET", next_path)
-        expect_status(response, 200)
-        page = parsed(response)
-        if not isinstance(page, list):
-            raise Unexpected(f"expected a JSON array, got {shortened(response.body)}")
-        yield page
-        next_path = _next(api)
-
-
-def _next(api: Api) -> str | None:
-    """The path and query of the next page, from the Link header (RFC 8288) of the last response."""
-    link = api.response.headers.get("link", "") if api.response else ""
-    found = re.search(r'<([^>]*)>\s*;[^,]*\brel="?next"?', link)
-    if not found:
-        return None
-    target = urlsplit(found[1])
-    # The link may or may not include the path of the endpoint.
-    return f"{target.path.removeprefix(urlsplit(api.endpoint).path)}?{target.query}"
 
 
 @claim("PUT replaces an item")
@@ -258,6 +232,11 @@ claim("POST rejects a numeric itemId")(_rejects('{"itemId":5}'))
 @claim("GET /items rejects limit=0")
 def reject_limit(api: Api) -> None:
     expect_error(api.send("GET", "/items?limit=0"), 400)
+
+
+@claim("GET /items rejects an attribute without an index")
+def reject_attribute(api: Api) -> None:
+    expect_error(api.send("GET", f"/items?{api.id_prefix}=1"), 400)
 
 
 @claim("If-None-Match: * protects an existing item")

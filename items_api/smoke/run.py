@@ -7,6 +7,7 @@ import ssl
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from socket import gaierror
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ from items_api.smoke.api import Api, Unexpected, compact, expect_status, parsed,
 from items_api.smoke.claims import Claim
 from items_api.smoke.contract import CLAIMS, TUTORIAL
 from items_api.smoke.curl import NO_RESPONSE, Connection, Request, Response, parse_endpoint
+from items_api.smoke.queries import queries
 from items_api.smoke.refusals import refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 # An arbitrary origin, for an API that allows all of them.
 ANY_ORIGIN = "https://items-api.example"
@@ -47,6 +49,7 @@ def smoke(
     cors_origins: Sequence[str] = ("*",),
     access: Access | None = None,
     reader: Access | None = None,
+    indexes: Sequence[str] = (),
     http: Callable[[Request], Response] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -54,15 +57,18 @@ def smoke(
     """Check the API at this base URL and yield each result as soon as it is available.
 
     `access` authorizes the requests, and `reader`, if given, only reads. `wait` is the maximum number of seconds to
-    wait for a new endpoint to become ready. `cors_origins` are the origins that the API should allow. Raises
-    InvalidSetting if the base URL is invalid. Closing the generator also cleans up.
+    wait for a new endpoint to become ready. `cors_origins` are the origins that the API should allow, and `indexes` the
+    attributes that should have an index. Raises InvalidSetting if the base URL is invalid. Closing the generator also
+    cleans up.
     """
     parse_endpoint(endpoint)
-    origin, base = _allowed_origin(cors_origins), endpoint.rstrip("/")
-    if http:
-        return _run(Api(base, http, origin, access or Access()), reader, wait, clock, sleep)
-    connection = Connection(endpoint)
-    return _closing(connection, _run(Api(base, connection, origin, access or Access()), reader, wait, clock, sleep))
+    connection = None if http else Connection(endpoint)
+    send = http or connection
+    assert send is not None  # noqa: S101 - for mypy
+    api = Api(endpoint.rstrip("/"), send, _allowed_origin(cors_origins), access or Access())
+    claims = chain(CLAIMS, queries(indexes, sleep), refusals(api, reader))
+    checks = _run(api, claims, wait, clock, sleep)
+    return _closing(connection, checks) if connection else checks
 
 
 def _closing(connection: Connection, checks: Iterator[Check]) -> Generator[Check]:
@@ -77,13 +83,13 @@ def _allowed_origin(allowed: Sequence[str]) -> str:
 
 
 def _run(
-    api: Api, reader: Access | None, wait: float, clock: Callable[[], float], sleep: Callable[[float], None]
+    api: Api, claims: Iterable[Claim], wait: float, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Generator[Check]:
     remaining: list[str] = []
     try:
         ready = _run_check(Claim("the API is ready", lambda api: _wait_until_ready(api, wait, clock, sleep)), api)
         yield ready
-        for claim in (*CLAIMS, *refusals(api, reader)) if ready.ok else ():
+        for claim in claims if ready.ok else ():
             done = _run_check(claim, api)
             yield done
             if done.status is None:

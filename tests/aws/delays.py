@@ -32,6 +32,9 @@ class Delays:
     table_tags: float = 2.0  # until ListTagsOfResource shows what TagResource did
     table_tags_locked: float = 3.4  # after TagResource, until the table's tags can be changed again
     table_tags_lingering: float = 1.6  # after DeleteTable, until ListTagsOfResource does not find the table
+    index_allocating: float = 40.0  # of an index that is added to a table, which is UPDATING
+    index_backfilling: float = 600.0  # after that, with the table ACTIVE
+    index_deleting: float = 5.0
     function_pending: float = 3.0
     function_updating: float = 2.0
     version_pending: float = 0.0  # of a function that is Active

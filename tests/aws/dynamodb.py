@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.aws.delays import Timing
+from tests.aws.dynamodb_indexes import Indexes
 from tests.aws.faults import Call, ErrorResponse
 from tests.aws.layer import Document, Layer, backend
 
@@ -37,18 +38,26 @@ class DynamoDb(Layer):
     def __init__(self, timing: Timing) -> None:
         super().__init__(timing)
         self._tables: dict[tuple[str, str], _Table] = defaultdict(_Table)
+        self._indexes = Indexes(self)
 
     def status(self, region: str, name: str) -> str:
         table = self._tables[region, name]
         if table.deleted_at < math.inf:
             return "DELETING"
-        return table.busy if self.now < table.active_at else "ACTIVE"
+        if self.now < table.active_at:
+            return table.busy
+        return "UPDATING" if self._indexes.is_updating(region, name) else "ACTIVE"
+
+    def index_status(self, region: str, name: str, index: str) -> str:
+        return self._indexes.status(region, name, index)
 
     def catch_up(self) -> None:
         gone_at = self.now - self.delays.table_deleting
         for region, name in [key for key, table in self._tables.items() if table.deleted_at <= gone_at]:
             del self._tables[region, name]
             backend("dynamodb", region).delete_table(name)
+            self._indexes.forget(region, name)
+        self._indexes.catch_up()
 
     def before_create_table(self, call: Call) -> None:
         """A table that is being deleted exists, so moto's own check would do, but it does not know the message."""
@@ -65,6 +74,7 @@ class DynamoDb(Layer):
             tags_found_at=active_at - self.delays.table_tags_empty / 2,
             tags_at=active_at + self.delays.table_tags_empty / 2,
         )
+        self._indexes.created_with_table(call, active_at)
         self._show_status(call, response["TableDescription"])
 
     def before_describe_table(self, call: Call) -> None:
@@ -88,16 +98,26 @@ class DynamoDb(Layer):
     def after_describe_table(self, call: Call, response: Document) -> None:
         self._show_status(call, response["Table"])
 
-    def before_update_table(self, call: Call) -> None:
+    def before_update_table(self, call: Call) -> Document | None:
+        indexes = self._indexes.before_update(call) if self._exists(call) else None
+        if indexes is None:
+            self._check_idle(call)
+        return indexes
+
+    def _exists(self, call: Call) -> bool:
+        return _name(call) in backend("dynamodb", call.region).tables
+
+    def _check_idle(self, call: Call) -> None:
         """A write sees a new table at once, and a busy table rejects it."""
-        if _name(call) not in backend("dynamodb", call.region).tables:
+        if not self._exists(call):
             raise _not_found(call)
         if self.status(call.region, _name(call)) != "ACTIVE":
             raise self._in_use(call)
 
     def after_update_table(self, call: Call, response: Document) -> None:
         table = self._table(call)
-        table.busy, table.active_at = "UPDATING", self.now + self.delays.table_updating
+        if "TableSizeBytes" in response["TableDescription"] and not self._indexes.after_update(call):
+            table.busy, table.active_at = "UPDATING", self.now + self.delays.table_updating
         self._show_status(call, response["TableDescription"])
 
     def before_delete_table(self, call: Call) -> Document | None:
@@ -106,7 +126,8 @@ class DynamoDb(Layer):
         if found and found.deletion_protection_enabled:
             why = "Resource cannot be deleted as it is currently protected against deletion. "
             raise ErrorResponse("ValidationException", why + "Disable deletion protection first.")
-        self.before_update_table(call)
+        self._check_idle(call)
+        self._indexes.check_deletion_of_table(call.region, _name(call))
         if self.now < self._table(call).tags_locked_until:
             raise ErrorResponse("ResourceInUseException", f"{_IN_USE}: Table tags are being updated: {_name(call)}")
         self._table(call).deleted_at = self.now
@@ -156,6 +177,7 @@ class DynamoDb(Layer):
 
     def _show_status(self, call: Call, description: Document) -> None:
         description["TableStatus"] = self.status(call.region, _name(call))
+        self._indexes.show(call, description)
 
 
 def _name(call: Call) -> str:

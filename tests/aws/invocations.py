@@ -17,6 +17,7 @@ from tests.aws.layer import Document, arn_of, backend
 
 _ACTIONS = {"GET /items": "dynamodb:Scan", "GET /items/{id+}": "dynamodb:GetItem"}
 _TABLE = re.compile(rb'TABLE_NAME = "(\w+)"')
+_INDEXES = re.compile(rb"INDEXES: dict\[str, str\] = (.*)")
 
 
 def invoke(version: Any, payload: bytes, iam: Iam, role_id: str) -> Document:
@@ -25,25 +26,35 @@ def invoke(version: Any, payload: bytes, iam: Iam, role_id: str) -> Document:
     if "handler/index.py" not in code.namelist():
         why = "Unable to import module 'handler.index': No module named 'handler'"
         return _response({"errorMessage": why, "errorType": "Runtime.ImportModuleError"}, function_error="Unhandled")
-    found = _TABLE.search(code.read("handler/__init__.py"))
-    assert found, "the handler knows no table"
-    route = json.loads(payload)["routeKey"]
-    if (error := _error(version, found[1].decode(), route, iam, role_id)) is not None:
+    constants = code.read("handler/__init__.py")
+    table, indexes = _TABLE.search(constants), _INDEXES.search(constants)
+    assert table, "the handler knows no table"
+    assert indexes, "the handler knows no indexes"
+    event = json.loads(payload)
+    route = event["routeKey"]
+    names = json.loads(indexes[1])
+    index = next((names[name] for name in event.get("queryStringParameters", {}) if name in names), "")
+    if (error := _error(version, table[1].decode(), (route, index), iam, role_id)) is not None:
         line = json.dumps({"method": "GET", "route": route, "status": 500, "error": error})
         return _response({"statusCode": 500, "body": '{"error": "Internal server error"}'}, log=f"{line}\n")
     return _response({"statusCode": {"GET /items": 200, "GET /items/{id+}": 404}.get(route, 400), "body": "[]"})
 
 
-def _error(version: Any, table: str, route: str, iam: Iam, role_id: str) -> str | None:
-    """DynamoDB's."""
+def _error(version: Any, table: str, request: tuple[str, str], iam: Iam, role_id: str) -> str | None:
+    """DynamoDB's. A request is a route and the index that it queries, or none."""
+    route, index = request
     if route not in _ACTIONS:
         return None
     role = iam.role(version.role)
     if role is None or role.id != role_id:
         return "UnrecognizedClientException"
-    if not iam.may(version.role, _ACTIONS[route], arn_of("dynamodb", version.region, f"table/{table}")):
+    action, resource = ("dynamodb:Query", f"{table}/index/{index}") if index else (_ACTIONS[route], table)
+    if not iam.may(version.role, action, arn_of("dynamodb", version.region, f"table/{resource}")):
         return "AccessDeniedException"
-    return None if table in backend("dynamodb", version.region).tables else "ResourceNotFoundException"
+    found = backend("dynamodb", version.region).tables.get(table)
+    if found is None:
+        return "ResourceNotFoundException"
+    return None if not index or index in [i.name for i in found.global_indexes] else "ValidationException"
 
 
 def _response(payload: Document, *, log: str = "", function_error: str = "") -> Document:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from items_api import __version__
 from items_api.export import deployer, folders, openapi
 from items_api.provision.policies import table_access_policy
 from items_api.settings import Arns, Settings
@@ -87,9 +88,14 @@ def test_the_policy_for_the_local_aws_comes_with_a_warning_that_says_what_differ
     assert "no conditions" in run("export", "deployer-policy", "--local", "--permissions-boundary", arn).stderr
 
 
-def test_the_boundary_allows_what_the_function_may_do(run: Run) -> None:
+def test_the_boundary_allows_what_the_function_may_do_with_any_index(run: Run) -> None:
     written = document(run("export", "boundary", "--name", "team-todo", "--account", "123456789012"))
-    assert written == table_access_policy(Arns(Settings(name="team-todo"), "123456789012"))
+    assert written == table_access_policy(Arns(Settings(name="team-todo"), "123456789012"), "*")
+
+
+def test_the_openapi_document_has_the_indexes_and_the_authorization(run: Run) -> None:
+    written = document(run("export", "openapi", "--index", "owner", "--auth", "iam"))
+    assert written == openapi.document("items", __version__, settings=Settings(indexes=("owner",), auth="iam"))
 
 
 def test_an_invalid_account_is_rejected(run: Run) -> None:

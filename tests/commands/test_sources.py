@@ -29,7 +29,7 @@ def test_the_file_may_set_the_target_and_every_setting() -> None:
         *("name", "region", "profile", "endpoint-url", "local"),
         *("tag", "cors-origin", "memory", "timeout", "log-retention", "throttle-rate", "throttle-burst"),
         *("permissions-boundary", "auth", "jwt-issuer", "jwt-audience", "jwt-read-scope", "jwt-write-scope"),
-        *("expires", "protect"),
+        *("expires", "protect", "index"),
     ]
 
 

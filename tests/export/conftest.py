@@ -25,6 +25,7 @@ from items_api.settings import Settings
 from tests.forking import forking
 from tests.local.conftest import prepare_home
 
+DEFAULT = Settings()
 Requests = Callable[..., tuple[str, str, dict[str, Any]]]
 
 
@@ -120,8 +121,8 @@ def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
     driver.session.register("before-parameter-build", note)
     driver.session.register("before-call", lambda **_: (SimpleNamespace(status_code=200), {}))
 
-    def parse(line: str, table: str = "Items") -> tuple[str, str, dict[str, Any]]:
-        (folder / "function.zip").write_bytes(bundle(table))
+    def parse(line: str, settings: Settings = DEFAULT) -> tuple[str, str, dict[str, Any]]:
+        (folder / "function.zip").write_bytes(bundle(settings))
         program, *arguments = shlex.split(line)
         assert program == "aws"
         assert driver.main(arguments) == 0

@@ -22,6 +22,7 @@ SETTINGS = Settings(
     tags={"team": "web", "cost center": "R+D = 7/ä", "empty": ""},
     cors_origins=("https://app.example.com", "http://localhost:5173"),
     former_tags=frozenset({"former"}),
+    indexes=("owner",),
 )
 WITH_TOKENS = replace(
     SETTINGS, auth="jwt", jwt_issuer="https://issuer.example", jwt_audiences=("items",), jwt_write_scope="items:write"

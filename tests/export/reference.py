@@ -50,6 +50,7 @@ NASTY = Settings(
     jwt_audiences=("api://items", "a,b=c ${d}"),
     jwt_write_scope="https://issuer.example/items.write",
     protect=True,
+    indexes=("owner", "sort.key-2_x"),
 )
 SIGNED = Settings(auth="iam")
 BOTH = {"ordinary": ORDINARY, "nasty": NASTY, "signed": SIGNED}
@@ -78,7 +79,7 @@ def requests_of_up(settings: Settings, ids: Ids = IDS) -> dict[str, Request]:
     who = {key: authorization.route_request(settings, key, ids.authorizer) for key in ROUTES}
     authorizer = {**in_api, **authorization.authorizer_request(settings)}
     integration = {**in_api, **api_parts.integration_request(arns.alias)}
-    sha = code_sha256(settings.table_name)
+    sha = code_sha256(settings)
     stage = {**in_api, **api_parts.stage_request(settings), "Tags": settings.all_tags}
     return {
         "table": ("dynamodb", "create_table", table.create_request(settings)),

@@ -11,6 +11,7 @@ import pytest
 from items_api import provision
 from items_api.aws.line import cli_line
 from items_api.provision.bundle import bundle
+from items_api.settings import Settings
 from tests.export.conftest import Requests
 from tests.export.recording import SETTINGS, WITH_BOUNDARY, WITH_TOKENS, writes
 
@@ -30,7 +31,7 @@ WRITES = [call for _, call in sorted({_described(call): call for call in RECORDE
 
 @pytest.mark.parametrize("call", WRITES, ids=_described)
 def test_the_aws_cli_sends_what_boto3_sends(call: tuple[str, str, dict[str, Any]], request_of: Requests) -> None:
-    assert request_of(cli_line(*call), SETTINGS.table_name) == call
+    assert request_of(cli_line(*call), SETTINGS) == call
 
 
 def test_every_write_in_the_source_is_among_those_compared() -> None:
@@ -66,8 +67,8 @@ TABLE_LINE = (
     [
         ("dynamodb", "create_table", TABLE, TABLE_LINE),
         ("iam", "put_role_policy", {"PolicyDocument": '{"a": 1}'}, "--policy-document '{\"a\": 1}'"),
-        ("lambda", "create_function", {"Code": {"ZipFile": bundle("Items")}}, "--zip-file fileb://function.zip"),
-        ("lambda", "update_function_code", {"ZipFile": bundle("Items")}, "--zip-file fileb://function.zip"),
+        ("lambda", "create_function", {"Code": {"ZipFile": bundle(Settings())}}, "--zip-file fileb://function.zip"),
+        ("lambda", "update_function_code", {"ZipFile": bundle(Settings())}, "--zip-file fileb://function.zip"),
         ("apigatewayv2", "delete_stage", {"StageName": "$default"}, "--stage-name '$default'"),
         ("apigatewayv2", "update_api", {"DisableExecuteApiEndpoint": True}, "--disable-execute-api-endpoint"),
         ("apigatewayv2", "update_api", {"DisableExecuteApiEndpoint": False}, "--no-disable-execute-api-endpoint"),

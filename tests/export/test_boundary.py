@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from items_api.aws.client import Aws
 from items_api.export import deployer
 from items_api.local import ACCOUNT, LocalAws
-from items_api.provision.policies import LOG_ACTIONS, TABLE_ACTIONS, boundary_policy
+from items_api.provision.policies import INDEX_ACTION, LOG_ACTIONS, TABLE_ACTIONS, boundary_policy
 from items_api.settings import Arns, Settings
 from tests.aws.permissions import allows
 from tests.export.conftest import existing_stack, owner_of
@@ -63,14 +63,28 @@ def test_a_role_with_the_boundary_and_a_policy_that_allows_everything_can_use_on
     arns = Arns(WITH_BOUNDARY, ACCOUNT)
     boundary = boundary_policy(arns)
     stream = f"{arns.log_group}:log-stream:x"
-    resources = {arns.table, stream, ROLE, BOUNDARY, f"{arns.table}-2", "arn:aws:s3:::b/k", "*"}
-    actions = {*TABLE_ACTIONS, *LOG_ACTIONS, *GRANTED, *NEVER, "s3:GetObject"}
+    resources = {
+        arns.table,
+        arns.index("owner-index"),
+        f"{arns.table}-2/index/owner-index",
+        stream,
+        ROLE,
+        BOUNDARY,
+        f"{arns.table}-2",
+        "arn:aws:s3:::b/k",
+        "*",
+    }
+    actions = {*TABLE_ACTIONS, INDEX_ACTION, *LOG_ACTIONS, *GRANTED, *NEVER, "s3:GetObject"}
     assert {
         (action, resource)
         for action in actions
         for resource in resources
         if all(allows([document], action, resource) for document in (EVERYTHING, boundary))
-    } == {*((action, arns.table) for action in TABLE_ACTIONS), *((action, stream) for action in LOG_ACTIONS)}
+    } == {
+        *((action, arns.table) for action in TABLE_ACTIONS),
+        (INDEX_ACTION, arns.index("owner-index")),
+        *((action, stream) for action in LOG_ACTIONS),
+    }
 
 
 def test_the_local_aws_enforces_the_boundary_of_the_role(local_aws: LocalAws) -> None:

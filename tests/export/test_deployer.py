@@ -215,7 +215,7 @@ def test_the_read_only_policy_allows_exactly_what_status_logs_smoke_and_a_dry_ru
         stack = Stack(SETTINGS, aws, ACCOUNT)
         try:
             stack.look()
-            stack.look_at_api()
+            stack.look_at(stack.api)
             list(stack.plan())
         except Problem as problem:
             raise ExceptionGroup("", [problem]) from None

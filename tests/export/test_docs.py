@@ -11,7 +11,7 @@ import pytest
 from items_api.cli import cli
 from items_api.export import deployer, folders
 from items_api.handler import ROUTES
-from items_api.provision.policies import LOG_ACTIONS, TABLE_ACTIONS, table_access_policy, trust_policy
+from items_api.provision.policies import INDEX_ACTION, LOG_ACTIONS, TABLE_ACTIONS, table_access_policy, trust_policy
 from items_api.settings import Arns, Settings
 from tests.export.conftest import Requests
 
@@ -37,7 +37,7 @@ def test_the_policies_are_those_of_the_code() -> None:
 
 def test_each_action_of_the_function_is_explained() -> None:
     table = "\n".join(line for line in PERMISSIONS.splitlines() if line.startswith("| `"))
-    assert set(re.findall(r"`(dynamodb:\w+|logs:\w+)`", table)) == {*TABLE_ACTIONS, *LOG_ACTIONS}
+    assert set(re.findall(r"`(dynamodb:\w+|logs:\w+)`", table)) == {*TABLE_ACTIONS, INDEX_ACTION, *LOG_ACTIONS}
 
 
 def test_each_resource_of_main_tf_is_listed_with_its_import_id() -> None:

@@ -130,7 +130,7 @@ def test_the_log_group_function_and_stage_have_the_properties_that_up_sends(expa
 def test_the_code_is_the_handlers_source() -> None:
     files = folders.sam(ORDINARY)
     assert {path: content for path, content in files.items() if path != "template.yaml"} == {
-        f"src/{path}": content for path, content in sources(ORDINARY.table_name).items()
+        f"src/{path}": content for path, content in sources(ORDINARY).items()
     }
 
 

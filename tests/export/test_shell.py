@@ -86,7 +86,7 @@ def test_up_sh_sends_what_up_sends(
     assert done.stdout == "https://endpoint\n"
     _, *creates, _ = calls(folder)
     waits = [creates.pop(creates.index(wait)) for wait in [call for call in creates if call[1] == "wait"]]
-    sent = [request_of(shlex.join(["aws", *arguments]), settings.table_name) for arguments in creates]
+    sent = [request_of(shlex.join(["aws", *arguments]), settings) for arguments in creates]
     assert [parsed(request) for request in sent] == [parsed(request) for request in requests_of_up(settings).values()]
     assert waits == [
         ["dynamodb", "wait", "table-exists", "--table-name", settings.table_name],

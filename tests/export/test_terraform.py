@@ -96,6 +96,23 @@ def as_map(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
+def _keys(table: dict[str, Any]) -> dict[str, Any]:
+    """The attributes and indexes of the table. The parser shows a list if there is more than one."""
+    attributes = [{"name": a["AttributeName"], "type": a["AttributeType"]} for a in table["AttributeDefinitions"]]
+    indexes = [
+        {
+            "name": index["IndexName"],
+            "hash_key": index["KeySchema"][0]["AttributeName"],
+            "projection_type": index["Projection"]["ProjectionType"],
+        }
+        for index in table.get("GlobalSecondaryIndexes", [])
+    ]
+    return {
+        "attribute": attributes if len(attributes) > 1 else attributes[0],
+        **({"global_secondary_index": indexes} if indexes else {}),
+    }
+
+
 def renamed(parameters: dict[str, Any], **names: str) -> dict[str, Any]:
     """Boto3's names in Terraform's spelling, apart from those that differ."""
     return {names.get(key, xform_name(key)): value for key, value in parameters.items()}
@@ -117,7 +134,7 @@ def test_the_table_role_policy_and_log_group_have_the_attributes_that_up_sends(m
         "name": table["TableName"],
         "billing_mode": table["BillingMode"],
         "hash_key": table["KeySchema"][0]["AttributeName"],
-        "attribute": {"name": "itemId", "type": "S"},
+        **_keys(table),
         "tags": as_map(table["Tags"]),
         **(
             {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
@@ -20,18 +20,16 @@ from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import BotocoreStubber
 
 from items_api.handler.connection import Connection
-from items_api.handler.dynamodb import Client, Table
+from items_api.handler.dynamodb import Client
 from items_api.handler.index import Api
 from items_api.handler.sigv4 import Signer
+from items_api.handler.table import Table
+from items_api.provision.table import create_request
+from items_api.settings import Settings
 from tests.servers import QuietHandler, serving
 
 REGION = "eu-central-1"
-LINK = re.compile(r'</items\?(?:limit=(?P<limit>\d+)&)?next=(?P<next>[A-Za-z0-9_-]+)>; rel="next"')
-TABLE_SCHEMA = {
-    "AttributeDefinitions": [{"AttributeName": "itemId", "AttributeType": "S"}],
-    "KeySchema": [{"AttributeName": "itemId", "KeyType": "HASH"}],
-    "BillingMode": "PAY_PER_REQUEST",
-}
+LINK = re.compile(r'</items\?([^>]+)>; rel="next"')
 
 
 class Exchange(QuietHandler):
@@ -146,7 +144,7 @@ class Reply:
             return {}
         link = LINK.fullmatch(self.headers["link"])
         assert link
-        return {name: value for name, value in link.groupdict().items() if value is not None}
+        return dict(parse_qsl(link[1], strict_parsing=True))
 
 
 class Gateway:
@@ -163,6 +161,7 @@ class Gateway:
         headers: dict[str, str] | None = None,
         *,
         query: dict[str, str] | None = None,
+        raw_query: str | None = None,
         seconds: float = 20.0,
     ) -> Reply:
         event: dict[str, Any] = {
@@ -176,6 +175,7 @@ class Gateway:
             event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
         if query:
             event["queryStringParameters"] = query
+            event["rawQueryString"] = urlencode(query, errors="replace") if raw_query is None else raw_query
         end = time.monotonic() + seconds
         context = SimpleNamespace(get_remaining_time_in_millis=lambda: max(0, int((end - time.monotonic()) * 1000)))
         return Reply(self.api.handle(event, context))
@@ -194,22 +194,22 @@ class Gateway:
             yield reply
             if not reply.next_query:
                 return
-            assert reply.next_query.get("limit") == query.get("limit")
+            assert {**reply.next_query, "next": ""} == {**query, "next": ""}
             query = reply.next_query
 
 
 class Harness:
     """An API with its own table, and everything that it logged and slept."""
 
-    def __init__(self, dynamodb: FakeDynamoDB, table: str) -> None:
+    def __init__(self, dynamodb: FakeDynamoDB, settings: Settings) -> None:
         self.dynamodb = dynamodb
         self.pauses: list[float] = []
         self.lines: list[str] = []
         self.connection = Connection(dynamodb.url)
         signer = Signer(self.connection.authority, REGION, "AKIDEXAMPLE", "secret")
         self.client = Client(self.connection, signer, self.pauses.append)
-        self.client.call("CreateTable", {"TableName": table, **TABLE_SCHEMA}, time.monotonic() + 20)
-        self.table = Table(table, self.client)
+        self.client.call("CreateTable", create_request(settings), time.monotonic() + 20)
+        self.table = Table(settings.table_name, self.client, settings.index_names)
         self.api = Api(self.table, self.lines.append)
         self.gateway = Gateway(self.api)
         self.dynamodb.operations.clear()
@@ -227,12 +227,12 @@ def dynamodb() -> Iterator[FakeDynamoDB]:
 
 
 @pytest.fixture
-def new_harness(dynamodb: FakeDynamoDB) -> Iterator[Callable[[], Harness]]:
+def new_harness(dynamodb: FakeDynamoDB) -> Iterator[Callable[..., Harness]]:
     dynamodb.test_ended.clear()
     harnesses: list[Harness] = []
 
-    def new() -> Harness:
-        harnesses.append(Harness(dynamodb, f"Items{len(harnesses)}"))
+    def new(*indexes: str) -> Harness:
+        harnesses.append(Harness(dynamodb, Settings(name=f"items{len(harnesses)}", indexes=indexes)))
         return harnesses[-1]
 
     yield new
@@ -244,7 +244,7 @@ def new_harness(dynamodb: FakeDynamoDB) -> Iterator[Callable[[], Harness]]:
 
 
 @pytest.fixture
-def harness(new_harness: Callable[[], Harness]) -> Harness:
+def harness(new_harness: Callable[..., Harness]) -> Harness:
     return new_harness()
 
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from items_api.handler.dynamodb import ATTEMPTS, Client, Table
+from items_api.handler.dynamodb import ATTEMPTS, Client
 from items_api.handler.index import Api
+from items_api.handler.table import Table
 from tests.handler.conftest import Gateway, Harness
 
 WIDGET = {"itemId": "1", "name": "Widget"}
@@ -72,7 +73,7 @@ def test_no_attempt_starts_without_enough_time(harness: Harness) -> None:
 def test_a_refused_connection_is_a_503() -> None:
     client = Client.from_environment({"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "eu-central-1"})
     lines: list[str] = []
-    reply = Gateway(Api(Table("Items", client), lines.append))("GET", "/items/1", seconds=1)
+    reply = Gateway(Api(Table("Items", client, {}), lines.append))("GET", "/items/1", seconds=1)
     assert (reply.status, json.loads(lines[0])["error"]) == (503, "ConnectionRefusedError")
 
 

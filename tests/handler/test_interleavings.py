@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from items_api.handler.connection import Connection
-from items_api.handler.dynamodb import REVISION, Client, RejectedError, Table, _TransientError
+from items_api.handler.dynamodb import Client, RejectedError, _TransientError
 from items_api.handler.index import Api
 from items_api.handler.sigv4 import Signer
+from items_api.handler.table import REVISION, Table
 from tests.handler.conftest import Gateway
 
 CLIENTS = 3
@@ -107,7 +108,7 @@ def run(seed: int, pool: ThreadPoolExecutor) -> None:
     adds = [chance.random() < 0.5 for _ in range(CLIENTS)]
 
     def client(thread: int) -> int:
-        gateway = Gateway(Api(Table("Items", RacingClient(thread, store, turns, loses)), lambda _: None))
+        gateway = Gateway(Api(Table("Items", RacingClient(thread, store, turns, loses), {}), lambda _: None))
         try:
             return (add_with_if_match if adds[thread] else patch_own_attributes)(gateway, thread)
         finally:

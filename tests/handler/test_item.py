@@ -12,7 +12,7 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from items_api.handler.item import ItemError, Number, attributes, check_id, fingerprint, json_text, merge, parse
+from items_api.handler.item import ItemError, Number, attributes, check_key, fingerprint, json_text, merge, parse
 
 PUT_ITEM = botocore.session.get_session().get_service_model("dynamodb").operation_model("PutItem")
 TEXT = st.text(max_size=20)  # all of Unicode except surrogates
@@ -185,7 +185,7 @@ def test_edge_cases_that_dynamodb_can_store_are_accepted(body: str) -> None:
 )
 def test_an_invalid_id_is_rejected(item_id: object, why: str) -> None:
     with pytest.raises(ItemError) as rejected:
-        check_id(item_id)
+        check_key(item_id)
     assert str(rejected.value) == why
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from items_api.handler.dynamodb import REVISION
+from items_api.handler.table import REVISION
 from tests.handler.conftest import Gateway, Harness
 
 FAILED = (412, "Precondition failed: the item does not match If-Match, or matches If-None-Match")

@@ -37,6 +37,12 @@ def test_cost_grows_with_requests_and_memory() -> None:
     assert estimate(0, Settings()).total == 0
 
 
+def test_each_index_adds_the_cost_of_a_write_to_each_write() -> None:
+    without, with_two = (estimate(1_000_000, Settings(indexes=names)).services for names in ((), ("a", "b")))
+    assert with_two["DynamoDB writes"] == pytest.approx(3 * without["DynamoDB writes"])
+    assert with_two["DynamoDB reads"] == without["DynamoDB reads"]
+
+
 def test_the_worst_case_is_a_month_at_the_throttle() -> None:
     assert worst_case(Settings(throttle_rate=100)).requests == 259_200_000
     assert dollars(worst_case(Settings()).total) == "$470"

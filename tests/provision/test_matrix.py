@@ -14,7 +14,9 @@ from tests.provision.drive import changes, down, errors, up
 
 # They differ in everything that `up` can change, so the way back needs the same calls.
 SETTINGS = {
-    "first": Settings(tags={"team": "api"}, auth="jwt", jwt_issuer="https://issuer.example", jwt_audiences=("a",)),
+    "first": Settings(
+        tags={"team": "api"}, auth="jwt", jwt_issuer="https://issuer.example", jwt_audiences=("a",), indexes=("owner",)
+    ),
     "second": Settings(
         memory=512,
         timeout=20,
@@ -23,6 +25,7 @@ SETTINGS = {
         cors_origins=("https://a.example",),
         tags={"team": "web"},
         auth="iam",
+        indexes=("status",),
     ),
 }
 # The calls of a run that fail: (operation, nth).

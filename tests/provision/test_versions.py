@@ -5,6 +5,7 @@ import pytest
 
 from items_api import __version__
 from items_api.provision.bundle import code_sha256
+from items_api.settings import Settings
 from tests.aws import Account, Delays, ErrorResponse, Fault, ProcessKilled
 from tests.provision.drive import errors, finish, new_process, states, up
 from tests.provision.manual_changes import EMPTY_ZIP, FUNCTION, recreate_role
@@ -19,7 +20,7 @@ def test_a_version_says_what_it_was_made_from_and_the_alias_what_was_live_before
     assert alias() == ("3", "previous version: 2")
     for number in versions():
         found = boto3.client("lambda").get_function(FunctionName=FUNCTION, Qualifier=number)["Configuration"]
-        assert found["Description"] == f"code {code_sha256('Items')}, items-api {__version__}"
+        assert found["Description"] == f"code {code_sha256(Settings())}, items-api {__version__}"
 
 
 @pytest.mark.parametrize("checks", [True, False])

@@ -1,16 +1,17 @@
 """A fake of a deployed API that keeps its items in memory and can be made to violate the contract."""
 
 import itertools
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from items_api.handler.dynamodb import ABSENT, EXISTS, REVISION, Condition, ConditionError, Table, unchanged
 from items_api.handler.index import Api
 from items_api.handler.item import attributes, json_text, parse
+from items_api.handler.table import ABSENT, EXISTS, REVISION, Condition, ConditionError, Table, unchanged
 from items_api.smoke.curl import Request, Response
 from tests.handler.conftest import Gateway
 
@@ -25,8 +26,9 @@ class MemoryTable(Table):
 
     name = "Items"
 
-    def __init__(self, items: dict[str, str]) -> None:
+    def __init__(self, items: dict[str, str], indexes: Mapping[str, str]) -> None:
         self.items = items
+        self.indexes = indexes
         self._revisions: dict[str, Attribute] = {}
 
     def get(self, item_id: str, _: float = 0) -> Attributes | None:
@@ -47,8 +49,10 @@ class MemoryTable(Table):
         self._checked(item_id, condition)
         self.items.pop(item_id, None)
 
-    def scan(self, limit: int, after: str | None, _: float) -> tuple[list[Attributes], str | None]:
-        ids = list(self.items)
+    def page(
+        self, limit: int, match: tuple[str, str] | None, after: str | None, _: float
+    ) -> tuple[list[Attributes], str | None]:
+        ids = [i for i, text in self.items.items() if not match or json.loads(text).get(match[0]) == match[1]]
         start = ids.index(after) + 1 if after else 0
         page = [attributes(parse(self.items[item_id])) for item_id in ids[start : start + limit]]
         return page, ids[start + limit - 1] if start + limit < len(ids) else None
@@ -72,9 +76,10 @@ class ItemsApi:
     The first requests fail with `failures`, one each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *indexes: str) -> None:
         self.items: dict[str, str] = {}
-        self.gateway = Gateway(Api(MemoryTable(self.items), lambda _: None))
+        names = {attribute: f"{attribute}-index" for attribute in indexes}
+        self.gateway = Gateway(Api(MemoryTable(self.items, names), lambda _: None))
         self.failures: Iterator[Response | Exception] = iter(())
         self.requests: list[Request] = []
         self.change: Change = lambda _, response: response

@@ -99,6 +99,10 @@ VIOLATIONS: dict[str, tuple[Change, str]] = {
         "expected 400, got 502 nothing",
     ),
     "GET /items rejects limit=0": (on("GET", "limit=0", status=200, body=b"[]"), "expected 400, got 200 []"),
+    "GET /items rejects an attribute without an index": (
+        on("GET", "?smoke-", status=200, body=b"[]"),
+        "expected 400, got 200 []",
+    ),
     "If-None-Match: * protects an existing item": (
         on("PUT", "-once", header="if-none-match", status=200, body=b"{}"),
         "expected 412, got 200 {}",

@@ -48,6 +48,20 @@ resource "aws_dynamodb_table" "items" {
     name = "itemId"
     type = "S"
   }
+#@each index
+
+  attribute {
+    name = "@attribute@"
+    type = "S"
+  }
+
+  # For GET /items?@attribute@=VALUE.
+  global_secondary_index {
+    name            = "@index@"
+    hash_key        = "@attribute@"
+    projection_type = "ALL"
+  }
+#@next
 #@if protect
 
   # Any second of the last 35 days can be restored.
@@ -76,7 +90,7 @@ resource "aws_iam_role" "items" {
   })
 }
 
-# The function may call four actions on its table and write to its log group.
+# The function may call four actions on its table, query its indexes, and write to its log group.
 resource "aws_iam_role_policy" "items" {
   name = "@policy_name@"
   role = aws_iam_role.items.name
@@ -89,6 +103,17 @@ resource "aws_iam_role_policy" "items" {
         Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan"]
         Resource = aws_dynamodb_table.items.arn
       },
+#@if indexes
+      {
+        Effect = "Allow"
+        Action = ["dynamodb:Query"]
+        Resource = [
+#@each index
+          "${aws_dynamodb_table.items.arn}/index/@index@",
+#@next
+        ]
+      },
+#@end
       {
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -117,7 +142,7 @@ resource "aws_lambda_function" "items" {
   description      = "@description@"
   publish          = true
 
-  # The code names the table in handler/__init__.py.
+  # The code names the table and its indexes in handler/__init__.py.
   tags = local.tags
 
   # Without this, Lambda would create a log group that keeps logs forever.

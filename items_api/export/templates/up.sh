@@ -17,6 +17,11 @@ LOG_RETENTION=@log_retention@ # days
 THROTTLE_RATE=@throttle_rate@ # requests per second
 THROTTLE_BURST=@throttle_burst@ # requests
 CORS_ORIGINS=@cors_origins@ # web pages on these origins may call the API
+# The keys of the table and its indexes.
+KEYS=@keys@
+#@if indexes
+INDEXES=@indexes@ # GET /items?ATTRIBUTE=VALUE queries them
+#@end
 #@if jwt
 # shellcheck disable=SC2016 # it contains no variables
 JWT_CONFIGURATION=@jwt_configuration@ # the issuer and the audiences of the tokens
@@ -65,7 +70,10 @@ echo "Account $ACCOUNT, region $REGION" >&2
 echo 'DynamoDB table' >&2
 aws dynamodb create-table \
   --table-name "$TABLE" \
-  --attribute-definitions AttributeName=itemId,AttributeType=S \
+  --attribute-definitions "$KEYS" \
+#@if indexes
+  --global-secondary-indexes "$INDEXES" \
+#@end
   --key-schema AttributeName=itemId,KeyType=HASH \
   --billing-mode PAY_PER_REQUEST \
 #@if protect
@@ -97,7 +105,8 @@ aws iam create-role \
   --permissions-boundary @permissions_boundary@ \
   --tags "$TAG_LIST" > /dev/null
 
-# The function may call four actions on its table and write to its log group.
+# The function may call four actions on its table, query its indexes, and write to its log group.
+TABLE_ARN="arn:$PARTITION:dynamodb:$REGION:$ACCOUNT:table/$TABLE"
 ACCESS=$(cat <<END
 {
   "Version": "2012-10-17",
@@ -105,8 +114,15 @@ ACCESS=$(cat <<END
     {
       "Effect": "Allow",
       "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan"],
-      "Resource": "arn:$PARTITION:dynamodb:$REGION:$ACCOUNT:table/$TABLE"
+      "Resource": "$TABLE_ARN"
     },
+#@if indexes
+    {
+      "Effect": "Allow",
+      "Action": ["dynamodb:Query"],
+      "Resource": @index_arns@
+    },
+#@end
     {
       "Effect": "Allow",
       "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -127,7 +143,7 @@ aws logs create-log-group --log-group-name "$LOG_GROUP" --tags "$TAGS"
 aws logs put-retention-policy --log-group-name "$LOG_GROUP" --retention-in-days "$LOG_RETENTION"
 
 # It takes a few seconds until Lambda can assume a new role.
-# The code in function.zip names the table (handler/__init__.py).
+# The code in function.zip names the table and its indexes (handler/__init__.py).
 echo 'Lambda function' >&2
 retry 'cannot be assumed by Lambda' aws lambda create-function \
   --function-name "$FUNCTION" \
