@@ -34,6 +34,10 @@ COMMANDS = {
         "logs": "Show the function's log, one line per request.",
         "gc": "Delete the stacks that have expired.",
     },
+    "Items": {
+        "dump": "Write all items to a file.",
+        "load": "Write the items of a file into the table.",
+    },
     "Elsewhere": {
         "export": "Export the stack as code, without calling AWS.",
     },

@@ -101,6 +101,18 @@ class CannotRollBack(Problem):
     """There is no version to roll back to."""
 
 
+class CannotDump(Problem):
+    """An item cannot be written in the chosen format."""
+
+
+class CannotLoad(Problem):
+    """A file is not complete, or not a dump."""
+
+
+class CannotResume(Problem):
+    """A journal belongs to other work."""
+
+
 class CheckFailed(Problem):
     """A new version does not work, and was not released."""
 

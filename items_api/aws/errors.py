@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _THROTTLED = frozenset(
     {
+        "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "Throttling",
         "ThrottlingException",

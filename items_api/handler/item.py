@@ -48,8 +48,8 @@ class Number:
         self.text = text
 
 
-def parse(text: str) -> dict[str, Any]:
-    """Parse a JSON object. Numbers become `Number`.
+def parse(text: str, what: str = "The body") -> dict[str, Any]:
+    """Parse a JSON object. Numbers become `Number`. `what` is the text, for errors.
 
     Raises:
         ItemError: invalid JSON, not an object, too deeply nested, or a duplicate name in an object.
@@ -59,11 +59,11 @@ def parse(text: str) -> dict[str, Any]:
             text, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=_object
         )
     except json.JSONDecodeError as error:
-        raise ItemError(f"The body is not valid JSON: {error}") from None
+        raise ItemError(f"{what} is not valid JSON: {error}") from None
     except RecursionError:
-        raise ItemError(f"The body is nested deeper than {MAX_DEPTH} levels") from None
+        raise ItemError(f"{what} is nested deeper than {MAX_DEPTH} levels") from None
     if type(document) is not dict:
-        raise ItemError("The body must be a JSON object")
+        raise ItemError(f"{what} must be a JSON object")
     return document
 
 
@@ -140,7 +140,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
         duplicate = next(name for name in names if names.count(name) > 1)
-        raise ItemError(f"A JSON object in the body has the name {json.dumps(duplicate)} more than once")
+        raise ItemError(f"A JSON object has the name {json.dumps(duplicate)} more than once")
     return document
 
 
@@ -152,9 +152,9 @@ def _member_path(name: str, path: str) -> str:
     """Check the name of a member of the object at this path."""
     member_path = f"{path}.{name}" if path else name
     if not name:
-        raise ItemError(f"An attribute name in {path or 'the body'} is empty")
+        raise ItemError(f"An attribute name in {path or 'the item'} is empty")
     if len(_utf8(name, member_path)) > MAX_NAME_BYTES:
-        raise ItemError(f"An attribute name in {path or 'the body'} is longer than {MAX_NAME_BYTES} bytes")
+        raise ItemError(f"An attribute name in {path or 'the item'} is longer than {MAX_NAME_BYTES} bytes")
     return member_path
 
 
@@ -166,7 +166,7 @@ def _attribute(value: Any, path: str, depth: int) -> Attribute:
         _utf8(value, path)
         return {"S": value}
     if kind is Number:
-        return {"N": _canonical(value.text, path)}
+        return {"N": number_text(value.text, path)}
     if kind is dict:
         return {"M": _members(value, path, depth + 1)}
     if kind is list:
@@ -181,7 +181,7 @@ def _utf8(text: str, path: str) -> bytes:
         raise ItemError(f"{path} contains an unpaired surrogate, which is not valid Unicode") from None
 
 
-def _canonical(text: str, path: str) -> str:
+def number_text(text: str, path: str) -> str:
     """Format a number in the one canonical way: no redundant zeros, and an exponent only beyond 38 places.
 
     DynamoDB normalizes `1.00` to `1` and `1.5E2` to `150`, and returns `1E+125` as 126 digits
@@ -226,9 +226,9 @@ def _comparable(attribute: Attribute) -> Any:
     elif kind == "L":
         value = [_comparable(element) for element in value]
     elif kind == "N":
-        value = _canonical(value, "number")
+        value = number_text(value, "number")
     elif kind == "NS":
-        value = sorted([_canonical(element, "number") for element in value])
+        value = sorted([number_text(element, "number") for element in value])
     elif kind in {"SS", "BS"}:
         value = sorted(value)
     return {kind: value}
@@ -246,7 +246,7 @@ def _array(kind: str) -> Callable[[list[Any]], str]:
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "S": encode_basestring,
-    "N": lambda number: _canonical(number, "number"),
+    "N": lambda number: number_text(number, "number"),
     "B": encode_basestring,
     "BOOL": lambda value: "true" if value else "false",
     "NULL": lambda _: "null",

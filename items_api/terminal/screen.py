@@ -116,6 +116,17 @@ class Screen:
             self._live = None
             self.lines(live.results())
 
+    @contextmanager
+    def progress(self, total: float) -> Iterator[Callable[[float, int, int], None]]:
+        """Yield a function that shows how far a transfer is: out of `total`, in items, and in bytes."""
+        from items_api.terminal.progress import Bar, Lines  # noqa: PLC0415 - rich takes 25 ms to load
+
+        if not self.is_terminal or self._quiet:
+            yield Lines(self.line, total).show
+            return
+        with Bar(self._stream, total) as bar:
+            yield bar.show
+
     def _write(self, stream: TextIO, text: str) -> None:
         try:
             # A character that the stream cannot encode is printed as ? instead of ending the command.

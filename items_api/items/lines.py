@@ -1,0 +1,222 @@
+"""The lines of a file: a header, one item per line, and a trailer with the number of items and a checksum.
+
+    {"items-api-dump": 1, "format": "plain"}
+    {"itemId": "1", "name": "Widget", "price": 12.50}
+    {"items-api-dump": 1, "items": 1, "sha256": "…"}
+
+A plain file has the items as the API shows them. A typed one has DynamoDB's JSON, such as {"itemId": {"S": "1"}}, which
+also has sets and binary values. The checksum is of everything before the trailer.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from enum import StrEnum
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from items_api.handler.item import (
+    MAX_DEPTH,
+    ItemError,
+    attributes,
+    check_indexed,
+    check_key,
+    number_text,
+    parse,
+)
+from items_api.handler.table import REVISION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Attribute = dict[str, Any]
+    Attributes = dict[str, Attribute]
+
+VERSION = 1
+# The JSON of the largest item, which has 400 KB: six characters for each byte, and room for types and spaces.
+MAX_LINE = 1 << 24
+_MARK = "items-api-dump"
+_SETS = {"SS": "a string set", "NS": "a number set", "BS": "a binary set", "B": "a binary value"}
+
+
+class Format(StrEnum):
+    PLAIN = "plain"
+    TYPED = "typed"
+
+
+class Trailer(NamedTuple):
+    items: int
+    sha256: str
+
+    def line(self) -> bytes:
+        return _line({_MARK: VERSION, "items": self.items, "sha256": self.sha256})
+
+
+class LineError(ValueError):
+    """A line is not an item that the table can store. The message is the reason."""
+
+
+class NotPlainError(ValueError):
+    """An item has a value that JSON does not have. The message names the item and the attribute."""
+
+
+def header(file_format: Format) -> bytes:
+    return _line({_MARK: VERSION, "format": file_format})
+
+
+def read_header(line: bytes) -> Format | None:
+    """The format of a file that starts with this line; None if it is not a header.
+
+    Raises:
+        LineError: it is a header of another version.
+    """
+    found = _marked(line)
+    if found is None:
+        return None
+    if found[_MARK] != VERSION or found.get("format") not in {*Format}:
+        raise LineError(f"it has version {found[_MARK]!r} and format {found.get('format')!r}")
+    return Format(found["format"])
+
+
+def read_trailer(line: bytes) -> Trailer | None:
+    """None if the line is not a trailer."""
+    found = _marked(line) or {}
+    items, sha256 = found.get("items"), found.get("sha256")
+    return Trailer(items, sha256) if isinstance(items, int) and isinstance(sha256, str) else None
+
+
+def is_mark(line: bytes) -> bool:
+    """Whether it is a header or a trailer."""
+    return _marked(line) is not None
+
+
+def _marked(line: bytes) -> dict[str, Any] | None:
+    if _MARK.encode() not in line[:200]:
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and _MARK in found and "itemId" not in found else None
+
+
+def _line(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
+
+def write_typed(item: Attributes) -> bytes:
+    item.pop(REVISION, None)
+    return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def write_plain(item: Attributes) -> bytes:
+    """Raises NotPlainError."""
+    item.pop(REVISION, None)
+    try:
+        return (_members(item) + "\n").encode()
+    except KeyError:
+        path, kind = next(_sets(item, ""))
+        raise NotPlainError(f"The item {item['itemId'].get('S')!r} has {_SETS[kind]}: {path}.") from None
+
+
+def _members(members: Attributes) -> str:
+    return "{" + ",".join([f"{encode_basestring(name)}:{_text(value)}" for name, value in members.items()]) + "}"
+
+
+def _text(attribute: Attribute) -> str:
+    ((kind, value),) = attribute.items()
+    return _WRITERS[kind](value)
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "S": encode_basestring,
+    "N": lambda number: number_text(number, "number"),
+    "BOOL": lambda value: "true" if value else "false",
+    "NULL": lambda _: "null",
+    "M": _members,
+    "L": lambda elements: "[" + ",".join([_text(element) for element in elements]) + "]",
+}
+
+
+def _sets(members: Attributes, path: str) -> Iterator[tuple[str, str]]:
+    """The path and the type of each value that a plain file cannot have."""
+    for name, attribute in members.items():
+        yield from _sets_in(attribute, f"{path}.{name}" if path else name)
+
+
+def _sets_in(attribute: Attribute, path: str) -> Iterator[tuple[str, str]]:
+    ((kind, value),) = attribute.items()
+    if kind in _SETS:
+        yield path, kind
+    elif kind == "M":
+        yield from _sets(value, path)
+    elif kind == "L":
+        for number, element in enumerate(value):
+            yield from _sets_in(element, f"{path}[{number}]")
+
+
+def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -> Attributes:
+    """The item in a line as botocore takes it: binary values are bytes.
+
+    Args:
+        line: one line, without the line break; None if it is longer than `MAX_LINE`.
+        file_format: of the file.
+        indexed: the attributes that are string keys of indexes.
+
+    Raises:
+        LineError: the line is not an item that the table can store.
+    """
+    if line is None:
+        raise LineError(f"The line is longer than {MAX_LINE:,} bytes")
+    try:
+        document = parse(line.decode(), "The line")
+        item = attributes(document) if file_format is Format.PLAIN else _typed_members(document, "", 1)
+        if REVISION in item:
+            raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
+        check_key(item.get("itemId", {}).get("S"))
+        return check_indexed(item, indexed)
+    except UnicodeDecodeError:
+        raise LineError("The line is not UTF-8") from None
+    except ItemError as error:
+        raise LineError(str(error)) from None
+
+
+def _typed_members(members: Any, path: str, depth: int) -> Attributes:
+    if type(members) is not dict:
+        raise LineError(f"{path} is not an object")
+    return {name: _typed(value, f"{path}.{name}" if path else name, depth) for name, value in members.items()}
+
+
+def _typed(attribute: Any, path: str, depth: int) -> Attribute:
+    """Check an attribute in DynamoDB's JSON, and decode its binary values."""
+    if depth > MAX_DEPTH:
+        raise LineError(f"{path} is nested deeper than {MAX_DEPTH} levels")
+    if type(attribute) is not dict or len(attribute) != 1:
+        raise LineError(f'{path} is not in DynamoDB\'s JSON, such as {{"S": "text"}}')
+    ((kind, value),) = attribute.items()
+    if kind == "M":
+        return {"M": _typed_members(value, path, depth + 1)}
+    if kind == "L" and type(value) is list:
+        return {"L": [_typed(element, f"{path}[{i}]", depth + 1) for i, element in enumerate(value)]}
+    if kind in {"SS", "NS", "BS"} and type(value) is list and value:
+        return {kind: [_scalar(kind[0], element, path) for element in value]}
+    if kind in {"S", "N", "B"}:
+        return {kind: _scalar(kind, value, path)}
+    if (kind == "BOOL" and type(value) is bool) or (kind == "NULL" and value is True):
+        return {kind: value}
+    raise LineError(f"{path} has no valid value of DynamoDB's type {kind}")
+
+
+def _scalar(kind: str, value: Any, path: str) -> str | bytes:
+    if type(value) is not str:
+        raise LineError(f"{path} has no valid value of DynamoDB's type {kind}")
+    if kind == "N":
+        return number_text(value, path)
+    if kind == "S":
+        return value
+    try:
+        return base64.b64decode(value.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise LineError(f"{path} is not valid base64") from None

@@ -1,0 +1,77 @@
+"""The lines of a pipe, which can be read only once: they are verified while they are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from typing import TYPE_CHECKING, BinaryIO
+
+from items_api.errors import CannotLoad
+from items_api.items.files import format_of
+from items_api.items.lines import Format, Trailer, read_trailer
+from items_api.items.source import Line, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MAX_HELD_BYTES, _MAX_HELD_LINES = 16_000_000, 10_000
+_CHUNK = 1 << 16
+
+
+class Pipe:
+    """`typed` is the format if there is no header."""
+
+    def __init__(self, stream: BinaryIO, *, typed: bool) -> None:
+        self._lines = self._numbered(stream)
+        self._sha256 = hashlib.sha256()
+        self._before = ""  # the hash of everything before the last line
+        self._count = 0
+        self._trailer: Trailer | None = None
+        self._first = next(self._lines, None)
+        self._header = format_of("The input", (self._first.text if self._first else b"") or b"")
+        self.format = self._header or (Format.TYPED if typed else Format.PLAIN)
+
+    def _numbered(self, stream: BinaryIO) -> Iterator[Line]:
+        class Source:
+            def read(self) -> bytes:
+                return stream.read1(_CHUNK)  # type: ignore[attr-defined,no-any-return]
+
+        for number, (text, end) in enumerate(split(Source(), 0), start=1):
+            self._before = self._sha256.hexdigest()
+            self._sha256.update((text or b"") + b"\n")
+            self._count = number
+            self._trailer = read_trailer(text or b"")
+            yield Line(number, end, text)
+
+    def lines(self) -> Iterator[Line]:
+        """All lines, in an order that spreads over the partitions of the table."""
+        held = [self._first] if self._first else []
+        size = 0
+        for line in self._lines:
+            held.append(line)
+            size += len(line.text or b"")
+            if size > _MAX_HELD_BYTES or len(held) > _MAX_HELD_LINES:
+                yield from _shuffled(held)
+                held, size = [], 0
+        yield from _shuffled(held)
+
+    def check(self, written: int) -> str:
+        """Verify the trailer after the last line. Returns a warning if there is neither a header nor a trailer.
+
+        Raises:
+            CannotLoad: the input was not complete.
+        """
+        if self._trailer and (self._trailer.sha256, self._trailer.items) == (self._before, self._count - 2):
+            return ""
+        if not (self._trailer or self._header):
+            return "The input has no header and no trailer, so it was not verified that it is complete."
+        raise CannotLoad(
+            "The input was not a complete dump.",
+            "It does not match its trailer." if self._trailer else "It has a header but no trailer.",
+            f"{written:,} items were written before the end of the input was reached. Load a complete dump.",
+        )
+
+
+def _shuffled(lines: list[Line]) -> list[Line]:
+    random.shuffle(lines)
+    return lines

@@ -1,0 +1,200 @@
+"""A file that is read from many places at once, whether or not it is compressed.
+
+A dump is in the order of the table's partitions, so a load that reads it from the beginning to the end would write to
+one partition after the other. Each partition accepts 1,000 writes per second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from items_api.items.lines import MAX_LINE, Trailer, read_trailer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_GZIP = 31
+_CHUNK = 1 << 16
+_MAX_PLACES = 32
+_FIRST_STEP = 1 << 18  # bytes between two places; doubled when there are too many
+
+
+class DamagedError(ValueError):
+    """The file is truncated, or not what its trailer says. The message says which."""
+
+
+class Line(NamedTuple):
+    """`number` counts from 1. `end` is the offset in the uncompressed file where the next line starts.
+
+    `text` is None if the line is too long for an item.
+    """
+
+    number: int
+    end: int
+    text: bytes | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where reading can start: at an offset in the uncompressed file, in or before line `number`."""
+
+    offset: int
+    number: int
+    in_line: bool
+    state: Any
+
+
+def is_compressed(path: Path) -> bool:
+    return path.suffix == ".gz"
+
+
+class _Plain:
+    def __init__(self, file: BinaryIO, state: int = 0) -> None:
+        self._file = file
+        file.seek(state)
+
+    def read(self) -> bytes:
+        return self._file.read(_CHUNK)
+
+    def state(self) -> int:
+        return self._file.tell()
+
+
+class _Compressed:
+    """Its state is a position in the file, and a copy of the decompressor there."""
+
+    def __init__(self, file: BinaryIO, state: tuple[int, Any] = (0, None)) -> None:
+        self._file = file
+        position, member = state
+        file.seek(position)
+        self._member = member.copy() if member else None
+        self._input = b""
+
+    def read(self) -> bytes:
+        while True:
+            self._input = self._input or self._file.read(_CHUNK)
+            if not self._input:
+                if self._member:
+                    raise DamagedError("The compressed file is truncated.")
+                return b""
+            self._member = self._member or zlib.decompressobj(_GZIP)
+            try:
+                output = self._member.decompress(self._input, _CHUNK)
+            except zlib.error as error:
+                raise DamagedError(f"The compressed file is damaged: {error}.") from None
+            if self._member.eof:
+                self._input, self._member = self._member.unused_data, None
+            else:
+                self._input = self._member.unconsumed_tail
+            if output:
+                return bytes(output)
+
+    def state(self) -> tuple[int, Any]:
+        return self._file.tell() - len(self._input), self._member.copy() if self._member else None
+
+
+@contextmanager
+def open_source(path: Path, state: Any = None) -> Iterator[_Plain | _Compressed]:
+    with path.open("rb") as file:
+        kind = _Compressed if is_compressed(path) else _Plain
+        yield kind(file) if state is None else kind(file, state)
+
+
+class Part(NamedTuple):
+    """A part of a file: the lines that start between two offsets."""
+
+    start: Place
+    end: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a file finds.
+
+    Attributes:
+        first: the first line.
+        size: in bytes, uncompressed.
+        lines: how many lines there are.
+        sha256: of everything before the trailer, or of everything.
+        trailer: the last line, if it is one.
+        parts: parts of about the same size.
+    """
+
+    first: bytes
+    size: int
+    lines: int
+    sha256: str
+    trailer: Trailer | None
+    parts: list[Part]
+
+
+def survey(path: Path) -> Survey:
+    """Read the file once. Raises OSError and DamagedError."""
+    sha256, held, first = hashlib.sha256(), b"", b""
+    size = number = 0
+    places, step = list[Place](), _FIRST_STEP
+    in_line = False
+    with open_source(path) as source:
+        places.append(Place(0, 1, in_line=False, state=source.state()))
+        while chunk := source.read():
+            if b"\n" not in first and len(first) < _CHUNK:
+                first += chunk[:_CHUNK]
+            size += len(chunk)
+            number += chunk.count(b"\n")
+            in_line = not chunk.endswith(b"\n")
+            held = _hash_all_but_last_line(sha256, held + chunk)
+            if size >= places[-1].offset + step:
+                places.append(Place(size, number + 1, in_line=in_line, state=source.state()))
+                if len(places) > _MAX_PLACES:
+                    places, step = places[::2], step * 2
+    trailer = read_trailer(held)
+    if trailer is None:
+        sha256.update(held)
+    ends = [place.offset for place in places[1:]] + [size]
+    parts = [Part(start, end) for start, end in zip(places, ends, strict=True)]
+    return Survey(first.partition(b"\n")[0], size, number + in_line, sha256.hexdigest(), trailer, parts)
+
+
+def _hash_all_but_last_line(sha256: Any, data: bytes) -> bytes:
+    """Returns the last line, which may be a trailer. It may be incomplete."""
+    start = data.rfind(b"\n", 0, len(data) - 1) + 1
+    if len(data) - start > MAX_LINE:
+        start = len(data) - 1
+    sha256.update(data[:start])
+    return data[start:]
+
+
+def lines(path: Path, part: Part, after: int = 0) -> Iterator[Line]:
+    """The lines of a part, or those after the line that ends at this offset."""
+    with open_source(path, part.start.state) as source:
+        number, offset = part.start.number, part.start.offset
+        starts_before = part.start.in_line
+        for text, end in split(source, offset):
+            if offset >= part.end and not starts_before:
+                return
+            if end > after and not starts_before:
+                yield Line(number, end, text)
+            starts_before = False
+            number += 1
+            offset = end
+
+
+def split(source: Any, offset: int) -> Iterator[tuple[bytes | None, int]]:
+    """Each line without its line break, and where it ends; None for a line that is too long."""
+    rest: bytes | None = b""
+    while chunk := source.read():
+        *complete, last = chunk.split(b"\n")
+        for text in complete:
+            offset += len(text) + 1
+            yield (None if rest is None else rest + text), offset
+            rest = b""
+        offset += len(last)
+        if rest is not None:
+            rest = rest + last if len(rest) + len(last) <= MAX_LINE else None
+    if rest != b"":
+        yield rest, offset

@@ -1,0 +1,186 @@
+"""The items of a table: parallel reads, and writes that drop nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from items_api.aws.errors import ServiceError
+from items_api.errors import CannotChange, TimedOut
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from items_api.aws.client import Aws
+    from items_api.items.lines import Attributes
+    from items_api.items.rate import Rate
+
+BATCH = 25  # items in a BatchWriteItem
+_KEY = [{"AttributeName": "itemId", "KeyType": "HASH"}]
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+# DynamoDB gives even a table without any capacity to spare a few writes in this time.
+_STALLED_SECONDS = 300.0
+_RAW = "Raw"
+
+
+class Page(NamedTuple):
+    """Items as DynamoDB sent them, the key to continue after (None at the end), and the read units that were used."""
+
+    items: list[Attributes]
+    last: str | None
+    units: float
+
+
+class ItemTable:
+    """What moves items needs to know about a table.
+
+    Attributes:
+        identity: is different for a table that is created later with the same name.
+        indexed: the attributes that are string keys of indexes.
+        count: the number of items, as DynamoDB counts them every six hours.
+    """
+
+    def __init__(self, aws: Aws, name: str) -> None:
+        """Raises `CannotChange` if the table has another key than `itemId`."""
+        self.name = name
+        self.aws = aws
+        # botocore's conversion of each value takes three quarters of the time of a dump, and adds nothing.
+        self._reader: DynamoDBClient = aws.client("dynamodb")
+        self._reader.meta.events.register("before-parse.dynamodb.Scan", _keep_raw)
+        # One page at a time: a page of 1 MB can take 25 MB in memory.
+        self.parsing = threading.Lock()
+        description = aws.send(aws.dynamodb.describe_table, TableName=name)["Table"]
+        types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
+        if description["KeySchema"] != _KEY or types["itemId"] != "S":
+            key = " and ".join(f"{k['AttributeName']} ({types[k['AttributeName']]})" for k in description["KeySchema"])
+            raise CannotChange(f"The table {name} has the key {key}.", "Items of this tool have the key itemId (S).")
+        self.identity = f"{description['TableArn']} {description.get('TableId', '')}"
+        self.count = description.get("ItemCount", 0)
+        keys = [i["KeySchema"][0]["AttributeName"] for i in description.get("GlobalSecondaryIndexes", [])]
+        self.indexed = tuple(key for key in keys if types.get(key) == "S")
+
+    def scan(self, segment: int, segments: int, after: str | None, rate: Rate) -> bytes:
+        """A page of one of the segments, in which the table is read in parallel; to be parsed by `parsed`.
+
+        The read is consistent: it has every write that was confirmed before.
+        """
+        rate.wait()
+        start: Any = {"ExclusiveStartKey": {"itemId": {"S": after}}} if after is not None else {}
+        response: Mapping[str, Any] = self.aws.send(
+            self._reader.scan,
+            TableName=self.name,
+            Segment=segment,
+            TotalSegments=segments,
+            ConsistentRead=True,
+            ReturnConsumedCapacity="TOTAL",
+            **start,
+        )
+        raw: bytes = response[_RAW]
+        return raw
+
+    def write(self, items: Mapping[str, Attributes], rate: Rate) -> dict[str, str]:
+        """Put up to 25 items, given by their ids, until DynamoDB has accepted or rejected each of them.
+
+        Returns why items were rejected, by id.
+
+        Raises:
+            AwsError: any other error. Some items may have been written.
+            TimedOut: DynamoDB has accepted no item for minutes.
+        """
+        pending, rejected = dict(items), dict[str, str]()
+        pause, progress = _FIRST_PAUSE, self.aws.now()
+        while pending:
+            rate.wait()
+            before = len(pending)
+            try:
+                pending = self._put(pending, rate)
+            except ServiceError as error:
+                if error.says("ValidationException"):
+                    return rejected | self._write_each(pending, str(error.message), rate)
+                if not error.is_transient:
+                    raise
+            if len(pending) < before:
+                pause, progress = _FIRST_PAUSE, self.aws.now()
+            elif self.aws.now() - progress > _STALLED_SECONDS:
+                raise TimedOut(
+                    f"DynamoDB has accepted no write to the table {self.name} for {_STALLED_SECONDS:.0f} s.",
+                    "It throttles the writes, or the table is overloaded by others.",
+                    "Run the command again later; it continues where it left off.",
+                )
+            if pending:
+                self.aws.pause(random.uniform(0, pause))  # noqa: S311 - not a secret
+                pause = min(pause * 2, _LONGEST_PAUSE)
+        return rejected
+
+    def _put(self, items: Mapping[str, Attributes], rate: Rate) -> dict[str, Attributes]:
+        """One BatchWriteItem. Returns the items that DynamoDB did not process."""
+        requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items.values()]
+        response = self.aws.send(
+            self.aws.dynamodb.batch_write_item, RequestItems={self.name: requests}, ReturnConsumedCapacity="TOTAL"
+        )
+        left = response.get("UnprocessedItems", {}).get(self.name, [])
+        keys = [request["PutRequest"]["Item"]["itemId"]["S"] for request in left]
+        rate.use(_units(response, len(items) - len(keys)))
+        return {key: items[key] for key in keys}
+
+    def _write_each(self, items: Mapping[str, Attributes], reason: str, rate: Rate) -> dict[str, str]:
+        """One invalid item makes DynamoDB reject its whole batch."""
+        if len(items) == 1:
+            return dict.fromkeys(items, reason)
+        rejected = dict[str, str]()
+        for key, item in items.items():
+            rejected |= self.write({key: item}, rate)
+        return rejected
+
+    def write_new(self, item: Attributes, rate: Rate) -> bool:
+        """Put an item, unless there is one with its id. Returns whether it was written.
+
+        Raises:
+            AwsError: a ValidationException if DynamoDB rejects the item, or any other error.
+        """
+        rate.wait()
+        try:
+            response = self.aws.send(
+                self.aws.dynamodb.put_item,
+                TableName=self.name,
+                Item=item,
+                ConditionExpression="attribute_not_exists(itemId)",
+                ReturnConsumedCapacity="TOTAL",
+            )
+        except ServiceError as error:
+            if not error.says("ConditionalCheckFailedException"):
+                raise
+            rate.use(1)
+            return False
+        rate.use(_units(response, 1))
+        return True
+
+
+def parsed(raw: bytes) -> Page:
+    page = json.loads(raw)
+    last = page.get("LastEvaluatedKey")
+    return Page(page["Items"], last["itemId"]["S"] if last else None, _units(page, math.ceil(len(raw) / 4096)))
+
+
+def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Give the body of a page to the caller as it is; botocore parses an empty one.
+
+    This event of botocore is for customized responses: https://github.com/boto/botocore/blob/develop/botocore/endpoint.py
+    """
+    # Anything else than JSON comes from a proxy, and botocore reports it.
+    if response_dict["status_code"] == 200 and response_dict["body"].startswith(b"{"):  # noqa: PLR2004 - success
+        customized_response_dict[_RAW] = response_dict["body"]
+        response_dict["body"] = b"{}"
+
+
+def _units(response: Mapping[str, Any], otherwise: float) -> float:
+    """The capacity units that a call has used; an emulator may not say."""
+    used = response.get("ConsumedCapacity") or {}
+    tables = used if isinstance(used, list) else [used]
+    found = [table["CapacityUnits"] for table in tables if "CapacityUnits" in table]
+    return sum(found) if found else otherwise
