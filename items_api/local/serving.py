@@ -20,6 +20,7 @@ from items_api.local.gate import Gate
 from items_api.local.guard import Guard
 from items_api.local.paths import LOGS, READY, SAVE_PATH, STARTING, STATUS_PATH, STOPPING, Paths, Status, write_json
 from items_api.local.saving import Saver, delete_unused_code
+from items_api.local.scanning import scan_quickly
 
 if TYPE_CHECKING:
     import socket
@@ -61,6 +62,7 @@ class Server:
         """Run until SIGTERM or SIGINT, then save."""
         self._announce(STARTING)
         correct_ministack()
+        scan_quickly()
         guard = Guard(
             app=ministack.app,
             access_key=self._access_key,
