@@ -109,17 +109,11 @@ class Aws:
             raise AttributeError(name)
         with self._lock:  # threads may share boto3's clients, but not its sessions
             if name not in self.__dict__:
-                setattr(self, name, self._new_client({"apigateway": "apigatewayv2"}.get(name, name.rstrip("_"))))
+                service: Any = {"apigateway": "apigatewayv2"}.get(name, name.rstrip("_"))
+                config = self._config.merge(_INVOKING) if service == "lambda" else self._config
+                client: Any = self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+                setattr(self, name, client)
             return self.__dict__[name]
-
-    def client(self, service: str) -> Any:
-        """Another client of boto3, for a caller that customizes it."""
-        with self._lock:
-            return self._new_client(service)
-
-    def _new_client(self, service: Any) -> Any:
-        config = self._config.merge(_INVOKING) if service == "lambda" else self._config
-        return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
 
     @classmethod
     def like(cls, other: Aws, watch: Watcher) -> Self:

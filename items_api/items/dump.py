@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from items_api.aws.errors import AwsError, Stopped
 from items_api.errors import CannotDump
 from items_api.items.lines import Format, NotPlainError, Trailer, header, write_plain, write_typed
-from items_api.items.table import parsed
+from items_api.items.table import PAGE_UNITS, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -135,7 +135,7 @@ class Dump:
                 raise CannotDump(
                     f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."
                 ) from None
-            self.rate.use(page.units)
+            self.rate.correct(PAGE_UNITS, page.units)
             return Part(segment, page.last, data, len(page.items))
 
 

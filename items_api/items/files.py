@@ -43,9 +43,11 @@ def open_dump(table: ItemTable, path: Path, file_format: Format, *, force: bool 
         journal.delete()
     done = journal.read()
     if done is None:
+        if path.exists() and not path.is_file():
+            raise OutputFailed(f"{path} is not a regular file.", "", "Choose a file, or use - and redirect the output.")
         if path.exists() and not force:
-            what = f"{path} is a folder." if path.is_dir() else f"The file {path} already exists."
-            raise OutputFailed(what, "A dump does not overwrite files.", "Choose another file, or add --force.")
+            why, todo = "A dump does not overwrite files.", "Choose another file, or add --force."
+            raise OutputFailed(f"The file {path} already exists.", why, todo)
         return OpenDump(Output.create(path), journal, None)
     if not path.exists() or path.stat().st_size < done["length"]:
         why = f"The file {path} is shorter than when the dump was interrupted, or gone."

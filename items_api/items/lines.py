@@ -213,8 +213,8 @@ def _scalar(kind: str, value: Any, path: str) -> str | bytes:
     if type(value) is not str:
         raise LineError(f"{path} has no valid value of DynamoDB's type {kind}")
     if kind == "N":
-        return number_text(value, path)
-    if kind == "S":
+        number_text(value, path)  # checks it
+    if kind != "B":
         return value
     try:
         return base64.b64decode(value.encode("ascii"), validate=True)

@@ -22,7 +22,21 @@ if TYPE_CHECKING:
     from items_api.items.table import ItemTable
 
 WORKERS = 12
+# Lines whose turn to be completed has not come, because one before them has not been written yet.
+_MAX_OPEN = 20_000
 _COMMIT_SECONDS = 1.0
+
+
+class Outcome(NamedTuple):
+    """What happened to a line: its item was written, or was kept because it existed, or `reason` says why not.
+
+    An empty outcome is that of a line without an item. `text` is that of a rejected line.
+    """
+
+    written: bool = False
+    kept: bool = False
+    reason: str = ""
+    text: bytes | None = None
 
 
 class Entry(NamedTuple):
@@ -31,14 +45,6 @@ class Entry(NamedTuple):
     part: PartReader
     line: Line
     item: Attributes
-
-
-class Written(NamedTuple):
-    """What a worker did with a batch: the entries that DynamoDB rejected, with the reasons, and how many existed."""
-
-    batch: Sequence[Entry]
-    rejected: Sequence[tuple[Entry, str]]
-    kept: int
 
 
 @dataclass
@@ -51,27 +57,35 @@ class Loaded:
 
 
 class PartReader:
-    """The lines of one part of a file, and how far it is completed: every line up to the offset `end` is."""
+    """The lines of one part of a file, and how far it is completed: every line up to the offset `end` is.
+
+    Lines are completed in their order, so that a load that continues after `end` counts none of them twice.
+    """
 
     def __init__(self, lines: Iterable[Line], end: int = 0) -> None:
         self.end = end
         self._lines = iter(lines)
-        self._open: deque[Line] = deque()
-        self._done: set[int] = set()
+        self._open: deque[tuple[int, int]] = deque()
+        self._outcomes: dict[int, Outcome] = {}
 
     def next(self) -> Line | None:
         """None after the last line."""
         line = next(self._lines, None)
         if line is not None:
-            self._open.append(line)
+            self._open.append((line.number, line.end))
         return line
 
-    def complete(self, line: Line) -> None:
-        self._done.add(line.number)
-        while self._open and self._open[0].number in self._done:
-            first = self._open.popleft()
-            self._done.discard(first.number)
-            self.end = first.end
+    @property
+    def open(self) -> int:
+        """How many lines have been read and not been completed."""
+        return len(self._open)
+
+    def complete(self, line: Line, outcome: Outcome) -> Iterator[tuple[int, Outcome]]:
+        """Yields every line that is completed now, by its number."""
+        self._outcomes[line.number] = outcome
+        while self._open and self._open[0][0] in self._outcomes:
+            number, self.end = self._open.popleft()
+            yield number, self._outcomes.pop(number)
 
 
 @dataclass
@@ -99,13 +113,13 @@ class Load:
         """
         committed = self.table.aws.now()
         self._commit(parts)
-        running: set[Future[Written]] = set()
+        running: set[Future[list[tuple[Entry, Outcome]]]] = set()
         batches = self._batches(parts)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="load") as pool:
             try:
                 for read, batch in batches:
                     running.add(pool.submit(self._write, batch))
-                    if len(running) >= 2 * WORKERS:
+                    while len(running) >= 2 * WORKERS or (running and sum(part.open for part in parts) > _MAX_OPEN):
                         self._collect(running)
                     if self.table.aws.now() - committed > _COMMIT_SECONDS:
                         self._commit(parts)
@@ -155,46 +169,47 @@ class Load:
             if line.text is None or (line.text.strip() and not is_mark(line.text)):
                 return read_item(line.text, self.format, self.table.indexed)
         except LineError as error:
-            self._reject(part, line, str(error))
+            self._complete_line(part, line, Outcome(reason=str(error), text=line.text))
         else:
-            part.complete(line)
+            self._complete_line(part, line, Outcome())
         return None
 
-    def _reject(self, part: PartReader, line: Line, reason: str) -> None:
-        self.rejected.add(line, reason)
-        self.done.rejected += 1
-        part.complete(line)
+    def _write(self, batch: Sequence[Entry]) -> list[tuple[Entry, Outcome]]:
+        if self.new_only:
+            return [(entry, self._write_new(entry)) for entry in batch]
+        by_id = {entry.item["itemId"]["S"]: entry for entry in batch}
+        reasons = self.table.write({key: entry.item for key, entry in by_id.items()}, self.rate)
+        return [
+            (entry, Outcome(reason=reasons[key], text=entry.line.text) if key in reasons else Outcome(written=True))
+            for key, entry in by_id.items()
+        ]
 
-    def _write(self, batch: Sequence[Entry]) -> Written:
-        if not self.new_only:
-            by_id = {entry.item["itemId"]["S"]: entry for entry in batch}
-            reasons = self.table.write({key: entry.item for key, entry in by_id.items()}, self.rate)
-            return Written(batch, [(by_id[key], reason) for key, reason in reasons.items()], 0)
-        rejected, kept = [], 0
-        for entry in batch:
-            try:
-                kept += not self.table.write_new(entry.item, self.rate)
-            except ServiceError as error:
-                if not error.says("ValidationException"):
-                    raise
-                rejected.append((entry, error.message))
-        return Written(batch, rejected, kept)
+    def _write_new(self, entry: Entry) -> Outcome:
+        try:
+            written = self.table.write_new(entry.item, self.rate)
+        except ServiceError as error:
+            if not error.says("ValidationException"):
+                raise
+            return Outcome(reason=error.message, text=entry.line.text)
+        return Outcome(written=written, kept=not written)
 
-    def _collect(self, running: set[Future[Written]]) -> None:
+    def _collect(self, running: set[Future[list[tuple[Entry, Outcome]]]]) -> None:
         """Wait for a batch, and take what has been completed out of those that are running."""
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             running.remove(future)
             self._complete(future.result())
 
-    def _complete(self, written: Written) -> None:
-        reasons = {entry.line.number: reason for entry, reason in written.rejected}
-        for entry in written.batch:
-            if (reason := reasons.get(entry.line.number)) is not None:
-                self._reject(entry.part, entry.line, reason)
-            else:
-                entry.part.complete(entry.line)
-        self.done.kept += written.kept
-        self.done.written += len(written.batch) - len(written.rejected) - written.kept
+    def _complete(self, outcomes: Iterable[tuple[Entry, Outcome]]) -> None:
+        for entry, outcome in outcomes:
+            self._complete_line(entry.part, entry.line, outcome)
+
+    def _complete_line(self, part: PartReader, line: Line, outcome: Outcome) -> None:
+        for number, completed in part.complete(line, outcome):
+            self.done.written += completed.written
+            self.done.kept += completed.kept
+            if completed.reason:
+                self.done.rejected += 1
+                self.rejected.add(number, completed.reason, completed.text)
 
 
 def _in_turns(parts: Sequence[PartReader]) -> Iterator[tuple[PartReader, Line]]:

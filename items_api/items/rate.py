@@ -1,4 +1,4 @@
-"""Limits how many capacity units a second are used."""
+"""Limits how many capacity units are used in a second."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ if TYPE_CHECKING:
 
 
 class Rate:
-    """What a call has used is only known afterwards, so the next call waits until it has been paid for."""
+    """Calls take turns. `units_per_second` is None if there is no limit."""
 
     def __init__(self, aws: Aws, units_per_second: float | None) -> None:
         self._aws = aws
         self._per_second = units_per_second
         self._lock = threading.Lock()
-        self._paid_at = aws.now()
+        self._next_turn = aws.now()
 
-    @property
-    def is_limited(self) -> bool:
-        return self._per_second is not None
+    def wait(self, expected: float) -> None:
+        """Wait for the turn of a call that will probably use this many units."""
+        if self._per_second is None:
+            return
+        with self._lock:
+            turn = max(self._next_turn, self._aws.now())
+            self._next_turn = turn + expected / self._per_second
+        while (left := turn - self._aws.now()) > 0:
+            self._aws.pause(min(left, 1.0))
 
-    def wait(self) -> None:
-        while (due := self._paid_at - self._aws.now()) > 0:
-            self._aws.pause(min(due, 1.0))
-
-    def use(self, units: float) -> None:
+    def correct(self, expected: float, used: float) -> None:
+        """The call has used this many units instead."""
         if self._per_second is not None:
             with self._lock:
-                self._paid_at = max(self._paid_at, self._aws.now()) + units / self._per_second
+                self._next_turn += (used - expected) / self._per_second

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from items_api.items.source import Line
-
 
 class Rejected:
     """One JSON object for each line: its number, the reason, and the text. The file exists only if there are any."""
@@ -24,9 +22,9 @@ class Rejected:
         else:
             path.unlink(missing_ok=True)
 
-    def add(self, line: Line, reason: str) -> None:
-        text = None if line.text is None else line.text.decode(errors="replace")
-        entry = json.dumps({"line": line.number, "reason": reason, "text": text}, ensure_ascii=False)
+    def add(self, number: int, reason: str, text: bytes | None) -> None:
+        shown = None if text is None else text.decode(errors="replace")
+        entry = json.dumps({"line": number, "reason": reason, "text": shown}, ensure_ascii=False)
         # Like the file, it may be confidential.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:

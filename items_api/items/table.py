@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,18 +15,18 @@ from items_api.errors import CannotChange, TimedOut
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from items_api.aws.client import Aws
     from items_api.items.lines import Attributes
     from items_api.items.rate import Rate
 
 BATCH = 25  # items in a BatchWriteItem
+PAGE_UNITS = 256.0  # for a full page of 1 MB
 _KEY = [{"AttributeName": "itemId", "KeyType": "HASH"}]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 # DynamoDB gives even a table without any capacity to spare a few writes in this time.
 _STALLED_SECONDS = 300.0
 _RAW = "Raw"
+_ITEMS = re.compile(rb'"Items"\s*:')
 
 
 class Page(NamedTuple):
@@ -50,8 +51,7 @@ class ItemTable:
         self.name = name
         self.aws = aws
         # botocore's conversion of each value takes three quarters of the time of a dump, and adds nothing.
-        self._reader: DynamoDBClient = aws.client("dynamodb")
-        self._reader.meta.events.register("before-parse.dynamodb.Scan", _keep_raw)
+        aws.dynamodb.meta.events.register("before-parse.dynamodb.Scan", _keep_raw, unique_id=__name__)
         # One page at a time: a page of 1 MB can take 25 MB in memory.
         self.parsing = threading.Lock()
         description = aws.send(aws.dynamodb.describe_table, TableName=name)["Table"]
@@ -69,10 +69,10 @@ class ItemTable:
 
         The read is consistent: it has every write that was confirmed before.
         """
-        rate.wait()
+        rate.wait(PAGE_UNITS)
         start: Any = {"ExclusiveStartKey": {"itemId": {"S": after}}} if after is not None else {}
         response: Mapping[str, Any] = self.aws.send(
-            self._reader.scan,
+            self.aws.dynamodb.scan,
             TableName=self.name,
             Segment=segment,
             TotalSegments=segments,
@@ -95,7 +95,7 @@ class ItemTable:
         pending, rejected = dict(items), dict[str, str]()
         pause, progress = _FIRST_PAUSE, self.aws.now()
         while pending:
-            rate.wait()
+            rate.wait(len(pending))
             before = len(pending)
             try:
                 pending = self._put(pending, rate)
@@ -125,7 +125,7 @@ class ItemTable:
         )
         left = response.get("UnprocessedItems", {}).get(self.name, [])
         keys = [request["PutRequest"]["Item"]["itemId"]["S"] for request in left]
-        rate.use(_units(response, len(items) - len(keys)))
+        rate.correct(len(items), _units(response, len(items) - len(keys)))
         return {key: items[key] for key in keys}
 
     def _write_each(self, items: Mapping[str, Attributes], reason: str, rate: Rate) -> dict[str, str]:
@@ -143,7 +143,7 @@ class ItemTable:
         Raises:
             AwsError: a ValidationException if DynamoDB rejects the item, or any other error.
         """
-        rate.wait()
+        rate.wait(1)
         try:
             response = self.aws.send(
                 self.aws.dynamodb.put_item,
@@ -155,9 +155,8 @@ class ItemTable:
         except ServiceError as error:
             if not error.says("ConditionalCheckFailedException"):
                 raise
-            rate.use(1)
             return False
-        rate.use(_units(response, 1))
+        rate.correct(1, _units(response, 1))
         return True
 
 
@@ -168,12 +167,11 @@ def parsed(raw: bytes) -> Page:
 
 
 def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Give the body of a page to the caller as it is; botocore parses an empty one.
+    """Give the body of a page of items to the caller as it is; botocore parses an empty one.
 
     This event of botocore is for customized responses: https://github.com/boto/botocore/blob/develop/botocore/endpoint.py
     """
-    # Anything else than JSON comes from a proxy, and botocore reports it.
-    if response_dict["status_code"] == 200 and response_dict["body"].startswith(b"{"):  # noqa: PLR2004 - success
+    if response_dict["status_code"] == 200 and _ITEMS.search(response_dict["body"]):  # noqa: PLR2004 - success
         customized_response_dict[_RAW] = response_dict["body"]
         response_dict["body"] = b"{}"
 

@@ -1,5 +1,6 @@
-"""Makes the Scan of a large table fast. ministack sorts and hashes all items for every page; here, it gets only those of
-the page. With 100,000 items, a page takes 50 ms instead of 500.
+"""Makes the Scan of a large table fast: ministack gets only the items of the page, instead of all to sort and hash.
+
+With 100,000 items of 1 KB, a page takes 0.06 s instead of 0.5 s.
 """
 
 from __future__ import annotations

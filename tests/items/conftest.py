@@ -1,0 +1,93 @@
+"""A table with items on moto, and dumps and loads of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from items_api.aws.client import Aws
+from items_api.items import Dump, Format, ItemTable, Load, Loaded, PartReader
+from items_api.items.files import open_dump, open_load
+from items_api.items.rate import Rate
+from items_api.items.source import lines
+from items_api.provision.table import create_request
+from items_api.settings import Settings
+from tests.aws import Account, ProcessSession
+
+Attributes = dict[str, Any]
+
+
+@pytest.fixture
+def account(quick_account: Account) -> Account:
+    create_table()
+    return quick_account
+
+
+def create_table(*indexes: str) -> None:
+    boto3.client("dynamodb").create_table(**create_request(Settings(indexes=indexes)))
+
+
+def put(*items: Attributes) -> None:
+    client = boto3.client("dynamodb")
+    for item in items:
+        client.put_item(TableName="Items", Item=item)
+
+
+def stored() -> dict[str, Attributes]:
+    """Every item by its id."""
+    pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName="Items")
+    return {item["itemId"]["S"]: item for page in pages for item in page["Items"]}
+
+
+def item(count: int, size: int = 10, **others: Attributes) -> Attributes:
+    return {"itemId": {"S": f"item-{count}"}, "n": {"N": str(count)}, "text": {"S": "x" * size}, **others}
+
+
+def typed_items() -> list[Attributes]:
+    """Items with a value of every type."""
+    every: Attributes = {
+        "string": {"S": "ü \u2028 😀"},
+        "number": {"N": "12345678901234567890123456789012345678"},
+        "small": {"N": "-0.000000000000000000000000000001"},
+        "binary": {"B": b"\x00\xff"},
+        "strings": {"SS": ["a", "b"]},
+        "numbers": {"NS": ["1", "2.5"]},
+        "binaries": {"BS": [b"a", b"\xfe"]},
+        "list": {"L": [{"BOOL": True}, {"NULL": True}, {"M": {"x": {"S": ""}}}]},
+    }
+    return [item(number, **every) for number in range(30)]
+
+
+def item_table(account: Account, session: ProcessSession | None = None) -> ItemTable:
+    return ItemTable(Aws(session or account.session(), clock=account.clock), "Items")
+
+
+def dump(table: ItemTable, path: Path, file_format: Format = Format.PLAIN) -> int:
+    """How many items the file has."""
+    found = open_dump(table, path, file_format)
+    job = Dump(table, found.output, file_format, Rate(table.aws, None), found.journal)
+    for _ in job.run(found.done):
+        pass
+    found.output.close()
+    return job.items
+
+
+def load(table: ItemTable, path: Path, *, only_new: bool = False, rate: float | None = None) -> Loaded:
+    found = open_load(table, path, new_only=only_new)
+    job = Load(table, found.format, Rate(table.aws, rate), found.rejected, found.journal, new_only=only_new)
+    parts = found.survey.parts
+    ends = found.done["ends"] if found.done else [part.start.offset for part in parts]
+    if found.done:
+        job.done = Loaded(**found.done["counts"])
+    for _ in job.run([PartReader(lines(path, p, end), end) for p, end in zip(parts, ends, strict=True)]):
+        pass
+    found.journal.delete()
+    return job.done
+
+
+def ids_in(path: Path) -> list[str]:
+    """The ids of the items in a plain file, in its order."""
+    documents = [json.loads(line) for line in path.read_bytes().splitlines()]
+    return [document["itemId"] for document in documents if "itemId" in document]

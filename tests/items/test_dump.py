@@ -1,0 +1,133 @@
+"""A dump has every item once, also if it is interrupted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from items_api.errors import CannotDump, CannotResume, OutputFailed
+from items_api.items import Format
+from items_api.items.files import open_dump, verified
+from tests.aws import Account, Fault, ProcessKilled
+from tests.items.conftest import create_table, dump, ids_in, item, item_table, put, stored, typed_items
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_a_dump_has_every_item_once(account: Account, tmp_path: Path, count: int) -> None:
+    put(*(item(number, 100_000) for number in range(count)))  # several pages of 1 MB
+    path = tmp_path / "items.jsonl"
+    assert dump(item_table(account), path) == count
+    assert sorted(ids_in(path)) == sorted(stored())
+    assert verified(path).lines == count + 2
+    assert [file.name for file in tmp_path.iterdir()] == ["items.jsonl"]
+
+
+def test_the_table_is_read_in_parallel_segments_and_consistently(account: Account, tmp_path: Path) -> None:
+    dump(item_table(account), tmp_path / "items.jsonl")
+    scans = [call.parameters for call in account.journal.of("dynamodb.Scan")]
+    assert sorted(scan["Segment"] for scan in scans) == [0, 1, 2, 3]
+    assert all(scan["ConsistentRead"] and scan["TotalSegments"] == 4 for scan in scans)
+
+
+def test_a_plain_dump_of_a_set_fails_and_names_the_option(account: Account, tmp_path: Path) -> None:
+    put(*typed_items())
+    with pytest.raises(CannotDump, match=r"has a (string|number|binary) .*Use --typed"):
+        dump(item_table(account), tmp_path / "items.jsonl")
+    assert dump(item_table(account), tmp_path / "typed.jsonl", Format.TYPED) == 30
+
+
+@pytest.mark.parametrize("name", ["items.jsonl", "items.jsonl.gz"])
+@pytest.mark.parametrize("nth", [1, 3, 7, 9])
+def test_a_killed_dump_continues_with_nothing_twice_and_nothing_missing(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, nth: int
+) -> None:
+    put(*(item(number, 100_000) for number in range(80)))
+    monkeypatch.setattr("items_api.items.dump._COMMIT_SECONDS", 0)
+    session = account.session()
+    session.faults.at("dynamodb.Scan", nth, Fault.KILLED_BEFORE)
+    path = tmp_path / name
+    with pytest.raises(ProcessKilled):
+        dump(item_table(account, session), path)
+    with path.open("ab") as file:
+        file.write(b"what was not committed")
+    account.journal.clear()
+    assert dump(item_table(account), path) == 80
+    assert verified(path).lines == 82
+    if nth > 8:  # then some pages had been written
+        assert any("ExclusiveStartKey" in call.parameters for call in account.journal.of("dynamodb.Scan")[:4])
+    if name.endswith("l"):
+        assert sorted(ids_in(path)) == sorted(stored())
+
+
+def interrupted(account: Account, path: Path) -> None:
+    put(*(item(number, 100_000) for number in range(40)))
+    session = account.session()
+    session.faults.at("dynamodb.Scan", 5, Fault.KILLED_BEFORE)
+    with pytest.raises(ProcessKilled):
+        dump(item_table(account, session), path)
+
+
+def test_a_dump_of_another_format_does_not_continue_an_interrupted_one(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    with pytest.raises(CannotResume, match=r"items.jsonl.dump-journal does not belong .* It is about another format"):
+        dump(item_table(account), path, Format.TYPED)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"work": {}}'])
+def test_a_damaged_journal_is_an_error(account: Account, tmp_path: Path, damage: str) -> None:
+    (tmp_path / "items.jsonl.dump-journal").write_text(damage)
+    with pytest.raises(CannotResume, match="It is damaged"):
+        dump(item_table(account), tmp_path / "items.jsonl")
+
+
+def test_a_dump_does_not_continue_a_file_that_was_truncated(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    path.write_bytes(b"")
+    with pytest.raises(CannotResume, match="shorter than when the dump was interrupted"):
+        dump(item_table(account), path)
+
+
+def test_force_starts_again_and_replaces_the_file(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    found = open_dump(item_table(account), path, Format.TYPED, force=True)
+    assert (found.done, path.read_bytes()) == (None, b"")
+
+
+def test_a_file_that_exists_is_not_overwritten(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text("mine")
+    with pytest.raises(OutputFailed, match=r"already exists. .* add --force"):
+        dump(item_table(account), path)
+    with pytest.raises(OutputFailed, match="is not a regular file"):
+        dump(item_table(account), tmp_path)
+    assert path.read_text() == "mine"
+
+
+def test_a_new_table_of_the_same_name_does_not_continue_the_dump(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    journal = tmp_path / "items.jsonl.dump-journal"
+    document = json.loads(journal.read_text())
+    document["work"]["table"] += " older"
+    journal.write_text(json.dumps(document))
+    with pytest.raises(CannotResume, match="It is about another table"):
+        dump(item_table(account), path)
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.FAILED_BEFORE, Fault.CUT_AFTER, Fault.TIMED_OUT])
+def test_a_page_that_fails_is_read_again(account: Account, tmp_path: Path, fault: Fault) -> None:
+    put(*(item(number) for number in range(10)))
+    session = account.session()
+    session.faults.at("dynamodb.Scan", 2, fault)
+    assert dump(item_table(account, session), tmp_path / "items.jsonl") == 10
+
+
+def test_the_table_may_have_indexes(quick_account: Account, tmp_path: Path) -> None:
+    create_table("owner")
+    put(item(1, owner={"S": "alice"}))
+    table = item_table(quick_account)
+    assert table.indexed == ("owner",)
+    assert dump(table, tmp_path / "items.jsonl") == 1

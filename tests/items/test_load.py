@@ -1,0 +1,273 @@
+"""A load writes every item, whatever DynamoDB refuses on the way, and says which lines it could not."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from items_api.aws.errors import ServiceError
+from items_api.errors import CannotChange, CannotLoad, CannotResume, TimedOut
+from items_api.items import Format, Loaded
+from tests.aws import Account, ErrorResponse, Fault, ProcessKilled, ProcessSession
+from tests.items.conftest import create_table, dump, item, item_table, load, put, stored, typed_items
+
+Requests = list[dict[str, Any]]
+
+
+def emptied() -> None:
+    boto3.client("dynamodb").delete_table(TableName="Items")
+    create_table()
+
+
+@contextmanager
+def processing(session: ProcessSession, accepts: Callable[[Requests], Requests]) -> Iterator[None]:
+    """DynamoDB processes only those requests of each batch that are accepted."""
+    left: dict[int, Requests] = {}
+
+    def before(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        requests = params["RequestItems"]["Items"]
+        accepted = accepts(requests)
+        left[id(context)] = [request for request in requests if request not in accepted]
+        # A batch cannot be empty, so this one writes what another one has written.
+        params["RequestItems"] = {"Items": accepted or [{"PutRequest": {"Item": {"itemId": {"S": "filler"}}}}]}
+
+    def after(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        if unprocessed := left.pop(id(context)):
+            parsed["UnprocessedItems"] = {"Items": unprocessed}
+
+    with registered(session, "before-parameter-build", before), registered(session, "after-call", after):
+        yield
+
+
+@contextmanager
+def registered(session: ProcessSession, event: str, handler: Callable[..., Any]) -> Iterator[None]:
+    """Call this around moto and its layers for each BatchWriteItem."""
+    events, name = session.client("dynamodb").meta.events, f"{event}.dynamodb.BatchWriteItem"
+    (events.register_first if event.startswith("before") else events.register_last)(name, handler)
+    yield
+    events.unregister(name, handler)
+
+
+def plain(path: Path, *documents: Any) -> Path:
+    """A file without header and trailer."""
+    path.write_text("".join(f"{json.dumps(document)}\n" for document in documents))
+    return path
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [{"itemId": f"item-{number}", "n": number} for number in range(count)]
+
+
+@pytest.mark.parametrize("name", ["items.jsonl", "items.jsonl.gz"])
+@pytest.mark.parametrize("file_format", Format)
+def test_the_round_trip_is_equal_item_by_item(account: Account, tmp_path: Path, name: str, file_format: Format) -> None:
+    put(*(typed_items() if file_format is Format.TYPED else [item(number, 3000) for number in range(300)]))
+    before = stored()
+    dump(item_table(account), tmp_path / name, file_format)
+    emptied()
+    assert load(item_table(account), tmp_path / name) == Loaded(written=len(before))
+    assert stored() == before
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("accepted", [0.0, 0.3, 0.9])
+def test_unprocessed_items_are_sent_again_until_none_is_left(account: Account, tmp_path: Path, accepted: float) -> None:
+    session, calls = account.session(), list[int]()
+
+    def some(requests: Requests) -> Requests:
+        calls.append(len(requests))
+        return requests[: round(len(requests) * accepted)] if len(calls) % 4 else requests
+
+    with processing(session, some):
+        assert load(item_table(account, session), plain(tmp_path / "f", *numbered(200))).written == 200
+    assert stored().keys() - {"filler"} == {f"item-{number}" for number in range(200)}
+    assert len(calls) > 8
+
+
+@pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])
+def test_throttled_batches_are_sent_again(account: Account, tmp_path: Path, code: str) -> None:
+    session = account.session()
+    for nth in range(1, 6):
+        session.faults.at("dynamodb.BatchWriteItem", nth, ErrorResponse(code, "slow down"))
+    assert load(item_table(account, session), plain(tmp_path / "f", *numbered(100))).written == 100
+    assert len(stored()) == 100
+
+
+@pytest.mark.parametrize("fault", [Fault.FAILED_AFTER, Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.TIMED_OUT])
+def test_a_lost_response_loses_no_item(account: Account, tmp_path: Path, fault: Fault) -> None:
+    session = account.session()
+    session.faults.at("dynamodb.BatchWriteItem", 2, fault)
+    assert load(item_table(account, session), plain(tmp_path / "f", *numbered(100))).written == 100
+    assert len(stored()) == 100
+
+
+def test_a_table_that_accepts_nothing_for_minutes_ends_the_load(account: Account, tmp_path: Path) -> None:
+    session = account.session()
+    before = account.clock.now()
+    with (
+        processing(session, lambda _: []),
+        pytest.raises(TimedOut, match="has accepted no write to the table Items for 300 s"),
+    ):
+        load(item_table(account, session), plain(tmp_path / "f", *numbered(10)))
+    assert 300 < account.clock.now() - before < 400
+
+
+def test_bad_lines_go_to_a_file_with_their_numbers_and_reasons_and_the_rest_is_loaded(
+    account: Account, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.jsonl"
+    path.write_text('{"itemId":"1"}\n{"itemId":5}\n\nnonsense\n{"itemId":"2"}\n{"name":"x"}')
+    assert load(item_table(account), path) == Loaded(written=2, rejected=3)
+    rejected = [json.loads(line) for line in (tmp_path / "f.jsonl.rejected").read_text().splitlines()]
+    assert [(entry["line"], entry["reason"], entry["text"]) for entry in rejected] == [
+        (2, "itemId must be a string", '{"itemId":5}'),
+        (4, "The line is not valid JSON: Expecting value: line 1 column 1 (char 0)", "nonsense"),
+        (6, "itemId must be a string", '{"name":"x"}'),
+    ]
+    assert sorted(stored()) == ["1", "2"]
+
+
+def test_the_file_of_rejected_lines_is_that_of_the_last_load(account: Account, tmp_path: Path) -> None:
+    (tmp_path / "f.rejected").write_text("of an earlier load\n")
+    load(item_table(account), plain(tmp_path / "f", {"itemId": 1}))
+    assert len((tmp_path / "f.rejected").read_text().splitlines()) == 1
+    load(item_table(account), plain(tmp_path / "f", {"itemId": "1"}))
+    assert not (tmp_path / "f.rejected").exists()
+
+
+def test_an_item_that_dynamodb_rejects_is_one_rejected_line(account: Account, tmp_path: Path) -> None:
+    """It rejects the whole batch, so the others are sent again one by one."""
+    session, message = account.session(), "Item size has exceeded the maximum allowed size"
+
+    def reject(params: dict[str, Any], **_: Any) -> Any:
+        invalid = b'"item-7"' in params["body"]
+        return (
+            (SimpleNamespace(status_code=400), ErrorResponse("ValidationException", message).parsed())
+            if invalid
+            else None
+        )
+
+    with registered(session, "before-call", reject):
+        done = load(item_table(account, session), plain(tmp_path / "f", *numbered(60)))
+    assert done == Loaded(written=59, rejected=1)
+    (rejected,) = (tmp_path / "f.rejected").read_text().splitlines()
+    assert (json.loads(rejected)["line"], json.loads(rejected)["reason"]) == (8, message)
+    assert len(stored()) == 59
+
+
+def test_existing_items_are_replaced_or_kept(account: Account, tmp_path: Path) -> None:
+    path = plain(tmp_path / "f", *numbered(50))
+    put(item(7), item(8))
+    assert load(item_table(account), path, only_new=True) == Loaded(written=48, kept=2)
+    assert stored()["item-7"] == item(7)
+    assert load(item_table(account), path) == Loaded(written=50)
+    assert stored()["item-7"] == {"itemId": {"S": "item-7"}, "n": {"N": "7"}}
+
+
+def test_an_item_that_is_twice_in_a_batch_is_written(account: Account, tmp_path: Path) -> None:
+    path = plain(tmp_path / "f", {"itemId": "1", "n": 1}, {"itemId": "1", "n": 2}, {"itemId": "2"})
+    assert load(item_table(account), path).written == 3
+    assert sorted(stored()) == ["1", "2"]
+
+
+@pytest.mark.parametrize("only_new", [False, True])
+@pytest.mark.parametrize("nth", [1, 2, 9, 20])
+def test_a_killed_load_continues_and_nothing_is_missing(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int, *, only_new: bool
+) -> None:
+    monkeypatch.setattr("items_api.items.load._COMMIT_SECONDS", 0)
+    monkeypatch.setattr("items_api.items.source._FIRST_STEP", 2000)
+    path = plain(tmp_path / "f", *numbered(600), {"itemId": 5})
+    session = account.session()
+    operation = "dynamodb.PutItem" if only_new else "dynamodb.BatchWriteItem"
+    session.faults.at(operation, nth, Fault.KILLED_AFTER)
+    with pytest.raises(ProcessKilled):
+        load(item_table(account, session), path, only_new=only_new)
+    done = load(item_table(account), path, only_new=only_new)
+    assert (done.written + done.kept, done.rejected) == (600, 1)
+    assert stored().keys() == {f"item-{number}" for number in range(600)}
+    assert len((tmp_path / "f.rejected").read_text().splitlines()) == 1
+    assert not (tmp_path / "f.load-journal").exists()
+
+
+def test_a_load_does_not_continue_with_another_file(account: Account, tmp_path: Path) -> None:
+    path = plain(tmp_path / "f", *numbered(100))
+    session = account.session()
+    session.faults.at("dynamodb.BatchWriteItem", 2, Fault.KILLED_BEFORE)
+    with pytest.raises(ProcessKilled):
+        load(item_table(account, session), path)
+    plain(path, *numbered(99))
+    with pytest.raises(CannotResume, match=r"It is about another file"):
+        load(item_table(account), path)
+
+
+def complete(tmp_path: Path, account: Account, name: str = "items.jsonl") -> Path:
+    put(*(item(number) for number in range(20)))
+    dump(item_table(account), tmp_path / name)
+    emptied()
+    return tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda content: content[: content.rindex(b"{")], "It has a header but no trailer"),
+        (lambda content: content.replace(b"xxx", b"yyy", 1), "Its content does not match its trailer"),
+        (lambda content: content.replace(b'"items": 20', b'"items": 19'), "Its content does not match its trailer"),
+        (lambda content: content.replace(b'"sha256": "', b'"sha256": "0'), "Its content does not match its trailer"),
+        (lambda content: content.replace(b'dump": 1, "f', b'dump": 9, "f'), "Its content does not match its trailer"),
+    ],
+)
+def test_nothing_is_written_from_a_file_that_is_incomplete_or_damaged(
+    account: Account, tmp_path: Path, change: Callable[[bytes], bytes], why: str
+) -> None:
+    path = complete(tmp_path, account)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(CannotLoad, match=f"Nothing was written. {why}"):
+        load(item_table(account), path)
+    assert (stored(), account.journal.of("dynamodb.BatchWriteItem")) == ({}, [])
+
+
+def test_nothing_is_written_from_a_truncated_compressed_file(account: Account, tmp_path: Path) -> None:
+    path = complete(tmp_path, account, "items.jsonl.gz")
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(CannotLoad, match="is truncated"):
+        load(item_table(account), path)
+    assert stored() == {}
+
+
+def test_a_table_that_is_deleted_during_the_load_is_an_error(account: Account, tmp_path: Path) -> None:
+    session = account.session()
+    session.faults.at("dynamodb.BatchWriteItem", 2, lambda: boto3.client("dynamodb").delete_table(TableName="Items"))
+    with pytest.raises(ServiceError, match="ResourceNotFoundException"):
+        load(item_table(account, session), plain(tmp_path / "f", *numbered(500)))
+    assert (tmp_path / "f.load-journal").exists()
+
+
+def test_a_table_with_another_key_is_an_error(quick_account: Account) -> None:
+    boto3.client("dynamodb").create_table(
+        TableName="Items",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "N"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.raises(CannotChange, match=r"The table Items has the key pk \(N\)"):
+        item_table(quick_account)
+
+
+def test_lines_that_an_index_cannot_hold_are_rejected(quick_account: Account, tmp_path: Path) -> None:
+    create_table("owner")
+    path = plain(tmp_path / "f", {"itemId": "1", "owner": 5}, {"itemId": "2", "owner": "alice"}, {"itemId": "3"})
+    assert load(item_table(quick_account), path) == Loaded(written=2, rejected=1)
+    assert "owner must be a string" in (tmp_path / "f.rejected").read_text()
+
+
+def test_the_rate_limits_the_write_units_of_each_second(account: Account, tmp_path: Path) -> None:
+    before = account.clock.now()
+    load(item_table(account), plain(tmp_path / "f", *numbered(300)), rate=10)
+    assert 20 < account.clock.now() - before < 34  # moto's units are not exactly AWS's
