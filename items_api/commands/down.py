@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import explain_option, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
+from items_api.commands.transfers import back_up
 from items_api.errors import Problem
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.text import Line
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @target_options
 @click.option("--keep-table", is_flag=True, help="Keep the table and its items; the next up reuses it.")
+@click.option(
+    "--backup", metavar="FILE", help="First write all items to this file, as dump --typed does, and verify it."
+)
 @explain_option
 @yes_option
-def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes: bool) -> Result:
+def down(screen: Screen, *, target: Target, keep_table: bool, backup: str | None, explain: bool, yes: bool) -> Result:
     """Delete the stack and verify that nothing remains."""
     with opened(screen, target, explain=explain) as stack:
         if stack is None:
@@ -43,10 +48,12 @@ def down(screen: Screen, *, target: Target, keep_table: bool, explain: bool, yes
             _confirm(screen, stack, keep_table=keep_table, local=target.local)
             stack.look()  # the stack may have changed while the prompt was open
         table = stack.table.owned
-        backup = bool(table and table.fields["point-in-time recovery"] and not keep_table)
+        if backup is not None:
+            back_up(screen, stack, target, Path(backup))
+        has_system_backup = bool(table and table.fields["point-in-time recovery"] and not keep_table)
         outcomes = run_steps(screen, stack, stack.down(keep=_keep if keep_table else None))
         result = _result(stack, outcomes, keep_table=keep_table)
-        if backup and result.ok:
+        if has_system_backup and result.ok:
             result = replace(result, lines=[*result.lines, Line(_BACKUP)])
         if target.local and result.ok:
             return replace(result, lines=[*result.lines, *_stop_if_empty()])

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from items_api.commands.boundary import Command
-from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
-from items_api.commands.transfers import PIPE, file_argument, item_table, rate_option, transferring
+from items_api.commands.transfers import (
+    PIPE,
+    dump_file,
+    dump_summary,
+    file_argument,
+    item_table,
+    rate_option,
+    run_dump,
+    transferring,
+)
 from items_api.items import Dump, Format
-from items_api.items.files import open_dump
 from items_api.items.output import Output
 from items_api.items.rate import Rate
-from items_api.terminal.progress import size_text
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line
 
@@ -45,32 +50,13 @@ def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float 
         table = item_table(stack, target)
         assert stack is not None  # noqa: S101 - item_table has checked it
         limit, file_format = Rate(stack.aws, rate), Format.TYPED if typed else Format.PLAIN
-        with transferring(stack, "read"):
+        with transferring(stack, "read", file):
             if file == PIPE:
-                job, done = Dump(table, Output(sys.stdout.buffer), file_format, limit), None
+                job = Dump(table, Output(sys.stdout.buffer), file_format, limit)
+                run_dump(screen, job, None)
             else:
-                found = open_dump(table, Path(file), file_format, force=force)
-                job, done = Dump(table, found.output, file_format, limit, found.journal), found.done
-            run(screen, job, done)
+                job = dump_file(screen, table, Path(file), file_format, limit, force=force)
         return Result(
             document={**known_of(stack), "files": [] if file == PIPE else [file], "items": job.items},
-            lines=[Line(_summary(job, file))],
+            lines=[Line(dump_summary(job, "stdout" if file == PIPE else file))],
         )
-
-
-def run(screen: Screen, job: Dump, done: dict[str, Any] | None) -> None:
-    """Run the dump and show its progress. The document of an error says how many items the file has."""
-    if done:
-        screen.line(f"Continuing the interrupted dump after {done['items']:,} items.")
-    with (
-        knowing(lambda: {"items": job.items}),
-        screen.progress(job.table.count) as show,
-        closing(job.run(done)) as events,
-    ):
-        for items in events:
-            show(items, items, job.output.size)
-
-
-def _summary(job: Dump, file: str) -> str:
-    where = "to stdout" if file == PIPE else f"to {file}"
-    return f"Wrote {job.items:,} item{'' if job.items == 1 else 's'} ({size_text(job.output.size)}) {where}."

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from items_api.commands.boundary import Command
-from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.commands.transfers import PIPE, file_argument, item_table, rate_option, transferring
@@ -46,7 +45,7 @@ def load(screen: Screen, *, target: Target, file: str, typed: bool, only_new: bo
     with opened(screen, target) as stack:
         table = item_table(stack, target)
         assert stack is not None  # noqa: S101 - item_table has checked it
-        with transferring(stack, "write"):
+        with transferring(stack, "write", file):
             limit = Rate(stack.aws, rate)
             if file == PIPE:
                 job = _load_pipe(screen, table, limit, typed=typed, only_new=only_new)
@@ -90,11 +89,7 @@ def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, *, typed: bool, on
 
 
 def _run(screen: Screen, job: Load, readers: Sequence[PartReader], size: int) -> None:
-    with (
-        knowing(lambda: vars(job.done)),
-        screen.progress(size) as show,
-        closing(job.run(readers)) as events,
-    ):
+    with screen.progress(size) as show, closing(job.run(readers)) as events:
         for read in events:
             show(read, job.done.written, read)
 

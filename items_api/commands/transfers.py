@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+import sys
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from items_api.aws.errors import AwsError
+from items_api.commands.known import knowing
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import OutputFailed
-from items_api.items import ItemTable
+from items_api.errors import Interrupted, OutputFailed, Problem
+from items_api.items import Dump, Format, ItemTable
+from items_api.items.files import open_dump, verified
+from items_api.items.rate import Rate
+from items_api.terminal.status import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from items_api.commands.target import Target
     from items_api.provision.stack import Stack
+    from items_api.terminal.screen import Screen
 
 PIPE = "-"
 file_argument = click.argument("file", default=PIPE, metavar="[FILE|-]")
@@ -42,20 +50,60 @@ def item_table(stack: Stack | None, target: Target) -> ItemTable:
     return stack.table.explained("read", lambda: ItemTable(stack.aws, stack.table.name))
 
 
-@contextmanager
-def transferring(stack: Stack, verb: str) -> Iterator[None]:
-    """Explain the errors of AWS and of the file."""
+def run_dump(screen: Screen, job: Dump, done: dict[str, Any] | None) -> None:
+    """Run a dump and show its progress."""
+    if done:
+        screen.line(f"Continuing the interrupted dump after {done['items']:,} items.")
+    with screen.progress(job.table.count) as show, closing(job.run(done)) as events:
+        for items in events:
+            show(items, items, job.output.size)
+
+
+def dump_file(screen: Screen, table: ItemTable, path: Path, file_format: Format, limit: Rate, *, force: bool) -> Dump:
+    """Write all items to a file, or continue to. Returns the completed dump."""
+    found = open_dump(table, path, file_format, force=force)
+    job = Dump(table, found.output, file_format, limit, found.journal)
+    with closing(found.output):
+        run_dump(screen, job, found.done)
+    return job
+
+
+def dump_summary(job: Dump, where: str) -> str:
+    return f"Wrote {job.items:,} item{'' if job.items == 1 else 's'} ({size_text(job.output.size)}) to {where}."
+
+
+def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
+    """Write a typed dump of the stack's table, which `look` has found, and verify it."""
+    if not stack.table.owned:
+        screen.line("The stack has no table, so there is no backup.")
+        return
+    table = item_table(stack, target)
     try:
-        yield
-    except AwsError as error:
-        problem = error.problem(f"Could not {verb} the items of the {stack.table.title} {stack.table.name}")
-        raise problem from error
-    except BrokenPipeError:
+        with transferring(stack, "read", str(path)):
+            job = dump_file(screen, table, path, Format.TYPED, Rate(stack.aws, None), force=False)
+            verified(path)
+    except Problem as problem:
+        problem.what += " Nothing was deleted."
         raise
-    except OSError as error:
-        name = f" {error.filename}" if error.filename else ""
-        raise OutputFailed(
-            f"Could not read or write the file{name}.",
-            f"{error.strerror}.",
-            "Fix the cause and run the command again; it continues where it left off.",
-        ) from error
+    screen.line(dump_summary(job, str(path)))
+
+
+@contextmanager
+def transferring(stack: Stack, verb: str, file: str) -> Iterator[None]:
+    """Explain Ctrl-C, and the errors of AWS and of the file."""
+    todo = "" if file == PIPE else "Run the command again; it continues where it left off."
+    with knowing(interrupted=lambda: Interrupted("Interrupted.", "Not all items were transferred.", todo)):
+        try:
+            yield
+        except AwsError as error:
+            what = f"Could not {verb} the items of the {stack.table.title} {stack.table.name}"
+            raise error.problem(what) from error
+        except BrokenPipeError:  # `| head` is no error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise, Python would flush it at exit
+            raise click.exceptions.Exit(0) from None
+        except OSError as error:
+            name = f" {error.filename}" if error.filename else ""
+            what, why = f"Could not read or write the file{name}.", f"{error.strerror}."
+            wrong_path = isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError))
+            fix = "Check the path." if wrong_path else f"Fix the cause. {todo}".rstrip()
+            raise OutputFailed(what, why, fix) from error

@@ -47,8 +47,8 @@ def policy(settings: Settings, account: str = "*", *, read_only: bool = False, l
         local: for the local AWS, see `LOCALLY_FOR_ALL`. It cannot evaluate the condition on the boundary.
     """
     arns = Arns(settings, account)
-    rights = {step.__name__: step.rights(arns) for step in STEPS}
-    rights |= {"Observe": _observe(arns), "List": listing.rights(arns)}
+    rights: dict[str, tuple[Right, ...]] = {step.__name__: step.rights(arns) for step in STEPS}
+    rights |= {"Items": _items(arns), "Observe": _observe(arns), "List": listing.rights(arns)}
     if settings.auth == "iam":
         rights["Call"] = (Right((CALL,), (arns.requests,)),)
     if read_only:
@@ -101,6 +101,11 @@ def _denials(arns: Arns) -> Iterator[dict[str, Any]]:
         )
         yield _statement("KeepBoundary", remove, "Deny")
         yield _statement("KeepBoundary2", edit, "Deny")
+
+
+def _items(arns: Arns) -> tuple[Right, ...]:
+    """The rights of `load`. Those of `dump` are among the table's."""
+    return (Right(("dynamodb:BatchWriteItem", "dynamodb:PutItem"), (arns.table,)),)
 
 
 def _observe(arns: Arns) -> tuple[Right, ...]:

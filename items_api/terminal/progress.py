@@ -8,19 +8,12 @@ from typing import TYPE_CHECKING, Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from items_api.terminal.status import size_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LINE_SECONDS = 10.0
-
-
-def size_text(size: float) -> str:
-    """Bytes for people: "98.4 MB"."""
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if size < 1000 or unit == "GB":  # noqa: PLR2004 - of a unit
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
 
 
 class Bar:

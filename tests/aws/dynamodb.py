@@ -86,6 +86,7 @@ class DynamoDb(Layer):
             raise _not_found(call)
 
     before_scan = before_describe_table
+    before_put_item = before_describe_table
 
     def before_update_continuous_backups(self, call: Call) -> None:
         """Not available until a moment after the table is ACTIVE."""

@@ -53,7 +53,7 @@ def _resource(call: Call) -> str:
         return str(given)
     qualifier = f":{parameters['Qualifier']}" if "Qualifier" in parameters else ""
     resources = {
-        "dynamodb": f"table/{parameters.get('TableName', '*')}",
+        "dynamodb": f"table/{parameters.get('TableName') or next(iter(parameters.get('RequestItems', '*')))}",
         "iam": f"role/{parameters.get('RoleName', '*')}",
         "lambda": f"function:{str(parameters.get('FunctionName', '*')).rpartition(':')[2]}{qualifier}",
         "logs": f"log-group:{parameters.get('logGroupName') or parameters.get('logGroupNamePrefix', '') + '*'}",

@@ -9,6 +9,9 @@ import boto3
 from moto import mock_aws
 
 from items_api.aws.client import Aws
+from items_api.errors import Problem
+from items_api.items import ItemTable
+from items_api.items.rate import Rate
 from items_api.local import ACCOUNT
 from items_api.provision.stack import Stack
 from items_api.settings import Settings
@@ -34,12 +37,30 @@ SESSION = boto3.Session()
 def cycle(owner: Aws, open_stack: Callable[[], Stack]) -> None:
     """Run `up`, change everything by hand, run `up` again, then `down`. Raises an exception group if a step fails."""
     finish(open_stack(), Stack.up)
+    move_items(open_stack())
     stack = open_stack()
     change_by_hand(owner, stack.settings)
     finish(stack, Stack.up)
     stack = open_stack()
     stack.count_items()  # as `down` does before it asks for confirmation
     finish(stack, Stack.down)
+
+
+def move_items(stack: Stack) -> None:
+    """As `load` and `dump` do."""
+
+    def move() -> None:
+        table = ItemTable(stack.aws, stack.settings.table_name)
+        limit = Rate(stack.aws, None)
+        item = {"itemId": {"S": "1"}}
+        table.write({"1": item}, limit)
+        table.write_new(item, limit)
+        table.scan(0, 1, None, limit)
+
+    try:
+        stack.table.explained("move the items of", move)
+    except Problem as problem:
+        raise ExceptionGroup("items", [problem]) from problem
 
 
 def cycle_on_moto(account: AwsAccount, *, settings: Settings = SETTINGS, watch: Any = None, **session: Any) -> None:

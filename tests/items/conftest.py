@@ -1,6 +1,7 @@
 """A table with items on moto, and dumps and loads of it."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,9 @@ def dump(table: ItemTable, path: Path, file_format: Format = Format.PLAIN) -> in
     """How many items the file has."""
     found = open_dump(table, path, file_format)
     job = Dump(table, found.output, file_format, Rate(table.aws, None), found.journal)
-    for _ in job.run(found.done):
-        pass
-    found.output.close()
+    with closing(found.output), closing(job.run(found.done)) as events:
+        for _ in events:
+            pass
     return job.items
 
 
