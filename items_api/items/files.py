@@ -38,13 +38,13 @@ class OpenLoad(NamedTuple):
 
 def open_dump(table: ItemTable, path: Path, file_format: Format, *, force: bool = False) -> OpenDump:
     """Raises OSError, `CannotResume`, and `OutputFailed` if there is such a file; `force` replaces it."""
+    if path.exists() and not path.is_file():
+        raise OutputFailed(f"{path} is not a regular file.", "", "Choose a file, or use - and redirect the output.")
     journal = Journal(path, "dump", {"table": table.identity, "format": file_format})
     if force:
         journal.delete()
     done = journal.read()
     if done is None:
-        if path.exists() and not path.is_file():
-            raise OutputFailed(f"{path} is not a regular file.", "", "Choose a file, or use - and redirect the output.")
         if path.exists() and not force:
             why, todo = "A dump does not overwrite files.", "Choose another file, or add --force."
             raise OutputFailed(f"The file {path} already exists.", why, todo)

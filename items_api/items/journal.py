@@ -16,7 +16,7 @@ class Journal:
     """A JSON document that is replaced as a whole. `work` is what it belongs to; other work cannot continue it."""
 
     def __init__(self, file: Path, kind: str, work: dict[str, Any]) -> None:
-        self.path = file.with_name(f"{file.name}.{kind}-journal")
+        self.path = file.parent / f"{file.name}.{kind}-journal"
         self._work = work
 
     def read(self) -> dict[str, Any] | None:

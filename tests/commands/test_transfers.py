@@ -1,0 +1,224 @@
+"""`dump`, `load` and `down --backup`: what they print, and their exit codes."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.aws import ErrorResponse, Process
+from tests.commands.conftest import Run, document
+from tests.items.conftest import item, put, stored, typed_items
+
+
+@pytest.fixture
+def deployed(run: Run) -> Run:
+    """A stack with three items."""
+    run("up")
+    put(*(item(number) for number in range(3)))
+    return run
+
+
+def emptied() -> None:
+    client = boto3.client("dynamodb")
+    for key in stored():
+        client.delete_item(TableName="Items", Key={"itemId": {"S": key}})
+
+
+def test_a_dump_to_a_file_and_a_load_of_it(deployed: Run, tmp_path: Path) -> None:
+    before = stored()
+    result = deployed("dump", "items.jsonl")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == (
+        "Stack items in account 123456789012, region us-east-1\nWrote 3 items (291 bytes) to items.jsonl.\n"
+    )
+    emptied()
+    result = deployed("load", "items.jsonl")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        "Stack items in account 123456789012, region us-east-1\nWrote 3 items into the table Items.\n"
+    )
+    assert stored() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["items.jsonl"]
+
+
+def test_a_dump_to_stdout_has_only_the_file_there(deployed: Run) -> None:
+    for arguments in (["dump"], ["dump", "-"]):
+        result = deployed(*arguments)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert (lines[0], len(lines), lines[-1]["items"]) == ({"items-api-dump": 1, "format": "plain"}, 5, 3)
+        assert "Wrote 3 items (291 bytes) to stdout.\n" in result.stderr
+
+
+def test_a_pipe_from_one_stack_to_another(deployed: Run) -> None:
+    before = stored()
+    content = deployed("dump", "--typed").stdout
+    emptied()
+    result = deployed("load", "-", input=content)
+    assert (result.exit_code, result.stderr, stored()) == (0, "", before)
+
+
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        (lambda text: text[: text.rindex("{")], "It has a header but no trailer."),
+        (lambda text: text.replace("xx", "xy"), "It does not match its trailer."),
+    ],
+)
+def test_a_pipe_that_was_incomplete_fails_at_its_end(deployed: Run, cut: Any, said: str) -> None:
+    content = deployed("dump").stdout
+    result = deployed("load", input=cut(content))
+    assert result.exit_code == 1
+    assert f"Error: The input was not a complete dump.\n  Why:  {said}\n" in result.stderr
+    assert "3 items were written before the end of the input was reached." in result.stderr
+
+
+def test_the_name_of_the_file_decides_about_compression(deployed: Run, tmp_path: Path) -> None:
+    deployed("dump", "items.jsonl.gz")
+    assert len(gzip.decompress((tmp_path / "items.jsonl.gz").read_bytes()).splitlines()) == 5
+    emptied()
+    assert deployed("load", "items.jsonl.gz").exit_code == 0
+    assert len(stored()) == 3
+
+
+def test_lines_without_header_and_trailer_are_loaded_with_a_warning(deployed: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"itemId":"a"}\n{"itemId":"b","n":1.50}\n')
+    result = deployed("load", "mine.jsonl")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "Warning: mine.jsonl has no header and no trailer, so it was not verified that it is complete.\n",
+    )
+    assert stored()["b"] == {"itemId": {"S": "b"}, "n": {"N": "1.5"}}
+    (tmp_path / "typed.jsonl").write_text('{"itemId":{"S":"c"},"tags":{"SS":["x"]}}\n')
+    assert deployed("load", "typed.jsonl").exit_code == 1
+    assert deployed("load", "typed.jsonl", "--typed").exit_code == 0
+    assert stored()["c"]["tags"] == {"SS": ["x"]}
+
+
+def test_rejected_lines_are_an_error_that_names_their_file(deployed: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"itemId":"a"}\nnonsense\n')
+    result = deployed("load", "mine.jsonl", "--quiet")
+    assert (result.exit_code, result.stdout) == (1, "Rejected 1 line: see mine.jsonl.rejected.\n")
+    report = document(deployed("load", "mine.jsonl", "--json"))
+    assert (report["ok"], report["files"], report["written"], report["kept"], report["rejected"]) == (
+        *(False, ["mine.jsonl"]),
+        *(1, 0, 1),
+    )
+
+
+def test_only_new_keeps_existing_items(deployed: Run) -> None:
+    deployed("dump", "items.jsonl")
+    boto3.client("dynamodb").delete_item(TableName="Items", Key={"itemId": {"S": "item-1"}})
+    result = deployed("load", "items.jsonl", "--only-new")
+    assert "Wrote 1 item into the table Items.\nKept 2 items that already existed.\n" in result.stdout
+
+
+def test_a_plain_dump_of_a_set_names_the_item_and_the_option(deployed: Run) -> None:
+    put(*typed_items())
+    result = deployed("dump", "items.jsonl")
+    assert result.exit_code == 1
+    assert (
+        "  Why:  Plain JSON has no such values.\n  Next: Use --typed, which writes DynamoDB's JSON.\n" in result.stderr
+    )
+    assert deployed("dump", "items.jsonl", "--typed", "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["load", "missing.jsonl"], "Error: Could not read or write the file missing.jsonl.\n  Why:  No such file"),
+        (["load", "."], "Error: Could not read or write the file ..\n  Why:  Is a directory"),
+        (["dump", "missing/items.jsonl"], "Error: Could not read or write the file missing/items.jsonl.\n"),
+        (["dump", "."], "Error: . is not a regular file.\n"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_an_error(deployed: Run, arguments: list[str], said: str) -> None:
+    result = deployed(*arguments)
+    assert (result.exit_code, said in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["dump", "load"])
+def test_a_stack_without_a_table_is_an_error(run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "f").write_text("")
+    result = run(command, "f")
+    assert result.exit_code == 1
+    assert "Error: The stack items does not exist or is incomplete.\n  Why:  It has no table.\n" in result.stderr
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "x"])
+def test_a_rate_is_a_positive_number(run: Run, rate: str) -> None:
+    assert run("dump", "--rate", rate).exit_code == 2
+
+
+def test_json_and_a_dump_to_stdout_cannot_be_combined(run: Run) -> None:
+    assert run("dump", "--json").exit_code == 2
+
+
+def test_errors_of_aws_name_the_table(deployed: Run, process: Process) -> None:
+    process.faults.at(
+        "dynamodb.Scan",
+        1,
+        ErrorResponse("AccessDeniedException", "User: x is not authorized to perform: dynamodb:Scan on resource: y"),
+        9,
+    )
+    result = deployed("dump", "items.jsonl")
+    assert result.exit_code == 1
+    assert "Error: Could not read the items of the DynamoDB table Items: access denied.\n" in result.stderr
+    assert "  Next: Your user or role needs dynamodb:Scan.\n" in result.stderr
+
+
+def test_a_disk_that_is_full_is_an_error(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("items_api.items.output.os.fsync", full)
+    result = deployed("dump", "items.jsonl")
+    assert result.exit_code == 1
+    assert (
+        "  Why:  No space left on device.\n  Next: Fix the cause. Run the command again; it continues" in result.stderr
+    )
+    monkeypatch.undo()
+
+
+def test_down_writes_a_verified_backup_before_it_deletes(deployed: Run, tmp_path: Path) -> None:
+    before = stored()
+    result = deployed("down", "--yes", "--backup", "backup.jsonl.gz")
+    assert result.exit_code == 0
+    assert "to backup.jsonl.gz.\n" in result.stdout
+    assert result.stdout.endswith("Nothing remains.\n")
+    deployed("up")
+    assert deployed("load", "backup.jsonl.gz").exit_code == 0
+    assert stored() == before
+
+
+def test_a_backup_that_cannot_be_read_deletes_nothing(deployed: Run, process: Process) -> None:
+    process.faults.at("dynamodb.Scan", 1, ErrorResponse("AccessDeniedException", "no"), 9)
+    result = deployed("down", "--yes", "--backup", "backup.jsonl")
+    assert (result.exit_code, "access denied. Nothing was deleted." in result.stderr) == (1, True)
+    assert deployed("status").exit_code == 0
+
+
+def test_a_backup_does_not_overwrite_a_file(deployed: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    result = deployed("down", "--yes", "--backup", "mine")
+    assert (result.exit_code, "already exists. Nothing was deleted." in result.stderr) == (1, True)
+    assert ((tmp_path / "mine").read_text(), deployed("status").exit_code) == ("mine", 0)
+
+
+def test_a_backup_that_cannot_be_verified_deletes_nothing(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk returns something else than what was written."""
+    with monkeypatch.context() as patch:
+        patch.setattr("items_api.items.source._Plain.read", lambda source: source._file.read(1 << 16)[1:])
+        result = deployed("down", "--yes", "--backup", "backup.jsonl")
+    assert (result.exit_code, "is not a complete dump." in result.stderr) == (1, True)
+    assert deployed("status").exit_code == 0
+
+
+def test_a_backup_of_a_stack_without_a_table_is_no_error(deployed: Run, tmp_path: Path) -> None:
+    boto3.client("dynamodb").delete_table(TableName="Items")
+    result = deployed("down", "--yes", "--backup", "backup.jsonl")
+    assert (result.exit_code, "The stack has no table, so there is no backup.\n" in result.stdout) == (0, True)
+    assert not (tmp_path / "backup.jsonl").exists()

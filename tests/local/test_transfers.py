@@ -1,0 +1,86 @@
+"""`dump` and `load` as processes, on the real emulator, and killed at any moment."""
+
+import json
+import random
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Cli
+
+ITEMS = 3000
+
+
+@pytest.fixture
+def filled(cli: Cli) -> Cli:
+    """A stack with an index and items of every type."""
+    cli.ok("up", "--index", "owner")
+    lines = [json.dumps(typed(number)) for number in range(ITEMS)]
+    (cli.home / "items.jsonl").write_text("\n".join(lines))
+    assert f"Wrote {ITEMS:,} items" in cli.ok("load", "--typed", "items.jsonl")
+    return cli
+
+
+def typed(number: int) -> dict[str, Any]:
+    return {
+        "itemId": {"S": f"item {number} ü"},
+        "owner": {"S": f"owner-{number % 7}"},
+        "number": {"N": f"{number}.000000000000000000000000000001"},
+        "binary": {"B": "AP8="},
+        "tags": {"SS": ["a", "b"]},
+        "numbers": {"NS": ["1", "2.5"]},
+        "text": {"S": "x" * 1000},
+    }
+
+
+def content(cli: Cli, name: str) -> list[str]:
+    """The lines of a dump in a fixed order, without header and trailer."""
+    return sorted((cli.home / name).read_text().splitlines()[1:-1])
+
+
+def test_the_round_trip_is_equal_item_by_item(filled: Cli) -> None:
+    filled.ok("dump", "--typed", "first.jsonl")
+    table = filled.client("dynamodb")
+    for line in content(filled, "first.jsonl")[:100]:
+        table.delete_item(TableName="Items", Key={"itemId": json.loads(line)["itemId"]})
+    filled.ok("load", "first.jsonl")
+    filled.ok("dump", "--typed", "second.jsonl")
+    assert content(filled, "first.jsonl") == content(filled, "second.jsonl")
+    assert len(content(filled, "first.jsonl")) == ITEMS
+    assert json.loads(content(filled, "first.jsonl")[0])["number"]["N"].endswith(".000000000000000000000000000001")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_commands_that_are_killed_continue_with_nothing_twice_and_nothing_missing(filled: Cli, seed: int) -> None:
+    moments = random.Random(seed)
+    filled.ok("dump", "--typed", "whole.jsonl")
+    for name, *arguments in (("cut.jsonl.gz", "dump", "--typed", "--rate", "4000"), ("whole.jsonl", "load")):
+        for _ in range(2):
+            process = filled.start(*arguments, name)
+            time.sleep(moments.uniform(0.3, 1.5))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        if not (filled.home / "cut.jsonl.gz").exists() or (filled.home / f"{name}.{arguments[0]}-journal").exists():
+            filled.ok(*arguments[:2], name)
+    filled.ok("dump", "--typed", "after.jsonl")
+    assert content(filled, "after.jsonl") == content(filled, "whole.jsonl")
+    filled.ok("load", "cut.jsonl.gz")
+
+
+def test_an_item_of_401_kb_is_one_rejected_line(filled: Cli) -> None:
+    lines = [{"itemId": "small"}, {"itemId": "large", "text": "x" * 410_000}, {"itemId": "other"}]
+    (filled.home / "mine.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    done = filled("load", "mine.jsonl")
+    assert (done.returncode, "Wrote 2 items" in done.stdout, "Rejected 1 line" in done.stdout) == (1, True, True)
+    (rejected,) = (filled.home / "mine.jsonl.rejected").read_text().splitlines()
+    assert (json.loads(rejected)["line"], json.loads(rejected)["reason"]) == (
+        2,
+        "Item size has exceeded the maximum allowed size",
+    )
+
+
+def test_a_full_pipe_is_no_error(filled: Cli) -> None:
+    done = filled.shell(f"ITEMS_API_HOME={filled.home} {filled.command} dump --typed --local | head -2")
+    assert len(done.splitlines()) == 2
