@@ -5,15 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from items_api.aws.errors import AwsError, Stopped
 from items_api.errors import CannotDump
 from items_api.items.lines import Format, NotPlainError, Trailer, header, write_plain, write_typed
 from items_api.items.table import PAGE_UNITS, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from items_api.items.journal import Journal
     from items_api.items.output import Output
@@ -28,10 +28,8 @@ _WRITERS: dict[Format, Callable[[Any], bytes]] = {Format.PLAIN: write_plain, For
 class Part(NamedTuple):
     """The lines of one page, and the key after which its segment continues; None at the end of the segment."""
 
-    segment: int
+    lines: list[bytes]
     last: str | None
-    data: bytes
-    items: int
 
 
 Event: TypeAlias = "Part | BaseException"
@@ -69,13 +67,14 @@ class Dump:
             self.output.write(header(self.format))
         committed = self.table.aws.now()
         self._commit(left)
-        for part in self._parts(left):
-            self.output.write(part.data)
-            self.items += part.items
-            if part.last is None:
-                del left[part.segment]
-            else:
-                left[part.segment] = part.last
+        for parts in self._rounds(left):
+            for lines in zip_longest(*(part.lines for part in parts.values()), fillvalue=b""):
+                self.output.write(b"".join(lines))
+            self.items += sum(len(part.lines) for part in parts.values())
+            for segment, part in parts.items():
+                left[segment] = part.last
+                if part.last is None:
+                    del left[segment]
             if self.table.aws.now() - committed > _COMMIT_SECONDS:
                 self._commit(left)
                 committed = self.table.aws.now()
@@ -91,52 +90,55 @@ class Dump:
             length = self.output.commit()
             self.journal.write({"length": length, "items": self.items, "segments": left})
 
-    def _parts(self, left: dict[int, str | None]) -> Generator[Part]:
-        """The pages of all segments as they arrive. Each segment has at most one page in memory."""
-        parts: queue.Queue[Event] = queue.Queue(1)
+    def _rounds(self, left: Mapping[int, str | None]) -> Generator[dict[int, Part]]:
+        """A page of each segment, by its number, as long as there are any.
+
+        The lines of different segments alternate in the file, so that every place in it has items of all partitions of
+        the table. Otherwise, a load would write to one partition after the other.
+        """
         stop = threading.Event()
-        threads = [
-            threading.Thread(target=self._read, args=(segment, after, parts, stop), daemon=True)
-            for segment, after in left.items()
-        ]
-        for thread in threads:
-            thread.start()
-        unfinished = len(threads)
+        # Each segment reads one page ahead.
+        queues: dict[int, queue.Queue[Event]] = {segment: queue.Queue(1) for segment in left}
+        for segment, after in left.items():
+            arguments = (segment, after, queues[segment], stop)
+            threading.Thread(target=self._read, args=arguments, daemon=True).start()
         try:
-            while unfinished:
-                event = parts.get()
-                if isinstance(event, BaseException):
-                    raise event
-                unfinished -= event.last is None
-                yield event
+            while queues:
+                parts: dict[int, Part] = {}
+                for segment in [*queues]:
+                    event = queues[segment].get()
+                    if isinstance(event, BaseException):
+                        raise event
+                    parts[segment] = event
+                    if event.last is None:
+                        del queues[segment]
+                yield parts
         finally:
             stop.set()
 
     def _read(self, segment: int, after: str | None, parts: queue.Queue[Event], stop: threading.Event) -> None:
         try:
             while not stop.is_set():
-                part = self._part(segment, self.table.scan(segment, SEGMENTS, after, self.rate))
+                part = self._part(self.table.scan(segment, SEGMENTS, after, self.rate))
                 _put(parts, part, stop)
                 after = part.last
                 if after is None:
                     return
-        except (AwsError, Stopped) as error:
+        except BaseException as error:  # noqa: BLE001 - the caller's thread raises it again
             _put(parts, error, stop)
-        except BaseException as defect:  # noqa: BLE001 - the caller's thread raises it again
-            _put(parts, defect, stop)
 
-    def _part(self, segment: int, raw: bytes) -> Part:
+    def _part(self, raw: bytes) -> Part:
         write = _WRITERS[self.format]
         with self.table.parsing:
             page = parsed(raw)
             try:
-                data = b"".join([write(item) for item in page.items])
+                lines = [write(item) for item in page.items]
             except NotPlainError as error:
                 raise CannotDump(
                     f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."
                 ) from None
             self.rate.correct(PAGE_UNITS, page.units)
-            return Part(segment, page.last, data, len(page.items))
+            return Part(lines, page.last)
 
 
 def _put(parts: queue.Queue[Event], event: Event, stop: threading.Event) -> None:

@@ -172,7 +172,7 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
         raise LineError(f"The line is longer than {MAX_LINE:,} bytes")
     try:
         document = parse(line.decode(), "The line")
-        item = attributes(document) if file_format is Format.PLAIN else _typed_members(document, "", 1)
+        item = attributes(document) if file_format is Format.PLAIN else _typed_members(_exported(document), "", 1)
         if REVISION in item:
             raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
         check_key(item.get("itemId", {}).get("S"))
@@ -181,6 +181,14 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
         raise LineError("The line is not UTF-8") from None
     except ItemError as error:
         raise LineError(str(error)) from None
+
+
+def _exported(document: dict[str, Any]) -> Any:
+    """The item in a line of DynamoDB's export to S3, which is an object with the item, or of a typed file.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+    """
+    return document["Item"] if document.keys() == {"Item"} else document
 
 
 def _typed_members(members: Any, path: str, depth: int) -> Attributes:

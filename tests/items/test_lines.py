@@ -91,6 +91,10 @@ def test_a_typed_number_keeps_its_spelling(number: str) -> None:
     assert read_item(write_typed(dict(item)).rstrip(b"\n"), Format.TYPED, ()) == item
 
 
+def test_a_line_of_dynamodbs_export_to_s3_is_typed() -> None:
+    assert read_item(b'{"Item":{"itemId":{"S":"1"}}}', Format.TYPED, ()) == {"itemId": {"S": "1"}}
+
+
 @pytest.mark.parametrize("write", [write_plain, write_typed])
 def test_the_revision_is_never_written(write: Any) -> None:
     assert REVISION.encode() not in write({"itemId": {"S": "1"}, REVISION: {"S": "abc"}})
