@@ -15,7 +15,7 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"terminal", "export"},
-    {"provision", "observe"},
+    {"provision", "observe", "items"},
     {"aws", "settings", "smoke", "local"},
     {"oidc"},
     {"errors", "handler"},

@@ -46,6 +46,7 @@ def test_help_lists_the_commands_by_purpose_in_the_order_of_use() -> None:
     assert {title: commands[f"{title}:"] for title in COMMANDS} == {
         "Deploy": ["up", "status", "smoke", "rollback", "down"],
         "Find": ["list", "url", "logs", "gc"],
+        "Items": ["dump", "load"],
         "Elsewhere": ["export"],
         "This computer": ["local"],
     }

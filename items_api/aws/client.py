@@ -46,6 +46,8 @@ _CONFIG = Config(
 )
 # Lambda answers when the function has: after at most 10 s for its start and 30 s for the request.
 _INVOKING = Config(read_timeout=45)
+# `items` checks the items itself, and botocore's checks would take half of the time of a request with 25 of them.
+_CHECKED = Config(parameter_validation=False)
 # Functions are invoked only to read.
 _READS = ("describe_", "filter_", "get_", "invoke", "list_", "scan")
 _RETRY_SECONDS = 120.0
@@ -100,6 +102,7 @@ class Aws:
     cloudwatch: CloudWatchClient
     dynamodb: DynamoDBClient
     iam: IAMClient
+    items: DynamoDBClient  # for dump and load
     lambda_: LambdaClient
     logs: CloudWatchLogsClient
     sts: STSClient
@@ -109,8 +112,9 @@ class Aws:
             raise AttributeError(name)
         with self._lock:  # threads may share boto3's clients, but not its sessions
             if name not in self.__dict__:
-                service: Any = {"apigateway": "apigatewayv2"}.get(name, name.rstrip("_"))
-                config = self._config.merge(_INVOKING) if service == "lambda" else self._config
+                service: Any = {"apigateway": "apigatewayv2", "items": "dynamodb"}.get(name, name.rstrip("_"))
+                special = {"lambda_": _INVOKING, "items": _CHECKED}.get(name)
+                config = self._config.merge(special) if special else self._config
                 client: Any = self._session.client(service, endpoint_url=self.endpoint_url, config=config)
                 setattr(self, name, client)
             return self.__dict__[name]

@@ -172,7 +172,7 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
         raise LineError(f"The line is longer than {MAX_LINE:,} bytes")
     try:
         document = parse(line.decode(), "The line")
-        item = attributes(document) if file_format is Format.PLAIN else _typed_members(_exported(document), "", 1)
+        item = attributes(document) if file_format is Format.PLAIN else _read_typed(_exported(document))
         if REVISION in item:
             raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
         check_key(item.get("itemId", {}).get("S"))
@@ -183,6 +183,13 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
         raise LineError(str(error)) from None
 
 
+def _read_typed(document: Any) -> Attributes:
+    try:
+        return _typed_members(document, 1)
+    except LineError as error:
+        raise LineError(str(error).removeprefix(".").removeprefix(" ")) from None
+
+
 def _exported(document: dict[str, Any]) -> Any:
     """The item in a line of DynamoDB's export to S3, which is an object with the item, or of a typed file.
 
@@ -191,40 +198,61 @@ def _exported(document: dict[str, Any]) -> Any:
     return document["Item"] if document.keys() == {"Item"} else document
 
 
-def _typed_members(members: Any, path: str, depth: int) -> Attributes:
+def _typed_members(members: Any, depth: int) -> Attributes:
     if type(members) is not dict:
-        raise LineError(f"{path} is not an object")
-    return {name: _typed(value, f"{path}.{name}" if path else name, depth) for name, value in members.items()}
+        raise LineError(" is not an object")
+    found: Attributes = {}
+    for name, value in members.items():
+        try:
+            found[name] = _typed(value, depth)
+        except ValueError as error:
+            raise _in(f".{name}", error) from None
+    return found
 
 
-def _typed(attribute: Any, path: str, depth: int) -> Attribute:
+def _typed_elements(elements: list[Any], depth: int) -> list[Attribute]:
+    found: list[Attribute] = []
+    for number, element in enumerate(elements):
+        try:
+            found.append(_typed(element, depth))
+        except ValueError as error:
+            raise _in(f"[{number}]", error) from None
+    return found
+
+
+def _in(place: str, error: ValueError) -> LineError:
+    """The error with the path to it in front, which is put together only if there is one."""
+    return LineError(f"{place}{error}")
+
+
+def _typed(attribute: Any, depth: int) -> Attribute:
     """Check an attribute in DynamoDB's JSON, and decode its binary values."""
     if depth > MAX_DEPTH:
-        raise LineError(f"{path} is nested deeper than {MAX_DEPTH} levels")
+        raise LineError(f" is nested deeper than {MAX_DEPTH} levels")
     if type(attribute) is not dict or len(attribute) != 1:
-        raise LineError(f'{path} is not in DynamoDB\'s JSON, such as {{"S": "text"}}')
+        raise LineError(' is not in DynamoDB\'s JSON, such as {"S": "text"}')
     ((kind, value),) = attribute.items()
-    if kind == "M":
-        return {"M": _typed_members(value, path, depth + 1)}
-    if kind == "L" and type(value) is list:
-        return {"L": [_typed(element, f"{path}[{i}]", depth + 1) for i, element in enumerate(value)]}
-    if kind in {"SS", "NS", "BS"} and type(value) is list and value:
-        return {kind: [_scalar(kind[0], element, path) for element in value]}
     if kind in {"S", "N", "B"}:
-        return {kind: _scalar(kind, value, path)}
+        return {kind: _scalar(kind, value)}
+    if kind == "M":
+        return {"M": _typed_members(value, depth + 1)}
+    if kind == "L" and type(value) is list:
+        return {"L": _typed_elements(value, depth + 1)}
+    if kind in {"SS", "NS", "BS"} and type(value) is list and value:
+        return {kind: [_scalar(kind[0], element) for element in value]}
     if (kind == "BOOL" and type(value) is bool) or (kind == "NULL" and value is True):
         return {kind: value}
-    raise LineError(f"{path} has no valid value of DynamoDB's type {kind}")
+    raise LineError(f" has no valid value of DynamoDB's type {kind}")
 
 
-def _scalar(kind: str, value: Any, path: str) -> str | bytes:
+def _scalar(kind: str, value: Any) -> str | bytes:
     if type(value) is not str:
-        raise LineError(f"{path} has no valid value of DynamoDB's type {kind}")
+        raise LineError(f" has no valid value of DynamoDB's type {kind}")
     if kind == "N":
-        number_text(value, path)  # checks it
+        number_text(value, "")  # checks it
     if kind != "B":
         return value
     try:
         return base64.b64decode(value.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        raise LineError(f"{path} is not valid base64") from None
+        raise LineError(" is not valid base64") from None

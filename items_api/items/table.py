@@ -51,7 +51,7 @@ class ItemTable:
         self.name = name
         self.aws = aws
         # botocore's conversion of each value takes three quarters of the time of a dump, and adds nothing.
-        aws.dynamodb.meta.events.register("before-parse.dynamodb.Scan", _keep_raw, unique_id=__name__)
+        aws.items.meta.events.register("before-parse.dynamodb.Scan", _keep_raw, unique_id=__name__)
         # One page at a time: a page of 1 MB can take 25 MB in memory.
         self.parsing = threading.Lock()
         description = aws.send(aws.dynamodb.describe_table, TableName=name)["Table"]
@@ -72,7 +72,7 @@ class ItemTable:
         rate.wait(PAGE_UNITS)
         start: Any = {"ExclusiveStartKey": {"itemId": {"S": after}}} if after is not None else {}
         response: Mapping[str, Any] = self.aws.send(
-            self.aws.dynamodb.scan,
+            self.aws.items.scan,
             TableName=self.name,
             Segment=segment,
             TotalSegments=segments,
@@ -121,7 +121,7 @@ class ItemTable:
         """One BatchWriteItem. Returns the items that DynamoDB did not process."""
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items.values()]
         response = self.aws.send(
-            self.aws.dynamodb.batch_write_item, RequestItems={self.name: requests}, ReturnConsumedCapacity="TOTAL"
+            self.aws.items.batch_write_item, RequestItems={self.name: requests}, ReturnConsumedCapacity="TOTAL"
         )
         left = response.get("UnprocessedItems", {}).get(self.name, [])
         keys = [request["PutRequest"]["Item"]["itemId"]["S"] for request in left]
@@ -146,7 +146,7 @@ class ItemTable:
         rate.wait(1)
         try:
             response = self.aws.send(
-                self.aws.dynamodb.put_item,
+                self.aws.items.put_item,
                 TableName=self.name,
                 Item=item,
                 ConditionExpression="attribute_not_exists(itemId)",
