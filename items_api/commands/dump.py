@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 @rate_option("read")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float | None, force: bool) -> Result:
-    """Write all items to a file, or to stdout.
+    """Write all items to a file.
 
-    The file has one item per line, as JSON, between a header and a trailer with a checksum. If its name ends in .gz, it
-    is compressed. An interrupted dump to a file continues when it is run again.
+    Without a file, they go to stdout. The output has one item per line, as JSON, between a header and a trailer with a
+    checksum. A file whose name ends in .gz is compressed. An interrupted dump to a file continues when it is run again.
     """
     if file == PIPE and screen.json:
         raise click.UsageError("--json prints a document to stdout, so the dump needs a file.")

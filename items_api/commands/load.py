@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 @click.option("--only-new", is_flag=True, help="Keep items that already exist. By default, they are replaced.")
 @rate_option("write")
 def load(screen: Screen, *, target: Target, file: str, typed: bool, only_new: bool, rate: float | None) -> Result:
-    """Write the items of a file, or of stdin, into the table.
+    """Write the items of a file into the table.
 
-    The file comes from `dump`, or has one JSON object per line. Its trailer is verified first. Lines that are not valid
-    items go to FILE.rejected. An interrupted load of a file continues when it is run again.
+    The file comes from `dump`, or has one JSON object per line; - is stdin. Its trailer is verified first. Lines that
+    are not valid items go to FILE.rejected. An interrupted load of a file continues when it is run again.
     """
     with opened(screen, target) as stack:
         table = item_table(stack, target)

@@ -128,17 +128,15 @@ class Dump:
             _put(parts, error, stop)
 
     def _part(self, raw: bytes) -> Part:
-        write = _WRITERS[self.format]
         with self.table.parsing:
-            page = parsed(raw)
             try:
-                lines = [write(item) for item in page.items]
+                page = parsed(raw, _WRITERS[self.format])
             except NotPlainError as error:
                 raise CannotDump(
                     f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."
                 ) from None
-            self.rate.correct(PAGE_UNITS, page.units)
-            return Part(lines, page.last)
+        self.rate.correct(PAGE_UNITS, page.units)
+        return Part(page.lines, page.last)
 
 
 def _put(parts: queue.Queue[Event], event: Event, stop: threading.Event) -> None:
