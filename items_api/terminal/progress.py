@@ -14,16 +14,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LINE_SECONDS = 10.0
+_WIDE = 60  # columns that also have room for a bar
+
+
+class _Rate:
+    """Items, bytes and items per second as text. What an interrupted command had done before is not its own speed."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._before: int | None = None
+
+    def text(self, items: int, size: int) -> str:
+        if self._before is None:
+            self._before = items
+        seconds = max(time.monotonic() - self._started, 0.001)
+        return f"{items:,} items, {size_text(size)}, {(items - self._before) / seconds:,.0f}/s"
 
 
 class Bar:
     """`total` is what `show` counts to."""
 
     def __init__(self, stream: TextIO, total: float) -> None:
-        columns = (BarColumn(None), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
-        self._progress = Progress(*columns, console=Console(file=stream), transient=True, expand=True)
+        console = Console(file=stream)
+        bar = [BarColumn(None)] if console.width >= _WIDE else []
+        columns = (*bar, TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
+        self._progress = Progress(*columns, console=console, transient=True, expand=True)
         self._task = self._progress.add_task("", total=total or None)
-        self._started = time.monotonic()
+        self._rate = _Rate()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -33,8 +50,7 @@ class Bar:
         self._progress.stop()
 
     def show(self, completed: float, items: int, size: int) -> None:
-        text = _text(items, size, self._started)
-        self._progress.update(self._task, completed=completed, description=text)
+        self._progress.update(self._task, completed=completed, description=self._rate.text(items, size))
 
 
 class Lines:
@@ -43,15 +59,12 @@ class Lines:
     def __init__(self, write: Callable[[str], None], total: float) -> None:
         self._write = write
         self._total = total
-        self._started = self._shown = time.monotonic()
+        self._rate = _Rate()
+        self._shown = time.monotonic()
 
     def show(self, completed: float, items: int, size: int) -> None:
+        text = self._rate.text(items, size)
         if time.monotonic() - self._shown > _LINE_SECONDS:
             self._shown = time.monotonic()
             percent = f", {min(completed / self._total, 1):.0%}" if self._total else ""
-            self._write(_text(items, size, self._started) + percent)
-
-
-def _text(items: int, size: int, started: float) -> str:
-    seconds = max(time.monotonic() - started, 0.001)
-    return f"{items:,} items, {size_text(size)}, {items / seconds:,.0f} items/s"
+            self._write(text + percent)
