@@ -115,8 +115,13 @@ def access_costs() -> str:
         return f"{total / 1_000_000:.7f}".rstrip("0")
 
     rows = [
-        ("every item, with `GET /items`", items, pages, pages * units(page)),
-        ("the 50 items of alice, with `GET /items` and a filter in your program", items, pages, pages * units(page)),
+        ("every item, with `GET /items`", items, pages, pages * units(page + 1)),  # see `Api._collect`
+        (
+            "the 50 items of alice, with `GET /items` and a filter in your program",
+            items,
+            pages,
+            pages * units(page + 1),
+        ),
         ("the 50 items of alice, with `GET /items?owner=alice`", found, 1, units(found)),
     ]
     lines = ["| to get | items read | requests | read units | dollars |", "|---|---|---|---|---|"]

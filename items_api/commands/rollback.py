@@ -59,11 +59,10 @@ def rollback(screen: Screen, *, target: Target, explain: bool, yes: bool) -> Res
 
 
 def _needs_indexes(stack: Stack, version: Version, missing: list[str], target: Target) -> CannotRollBack:
-    which = f"index{'' if len(missing) == 1 else 'es'} on {', '.join(missing)}"
-    options = "".join(f" --index {attribute}" for attribute in (*stack.table.queryable, *missing))
+    which, it = (f"indexes on {', '.join(missing)}", "them") if len(missing) > 1 else (f"index on {missing[0]}", "it")
     return CannotRollBack(
         f"Cannot roll back to version {version.number}: it needs the {which}.",
-        f"The table {stack.table.name} does not have {'it' if len(missing) == 1 else 'them'}, or not yet.",
-        f"To release the current code with {'this index' if len(missing) == 1 else 'these indexes'}, run items-api "
-        f"up{target.flags}{options}.",
+        f"The table {stack.table.name} does not have {it}, or not yet, or the role may not use {it}.",
+        f"To use the {which} again, release the current code: run items-api up{target.flags} with --index for each "
+        "index of the stack.",
     )

@@ -15,7 +15,7 @@ from .dynamodb import Client, RejectedError, UnavailableError
 from .item import ItemError, attributes, check_indexed, check_key, json_text, merge
 from .paging import Page
 from .preconditions import Preconditions, tag_of
-from .reply import item_reply, json_reply, problem_reply, rejection_reply
+from .reply import MAYBE_APPLIED, item_reply, json_reply, problem_reply, rejection_reply, unavailable_reply
 from .request import ITEM_PATH, HTTPError, Request, percent_encoded
 from .table import REVISION, ConditionError, Table, unchanged
 
@@ -71,7 +71,7 @@ class Api:
             reply = problem_reply(412, why, {"etag": tag_of(conflict.item)} if conflict.item else None)
         except UnavailableError as unavailable:
             cause = unavailable.cause
-            reply = problem_reply(503, "The database is busy or unreachable. Try again", {"retry-after": "1"})
+            reply = unavailable_reply(unavailable)
         except RejectedError as rejected:
             cause = rejected.cause
             reply = rejection_reply(rejected)
@@ -121,8 +121,8 @@ class Api:
         item_id = request.item_id()
         preconditions = request.preconditions()
         patch = _of_item(item_id, request.patch())
-        # What cannot be stored is rejected even if the item does not exist.
-        added = attributes({name: value for name, value in patch.items() if value is not None})
+        # What cannot be stored is rejected even if the item does not exist. Null removes an attribute.
+        added = {name: value for name, value in attributes(patch).items() if patch[name] is not None}
         check_indexed(added, self._table.indexes)
 
         def write(current: Attributes | None, condition: Condition | None) -> Attributes:
@@ -179,9 +179,11 @@ class Api:
             try:
                 return write(current, unchanged(current))
             except ConditionError as conflict:
-                if must_exist and conflict.maybe_applied:
-                    # Applying the patch again could undo the write that has followed.
-                    raise UnavailableError("MaybeApplied") from None
+                if conflict.maybe_applied:
+                    # Writing again could undo the write that has followed.
+                    if must_exist:
+                        raise UnavailableError(MAYBE_APPLIED) from None
+                    raise
                 if time.monotonic() > request.deadline:
                     raise UnavailableError(conflict.cause) from None
                 current = conflict.item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import zlib
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .request import Request
 
 MAX_LIMIT = 1000
+MAX_INDEXES = 5
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,3}")
 _INDEXABLE = re.compile(r"[A-Za-z0-9_.-]{1,249}")
@@ -77,7 +79,9 @@ def _no_index(name: str, indexes: Mapping[str, str]) -> str:
     if name == "itemId":
         return "To get an item by its itemId, use GET /items/{id}"
     if not _INDEXABLE.fullmatch(name):
-        return f"{name} is not a parameter of GET /items"
+        return f"{json.dumps(name)} is not a parameter of GET /items"
+    if len(indexes) >= MAX_INDEXES:
+        return f"The API has no index on {name}: it has indexes on {', '.join(indexes)}, and cannot have more"
     options = "".join([f" --index {attribute}" for attribute in (*indexes, name)])
     return f"The API has no index on {name}: to add one, run items-api up{options}"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ANY = "*"
 _REVISION = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TAGS = re.compile(r'(W/)?("[^"\x00-\x20\x7f]*")[ \t]*(?:,[ \t]*|$)')
+_TAGS = re.compile(r'(W/)?("[^"\x00-\x20\x7f]*")[ \t]*(?:,[ \t,]*|$)')
 
 
 def tag_of(item: Attributes) -> str:
@@ -52,7 +52,7 @@ def tags(value: object, *, weak: bool) -> frozenset[str] | None:
     """The tags in a header, or `*`; None if the header is invalid. Weak tags count only if `weak`."""
     if type(value) is not str:
         return None
-    text = value.strip(" \t")
+    text = value.strip(" \t,")  # empty elements of a list count as nothing
     if text == ANY:
         return frozenset({ANY})
     found, position = [], 0

@@ -76,7 +76,7 @@ class Api:
         self.written_ids.add(item_id)
         return item_id
 
-    def create_item(self, suffix: str, **attributes: object) -> dict[str, Any]:
+    def create_item(self, suffix: str, /, **attributes: object) -> dict[str, Any]:
         item: dict[str, Any] = {"itemId": self.new_id(suffix), **attributes}
         expect_status(self.setup_request("PUT", path_of(item["itemId"]), compact(item)), 200, 201)
         return item

@@ -68,7 +68,7 @@ VIOLATIONS: dict[str, tuple[Change, str]] = {
     ),
     "PATCH merges into an item and keeps the rest": (
         on("PATCH", "-patch", body=b'{"itemId":"x","name":"new"}'),
-        "body: expected {'itemId': 'smoke-RUN-patch', 'name': 'new', 'size': {'h': 3}}, got ",
+        "body: expected {'itemId': 'smoke-RUN-patch', 'name': 'new', 'smoke:size': {'h': 3}}, got ",
     ),
     "PATCH of a missing item returns 404 and creates nothing": (
         on("PATCH", "-patch-missing", status=201, body=b"{}"),
@@ -113,7 +113,7 @@ VIOLATIONS: dict[str, tuple[Change, str]] = {
     ),
     "POST stores numbers exactly": (
         on("GET", "-numbers", body=b'{"itemId":"x","tenth":0.1000000000000000055511151231257827}'),
-        "item: expected {'itemId': 'smoke-RUN-numbers', 'digits': 12345678901234567890123456789012345678, ",
+        "item: expected {'itemId': 'smoke-RUN-numbers', 'smoke:digits': 12345678901234567890123456789012345678, ",
     ),
     "POST rejects a number with 39 digits": (
         on("POST", "/items", sent="-digits", status=201, body=b"1.1111111111111111e+38"),

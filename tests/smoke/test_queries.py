@@ -73,3 +73,9 @@ def test_the_test_items_of_all_checks_are_deleted() -> None:
     api = ItemsApi("owner")
     checks(api, "owner")
     assert api.items == {}
+
+
+@pytest.mark.parametrize("attribute", ["name", "size", "n", "tags", "color", "suffix", "self", "tenth", "a.b-c_d"])
+def test_every_attribute_can_have_an_index(attribute: str) -> None:
+    """The items of the other checks have no other value than text in it."""
+    assert [check.name for check in checks(ItemsApi(attribute), attribute).values() if not check.ok] == []
