@@ -278,6 +278,9 @@ class Function(Step[FoundFunction]):
 class PartOfFunction(Step[F]):
     """A resource without tags, which belongs to the owner of the function."""
 
+    # Whether `update` keeps what the settings do not need until `remove_unused`: the API may still call it.
+    keeps_unused = False
+
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, function: Function, *needs: Step[Any]) -> None:
         super().__init__(settings, arns, aws, function, *needs)
         self.function = function

@@ -12,10 +12,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import ServiceError, tolerate
+from items_api.provision.versions import changed_by_someone_else
 from items_api.settings import index_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
@@ -101,40 +102,47 @@ class Indexes:
         """
         settings, want = self._table.settings, wanted(self._table.settings)
         for name in unwanted(settings, texts):
-            if name in want:
-                self.delete(name)
+            if name in want or _is_in_the_way(texts[name], settings.indexes):
+                self.delete(name, texts[name])
         for attribute, name in settings.index_names.items():
             if texts.get(name) != want[name]:
-                self.create(attribute, name)
+                self.create(attribute, name, "" if name in unwanted(settings, texts) else texts.get(name, ""))
 
     def cancel(self, texts: Mapping[str, str]) -> None:
         """Delete what is being created: DynamoDB would not delete the table meanwhile, which can take hours."""
         for name, text in texts.items():
             if text.endswith(_CREATING):
-                self.delete(name)
+                self.delete(name, text)
 
-    def create(self, attribute: str, name: str) -> None:
-        """Create an index, unless it exists, and wait until it can be queried."""
+    def create(self, attribute: str, name: str, found: str = "") -> None:
+        """Create an index, unless it exists, and wait until it can be queried. `found` is its text, if it did."""
+        seen = False
 
         def is_ready(description: TableDescriptionTypeDef) -> bool:
+            nonlocal seen
             existing = _by_name(description)
             if name in existing:
+                seen = True
                 return existing[name].get("IndexStatus") == _ACTIVE
-            if not _busy(description):
+            if seen:
+                raise changed_by_someone_else(f"The table {self._table.name}")
+            if not _busy(description) and not (self._aws.is_rehearsal and found.endswith(_CREATING)):
                 with tolerate("ValidationException", text="already exists"):
                     self._update({"Create": index(attribute, name)}, AttributeDefinitions=definitions(attribute))
             return self._aws.is_rehearsal
 
         self._until(is_ready, f"for the index {name} to be created")
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, found: str) -> None:
         """Delete an index and wait until it is gone. One that is being created can be deleted, too."""
 
         def is_gone(description: TableDescriptionTypeDef) -> bool:
-            existing = _by_name(description)
-            if name not in existing and not self._aws.is_rehearsal:
+            status = _by_name(description).get(name, {}).get("IndexStatus", _ACTIVE)
+            if self._aws.is_rehearsal:
+                status = _DELETING if found.endswith(_DELETING) else _ACTIVE
+            elif name not in _by_name(description):
                 return True
-            if self._aws.is_rehearsal or existing[name].get("IndexStatus") != _DELETING:
+            if status != _DELETING:
                 with tolerate("ResourceNotFoundException"):
                     self._update({"Delete": {"IndexName": name}})
             return self._aws.is_rehearsal
@@ -154,7 +162,12 @@ class Indexes:
 
         def attempt() -> bool:
             nonlocal progress
-            description = self._table.describe()
+            try:
+                description = self._table.describe()
+            except ServiceError as error:
+                if not error.says("ResourceNotFoundException"):
+                    raise
+                raise self._table.deleted_meanwhile(f"while this command waited {waiting}") from error
             progress = _busy(description)
             return condition(description)
 
@@ -166,6 +179,15 @@ class Indexes:
         self._aws.settle(
             attempt, until=bool, transient=_is_busy, waiting=waiting, report=report, seconds=math.inf, pause=2.0
         )
+
+
+def _is_in_the_way(text: str, attributes: Iterable[str]) -> bool:
+    """Whether an index that is not wanted would delay or prevent one on an attribute.
+
+    DynamoDB creates one at a time, and an attribute has the same type in all keys.
+    """
+    other_type = any(f"{attribute} (" in text and f"{attribute} (S)" not in text for attribute in attributes)
+    return text.endswith(_CREATING) or other_type
 
 
 def _by_name(description: TableDescriptionTypeDef) -> dict[str, Mapping[str, Any]]:

@@ -104,6 +104,10 @@ class Permission(PartOfFunction[Found]):
         if not self.keeps_unused:
             self.remove_unused()
 
+    @property
+    def has_unused(self) -> bool:
+        return self.keeps_unused and bool(self.found and self.found.fields[_WHOLE])
+
     def remove_unused(self) -> None:
         if self.found and self.found.fields[_WHOLE]:
             with tolerate(_ABSENT):

@@ -17,6 +17,7 @@ from items_api.provision.function import PartOfFunction
 from items_api.provision.outcome import Drift, Weakening
 from items_api.provision.step import Found, Right
 from items_api.provision.versions import OUTDATED, Version, Versions, changed_by_someone_else, old_versions
+from items_api.settings import index_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
@@ -170,6 +171,17 @@ class Release(PartOfFunction[FoundRelease]):
             self._unused_versions = old_versions([*(v.number for v in found.versions), version], version, previous)
         if not self.keeps_unused:
             self.remove_unused()
+
+    @property
+    def has_unused(self) -> bool:
+        return self.keeps_unused and bool(self._unused_aliases or self._unused_versions)
+
+    def check_needs_none_of(self, indexes: Iterable[str]) -> None:
+        """Raise `ChangedMeanwhile` if the version that is live now queries one of these indexes."""
+        found = self.read()
+        needed = {index_name(word) for word in found.live.indexes} if found and found.live else set()
+        if needed.intersection(indexes):
+            raise changed_by_someone_else(f"The {self.title} {self.name}")
 
     def remove_unused(self) -> None:
         function = self.settings.function_name

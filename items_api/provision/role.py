@@ -53,7 +53,6 @@ class FoundRole(Found):
 class Role(Step[FoundRole]):
     type = "AWS::IAM::Role"
     title = "IAM role"
-    keeps_unused = True
 
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, table: Table) -> None:
         super().__init__(settings, arns, aws)
@@ -172,12 +171,21 @@ class Role(Step[FoundRole]):
 
     def _kept_indexes(self, found: FoundRole) -> list[str]:
         """The indexes that the live version may still query."""
-        policy = json.dumps(found.fields[self._policy_field])
-        return [name for name in self._table.kept_indexes if f'"{self.arns.index(name)}"' in policy]
+        return [name for name in self._table.kept_indexes if self._allows(found, name)]
+
+    def _allows(self, found: FoundRole, index: str) -> bool:
+        return f'"{self.arns.index(index)}"' in json.dumps(found.fields[self._policy_field])
+
+    def may_query(self, index: str) -> bool:
+        """Whether the policy names this index."""
+        return self.found is not None and self._allows(self.found, index)
+
+    @property
+    def has_unused(self) -> bool:
+        return self.found is not None and bool(self._kept_indexes(self.found))
 
     def remove_unused(self) -> None:
-        if self.found and self._kept_indexes(self.found):
-            self.aws.send(self.aws.iam.put_role_policy, **policy_request(self.arns))
+        self.aws.send(self.aws.iam.put_role_policy, **policy_request(self.arns))
 
     def _put_boundary(self, arn: str) -> None:
         """Set the permissions boundary, or remove it if `arn` is empty."""

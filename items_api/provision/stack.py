@@ -26,11 +26,11 @@ from items_api.provision.running import Run
 from items_api.provision.step import stack_of
 from items_api.provision.table import Table
 from items_api.provision.versions import index_word
-from items_api.settings import Arns
+from items_api.settings import Arns, index_name
 from items_api.settings.tags import from_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Container, Generator, Mapping, Sequence
 
     from items_api.aws.client import Aws, Watcher
     from items_api.provision.running import AnyStep
@@ -64,8 +64,6 @@ class Stack:
         code = (self.table, self.role, self.logs, self.function, self.release)
         self.steps: tuple[AnyStep, ...] = (*code, self.api, self.permission)
         self._adopt = False
-        # When this step is done, nothing needs what the stack had before.
-        self._last: AnyStep = self.release
         # As `Settings.remembered`, from the tags of the table; None if they are missing although the stack exists.
         self.remembered: Mapping[str, Sequence[str]] | None = {}
         # The result of each step in the last `up` or `down`, even if it was interrupted.
@@ -140,18 +138,24 @@ class Stack:
         for step, ours in zip(twin.steps, self.steps, strict=True):
             step.found = ours.found
         for step in twin._graph_up():
-            twin._converge(step)
+            step.ensure()
+        for step in twin.steps:
+            if step.has_unused:
+                step.remove_unused()
 
     def up(self) -> Generator[Progress | Outcome]:
         """Converge from what `look` found. Yields events as they happen; steps that need a failed step are skipped.
 
         If a resource turns out to be gone (AWS can list resources that were just deleted) or to be changed by someone
         else in the meantime, the stack is read again. What then needs another confirmation is not done.
+
+        At the end, when callers reach the new release, the steps remove what only the old one needed.
         """
         confirmed = set(self.weakenings())
         done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
             yield from self._run("create or update", self._ensured, self._graph_up())
+            yield from self._remove_unused(confirmed)
             # A resource that an earlier round created or updated is unchanged in a later one: keep the earlier change.
             earlier = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
             unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
@@ -164,15 +168,38 @@ class Stack:
             if not confirmed.issuperset(self.weakenings()):
                 return
 
+    def _remove_unused(self, confirmed: Container[Weakening]) -> Generator[Progress | Outcome]:
+        first = self.outcomes
+        steps = [step for step in self.steps if step.has_unused]
+        table = self.table.found
+        if table and not all(weakening in confirmed for weakening in self.table.weakenings(table)):
+            steps = [step for step in steps if step not in (self.table, self.role)]  # another `up` created the table
+        if not steps or any(outcome.error for outcome in first.values()):
+            return
+
+        def remove(step: AnyStep) -> Outcome:
+            if step is self.table:
+                self.release.check_needs_none_of(self.table.kept_indexes)
+            step.remove_unused()
+            return replace(first[step], change=Change.UPDATED)
+
+        graph = {step: {*steps[:number]} for number, step in enumerate(steps)}
+        yield from self._run("update", remove, graph)
+        self.outcomes = {**first, **self.outcomes}
+
     @property
     def queried(self) -> list[str]:
         """The attributes by which the live version selects items."""
         live = self.release.found.live if self.release.found else None
-        return [attribute for attribute in self.table.queryable if live and index_word(attribute) in live.indexes]
+        attributes = {index_word(attribute): attribute for attribute in self.table.queryable}
+        return [attributes.get(word, word) for word in live.indexes] if live else []
 
     def missing_indexes(self, version: Version) -> list[str]:
-        """The attributes that the version queries and the table has no index for, each as an `index_word`."""
-        have = {index_word(attribute) for attribute in self.table.queryable}
+        """The attributes that the version queries but cannot: the table has no index, or the role may not use it.
+
+        Each as an `index_word`.
+        """
+        have = {index_word(name) for name in self.table.queryable if self.role.may_query(index_name(name))}
         return [word for word in version.indexes if word not in have]
 
     def roll_back(self) -> Outcome:
@@ -249,7 +276,6 @@ class Stack:
         """
         graph = {step: set(step.needs) for step in self.steps}
         self.release.keeps_unused = self.permission.keeps_unused = not self.api.calls_release
-        self._last = self.release if self.api.calls_release else self.api
         if self.release.keeps_unused:
             graph[self.permission].remove(self.api)
             graph[self.api] = {*graph.pop(self.api), self.permission}
@@ -273,17 +299,8 @@ class Stack:
         if found and not (found.deleting or self._adopt or step.is_ours(found)):
             raise step.foreign(found)
         before = step.compare(found) if found else ()
-        change = self._converge(step)
-        return step.outcome(change=change, drift=before if change is Change.UPDATED else ())
-
-    def _converge(self, step: AnyStep) -> Change:
         change = step.ensure()
-        if step is self._last:
-            for part in self.steps:
-                if part.keeps_unused:
-                    part.report = step.report
-                    part.explained("update", part.remove_unused)
-        return change
+        return step.outcome(change=change, drift=before if change is Change.UPDATED else ())
 
 
 def stack_names(aws: Aws) -> list[str]:

@@ -70,8 +70,6 @@ class Step(ABC, Generic[F]):
     title: ClassVar[str]
     # Fields that AWS cannot change in place.
     fixed: ClassVar[frozenset[str]] = frozenset()
-    # Whether `update` keeps what the settings do not need until `remove_unused`: callers may still need it.
-    keeps_unused = False
 
     def __init__(self, settings: Settings, arns: Arns, aws: Aws, *needs: Step[Any]) -> None:
         self.settings = settings
@@ -120,8 +118,13 @@ class Step(ABC, Generic[F]):
     def delete(self, found: F) -> None:
         """Delete the resource and wait until it is gone. It is not an error if the resource is already gone."""
 
+    @property
+    def has_unused(self) -> bool:
+        """Whether `update` has kept what the settings do not need, because callers of the old release may need it."""
+        return False
+
     def remove_unused(self) -> None:
-        """Remove what `update` kept. Callers reach the new release now."""
+        """Remove it. Callers reach the new release now."""
 
     def compare(self, found: F) -> tuple[Drift, ...]:
         drift = [d for name, want in self.want().items() for d in self._differences(name, found.fields.get(name), want)]

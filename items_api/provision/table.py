@@ -66,7 +66,6 @@ class Table(Step[FoundTable]):
     type = "AWS::DynamoDB::Table"
     title = "DynamoDB table"
     fixed = frozenset({"key"})
-    keeps_unused = True
 
     @property
     def name(self) -> str:
@@ -229,7 +228,14 @@ class Table(Step[FoundTable]):
         if found.fields["status"] != "ACTIVE":
             self._wait_until_active()
         if parts & {"billing", "deletion protection"} and "indexes" in parts:
-            indexes.Indexes(self).wait()  # DynamoDB changes nothing else while an index is being changed
+            # DynamoDB changes nothing else while an index is being changed.
+            indexes.Indexes(self).cancel(
+                {
+                    name: found.fields["indexes"][name]
+                    for name in indexes.unwanted(self.settings, found.fields["indexes"])
+                }
+            )
+            indexes.Indexes(self).wait()
         if parts & {"tags", "expires", "remembered"}:
             tags: Any = self.settings.table_tag_list
             self.aws.send(self.aws.dynamodb.tag_resource, ResourceArn=self.arns.table, Tags=tags)
@@ -267,9 +273,14 @@ class Table(Step[FoundTable]):
         have = self.found.fields["indexes"] if self.found else {}
         return [name for name in have if name not in indexes.wanted(self.settings)]
 
+    @property
+    def has_unused(self) -> bool:
+        return bool(self.kept_indexes)
+
     def remove_unused(self) -> None:
+        have = self.found.fields["indexes"] if self.found else {}
         for name in self.kept_indexes:
-            indexes.Indexes(self).delete(name)
+            indexes.Indexes(self).delete(name, have[name])
 
     def _change(self, **change: Any) -> None:
         self.settle(

@@ -87,6 +87,11 @@ class Indexes:
                 why = f"One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: {sorted(keys)}, AttributeDefinitions: {sorted(defined)}"
                 raise ErrorResponse("ValidationException", why)
             call.seen = list(backend("dynamodb", call.region).tables[table].attr)
+            types = {a["AttributeName"]: a["AttributeType"] for a in call.seen}
+            for definition in call.parameters["AttributeDefinitions"]:
+                assert (
+                    types.get(definition["AttributeName"], definition["AttributeType"]) == definition["AttributeType"]
+                )
             return None
         if not index:
             raise ErrorResponse("ResourceNotFoundException", f"Requested resource not found: Index: {name} not found")

@@ -13,10 +13,11 @@ from items_api.provision.stack import Stack
 from items_api.settings import Settings
 from tests.aws import Account, Fault
 from tests.provision.drive import ACCOUNT, changes, down, errors, finish, new_process, states, up, weakenings
-from tests.provision.releases import alias, answering
+from tests.provision.releases import alias, answering, roll_back
 
 OWNER = Settings(indexes=("owner",))
 BOTH = Settings(indexes=("owner", "status"))
+STATUS = Settings(indexes=("status",))
 NONE = Settings(given=frozenset({"indexes"}))
 TABLE_ARN = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/Items"
 
@@ -121,7 +122,7 @@ def test_an_index_is_deleted_when_the_release_without_it_is_live(indexed: Accoun
 
 def test_a_replaced_index_is_there_until_the_new_one_is_used(indexed: Account) -> None:
     both = {"owner-index": "ACTIVE", "status-index": "ACTIVE"}
-    assert seen_when_the_release_moves(indexed, Settings(indexes=("status",))) == (both, [*both])
+    assert seen_when_the_release_moves(indexed, STATUS) == (both, [*both])
     assert (indexes(), queryable()) == ({"status-index": "ACTIVE"}, ["status-index"])
 
 
@@ -178,6 +179,98 @@ def test_an_index_that_is_no_longer_wanted_is_deleted_while_it_is_being_filled(d
     assert errors(up(deployed, settings=NONE)) == []
     assert indexes() == {}
     assert deployed.clock.now() - before < 120
+
+
+def test_another_index_does_not_wait_for_one_that_is_no_longer_wanted(deployed: Account) -> None:
+    interrupted_while_backfilling(deployed)
+    before = deployed.clock.now()
+    assert errors(up(deployed, settings=replace(STATUS, protect=True))) == []
+    assert indexes() == {"status-index": "ACTIVE"}
+    assert 600 < deployed.clock.now() - before < 800
+
+
+def test_an_index_is_kept_if_a_rollback_needs_it_again(indexed: Account) -> None:
+    """Someone rolls back right after the new release went live, and before the index is deleted."""
+    session = indexed.session()
+    session.faults.at("lambda.ListAliases", 2, lambda: roll_back(indexed))
+    (error,) = errors(up(indexed, session, NONE))
+    assert "was changed by someone else" in error
+    assert (alias()[0], indexes(), queryable()) == ("1", {"owner-index": "ACTIVE"}, ["owner-index"])
+
+
+def test_an_index_that_cannot_be_deleted_is_a_failure_of_the_table_alone(indexed: Account) -> None:
+    session = indexed.session()
+    session.faults.at("dynamodb.UpdateTable", 1, Fault.DENIED)
+    outcomes = up(indexed, session, NONE)
+    failed = {
+        title: outcome.change for title, outcome in outcomes.items() if outcome.change not in ("unchanged", "updated")
+    }
+    assert failed == {"DynamoDB table": "failed", "IAM role": "skipped"}
+    assert alias()[0] == "2"
+    assert errors(up(indexed, settings=NONE)) == []
+    assert (indexes(), queryable()) == ({}, [])
+
+
+def test_a_table_that_is_deleted_while_its_index_is_being_filled_is_created_again(deployed: Account) -> None:
+    stack = new_process(deployed, settings=OWNER)
+    stack.look()
+    stack.plan()
+    with closing(stack.up()) as events:
+        next(event for event in events if isinstance(event, Progress) and "backfilling" in event.waiting)
+        boto3.client("dynamodb").update_table(
+            TableName="Items", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "owner-index"}}]
+        )
+        deployed.rest(10)
+        boto3.client("dynamodb").delete_table(TableName="Items")
+        list(events)
+    assert errors({outcome.title: outcome for outcome in stack.results}) == []
+    assert indexes() == {"owner-index": "ACTIVE"}
+
+
+def test_an_index_on_the_same_attribute_with_another_type_is_deleted_first(deployed: Account) -> None:
+    """An attribute has one type in all keys of a table."""
+    request = index_request("owner", IndexName="by-owner")
+    request["AttributeDefinitions"][0]["AttributeType"] = "N"
+    boto3.client("dynamodb").update_table(**request)
+    deployed.rest(1800)
+    assert errors(up(deployed, settings=OWNER)) == []
+    assert indexes() == {"owner-index": "ACTIVE"}
+    assert {
+        d["AttributeType"]
+        for d in boto3.client("dynamodb").describe_table(TableName="Items")["Table"]["AttributeDefinitions"]
+    } == {"S"}
+
+
+def rehearsed(stack: Stack) -> list[str]:
+    """The writes to the table that a dry run shows."""
+    calls: list[str] = []
+    stack.look()
+    stack.plan()
+    stack.rehearse(
+        lambda _service, operation, parameters: calls.append(
+            f"{operation} {parameters.get('GlobalSecondaryIndexUpdates', '')}"
+        )
+    )
+    return [call for call in calls if call.startswith("update_table")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kinds"), [(NONE, ["Delete"]), (STATUS, ["Create", "Delete"]), (BOTH, ["Create"]), (OWNER, [])]
+)
+def test_a_dry_run_shows_the_changes_of_indexes_that_up_sends(
+    indexed: Account, settings: Settings, kinds: list[str]
+) -> None:
+    shown = rehearsed(new_process(indexed, settings=settings))
+    assert [kind for call in shown for kind in ("Create", "Delete") if kind in call] == kinds
+    indexed.journal.clear()
+    up(indexed, settings=settings)
+    sent = [call.parameters["GlobalSecondaryIndexUpdates"] for call in indexed.journal.of("dynamodb.UpdateTable")]
+    assert [f"update_table {updates}" for updates in sent] == shown
+
+
+def test_a_dry_run_shows_nothing_for_an_index_that_is_already_being_created(deployed: Account) -> None:
+    interrupted_while_backfilling(deployed)
+    assert rehearsed(new_process(deployed, settings=OWNER)) == []
 
 
 def test_an_index_that_someone_added_is_drift_and_is_deleted(deployed: Account) -> None:
@@ -257,10 +350,13 @@ def test_a_rollback_knows_which_indexes_the_previous_version_needs(indexed: Acco
     live, previous = stack.release.versions_to_swap()
     assert (stack.missing_indexes(live), stack.missing_indexes(previous)) == ([], ["owner"])
     boto3.client("dynamodb").update_table(**index_request("owner"))
-    for seconds, missing in ((60, ["owner"]), (1800, [])):  # while it is being filled, and after that
+    for seconds in (60, 1800):  # while it is being filled, and after that, because the role may not query it
         indexed.rest(seconds)
         stack.look()
-        assert stack.missing_indexes(previous) == missing
+        assert stack.missing_indexes(previous) == ["owner"]
+    assert errors(up(indexed, settings=OWNER)) == []
+    stack.look()
+    assert stack.missing_indexes(previous) == []
 
 
 def test_a_version_names_its_indexes_even_if_their_names_are_long(account: Account) -> None:
