@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from items_api.handler.table import REVISION
-from tests.handler.conftest import Gateway, Harness
+from tests.handler.conftest import Exchange, Gateway, Harness
 
 FAILED = (412, "Precondition failed: the item does not match If-Match, or matches If-None-Match")
 
@@ -136,3 +136,41 @@ def test_a_conditional_write_whose_reply_was_lost_succeeds(harness: Harness, fau
     assert (reply.status, reply.headers["etag"]) == (200, tag(harness.gateway))
     harness.dynamodb.fail("succeeds", fault)
     assert harness.gateway.item("DELETE", "1", if_match=reply.headers["etag"]).status == 204
+
+
+def is_applied_and_then_followed_by_another_write(exchange: Exchange) -> None:
+    """The response to the first one is lost."""
+    exchange.execute()
+    request = json.loads(exchange.payload)
+    other = {**request["Item"], "n": {"N": "3"}, REVISION: {"S": "other"}}
+    exchange.payload = json.dumps({"TableName": request["TableName"], "Item": other}).encode()
+    exchange.execute()
+    exchange.disconnects_before_write()
+
+
+@pytest.mark.parametrize("header", ["if_none_match", "if_match"])
+def test_a_write_is_not_repeated_over_another_one_after_a_lost_response(harness: Harness, header: str) -> None:
+    gateway = harness.gateway
+    tag = gateway.item("PUT", "1", {"n": 1}).headers["etag"]
+    headers = {header: tag if header == "if_match" else '"else"'}
+    harness.dynamodb.faults = [Exchange.succeeds, is_applied_and_then_followed_by_another_write]
+    reply = gateway.item("PUT", "1", {"n": 2}, **headers)
+    assert (reply.status, reply.headers["etag"]) == (412, '"other"')
+    assert gateway.item("GET", "1").json["n"] == 3
+
+
+def test_a_patch_whose_effect_is_unknown_says_so_and_suggests_no_repetition(harness: Harness) -> None:
+    gateway = harness.gateway
+    gateway.item("PUT", "1", {"n": 1})
+    harness.dynamodb.faults = [Exchange.succeeds, is_applied_and_then_followed_by_another_write]
+    reply = gateway.item("PATCH", "1", {"n": 2})
+    message = "It is unknown whether the patch was applied. Get the item before you try again"
+    assert (*reply.error, "retry-after" in reply.headers) == (503, message, False)
+    assert gateway.item("GET", "1").json["n"] == 3
+
+
+@pytest.mark.parametrize("value", [', "x"', '"x",,"y"', ' , "x" ,'])
+def test_empty_elements_of_a_list_of_tags_count_as_nothing(harness: Harness, value: str) -> None:
+    harness.gateway.item("PUT", "1", {})
+    assert harness.gateway.item("GET", "1", if_match=value).status == 412
+    assert harness.gateway.item("GET", "1", if_none_match=value).status == 200
