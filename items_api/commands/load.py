@@ -72,26 +72,30 @@ def _load_file(screen: Screen, table: ItemTable, limit: Rate, path: Path, *, typ
         job.done = Loaded(**found.done["counts"])
         screen.line(f"Continuing the interrupted load after {job.done.written:,} items.")
     readers = [PartReader(lines(path, part, end), end) for part, end in zip(parts, ends, strict=True)]
-    _run(screen, job, readers, found.survey.size)
+    before = sum(end - part.start.offset for part, end in zip(parts, ends, strict=True))
+    with closing(found):
+        _run(screen, job, readers, before, found.survey.size)
     found.journal.delete()
     return job
 
 
 def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, *, typed: bool, only_new: bool) -> Load:
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("There is no input: name a file, or pipe one into the command.")
     pipe = Pipe(sys.stdin.buffer, typed=typed)
     job = Load(table, pipe.format, limit, Rejected(Path("stdin.rejected")), new_only=only_new)
-    _run(screen, job, [PartReader(pipe.lines())], 0)
+    with closing(job.rejected):
+        _run(screen, job, [PartReader(pipe.lines())], 0, 0)
     if warning := pipe.check(job.done.written):
         screen.warning(warning)
     return job
 
 
-def _run(screen: Screen, job: Load, readers: Sequence[PartReader], size: int) -> None:
-    with screen.progress(size) as show, closing(job.run(readers)) as events:
+def _run(screen: Screen, job: Load, readers: Sequence[PartReader], before: int, size: int) -> None:
+    """`before` is the number of bytes that are completed, out of `size`."""
+    with screen.progress(size, job.done.written) as show, closing(job.run(readers)) as events:
         for read in events:
-            show(read, job.done.written, read)
+            show(before + read, job.done.written, before + read)
 
 
 def _summary(table: str, job: Load) -> list[Line]:

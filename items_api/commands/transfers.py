@@ -12,14 +12,14 @@ import click
 from items_api.aws.errors import AwsError
 from items_api.commands.known import knowing
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import Interrupted, OutputFailed, Problem
+from items_api.errors import CannotDump, CannotLoad, Interrupted, OutputFailed, Problem
 from items_api.items import Dump, Format, ItemTable
-from items_api.items.files import open_dump, verified
+from items_api.items.files import format_of, open_dump, verified
 from items_api.items.rate import Rate
 from items_api.terminal.status import size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from items_api.commands.target import Target
@@ -34,7 +34,7 @@ def rate_option(kind: str) -> Callable[[Any], Any]:
     """`kind` is "read" or "write"."""
     return click.option(
         "--rate",
-        type=click.FloatRange(min=0, min_open=True),
+        type=click.FloatRange(min=0, min_open=True, max=1e9),
         metavar="N",
         help=f"Use at most N {kind} units per second, to spare a live table.",
     )
@@ -50,11 +50,12 @@ def item_table(stack: Stack | None, target: Target) -> ItemTable:
     return stack.table.explained("read", lambda: ItemTable(stack.aws, stack.table.name))
 
 
-def run_dump(screen: Screen, job: Dump, done: dict[str, Any] | None) -> None:
+def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None) -> None:
     """Run a dump and show its progress."""
-    if done:
+    if done and done["length"]:
         screen.line(f"Continuing the interrupted dump after {done['items']:,} items.")
-    with screen.progress(job.table.count) as show, closing(job.run(done)) as events:
+    before = done["items"] if done else 0
+    with screen.progress(job.table.count, before) as show, closing(job.run(done)) as events:
         for items in events:
             show(items, items, job.output.size)
 
@@ -64,7 +65,12 @@ def dump_file(screen: Screen, table: ItemTable, path: Path, file_format: Format,
     found = open_dump(table, path, file_format, force=force)
     job = Dump(table, found.output, file_format, limit, found.journal)
     with closing(found.output):
-        run_dump(screen, job, found.done)
+        try:
+            run_dump(screen, job, found.done)
+        except CannotDump:  # also the next time
+            path.unlink()
+            found.journal.delete()
+            raise
     return job
 
 
@@ -81,11 +87,28 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
     try:
         with transferring(stack, "read", str(path)):
             job = dump_file(screen, table, path, Format.TYPED, Rate(stack.aws, None), force=False)
-            verified(path)
+            _verify(path, job)
+    except OutputFailed as problem:
+        if "--force" in problem.todo:  # which this command does not have
+            problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
+        problem.what += " Nothing was deleted."
+        raise
     except Problem as problem:
         problem.what += " Nothing was deleted."
         raise
     screen.line(dump_summary(job, str(path)))
+
+
+def _verify(path: Path, job: Dump) -> None:
+    """Raise `CannotLoad` if the file is not exactly what the dump has written."""
+    found = verified(path)
+    if found.trailer != (job.items, job.written) or format_of(path, found.first) is not job.format:
+        raise CannotLoad(
+            f"The file {path} is not the dump that was written.", "The disk may be faulty.", "Use another one."
+        )
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)  # the name of the file is in the folder
+    os.close(folder)
 
 
 @contextmanager
@@ -102,8 +125,12 @@ def transferring(stack: Stack, verb: str, file: str) -> Iterator[None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise, Python would flush it at exit
             raise click.exceptions.Exit(0) from None
         except OSError as error:
-            name = f" {error.filename}" if error.filename else ""
-            what, why = f"Could not read or write the file{name}.", f"{error.strerror}."
+            what = f"Could not read or write the file {str(error.filename or file)!r}."
+            why = f"{error.strerror or error}."
             wrong_path = isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError))
-            fix = "Check the path." if wrong_path else f"Fix the cause. {todo}".rstrip()
+            fix = (
+                "Check the path, and that you may write to its folder."
+                if wrong_path
+                else f"Fix the cause. {todo}".rstrip()
+            )
             raise OutputFailed(what, why, fix) from error

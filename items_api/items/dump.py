@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from items_api.errors import CannotDump
 from items_api.items.lines import Format, NotPlainError, Trailer, header, write_plain, write_typed
-from items_api.items.table import PAGE_UNITS, parsed
+from items_api.items.table import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -18,21 +18,48 @@ if TYPE_CHECKING:
     from items_api.items.journal import Journal
     from items_api.items.output import Output
     from items_api.items.rate import Rate
-    from items_api.items.table import ItemTable
+    from items_api.items.table import ItemTable, Page
 
 SEGMENTS = 4
 _COMMIT_SECONDS = 1.0
+_PIECES = 64  # of a page, in which the segments alternate in the file
 _WRITERS: dict[Format, Callable[[Any], bytes]] = {Format.PLAIN: write_plain, Format.TYPED: write_typed}
 
 
 class Part(NamedTuple):
-    """The lines of one page, and the key after which its segment continues; None at the end of the segment."""
+    """The lines of one page in pieces, and the key after which its segment continues; None at its end."""
 
-    lines: list[bytes]
+    pieces: list[bytes]
+    items: int
     last: str | None
 
 
 Event: TypeAlias = "Part | BaseException"
+
+
+class _Segment:
+    """The pages of a segment. The next one is read when the one before it has been taken."""
+
+    def __init__(self) -> None:
+        self._parts: queue.Queue[Event] = queue.Queue()
+        self._wanted = threading.Semaphore(1)
+
+    def put(self, event: Event) -> None:
+        self._parts.put(event)
+
+    def take(self) -> Part:
+        """Raises what the reader raised."""
+        event = self._parts.get()
+        if isinstance(event, BaseException):
+            raise event
+        self._wanted.release()
+        return event
+
+    def wait(self) -> None:
+        self._wanted.acquire()
+
+    def stop(self) -> None:
+        self._wanted.release()
 
 
 @dataclass
@@ -44,11 +71,12 @@ class Dump:
     format: Format
     rate: Rate
     journal: Journal | None = None
-    #: How many items the file has so far.
+    #: How many items the file has so far, and the checksum when it is complete.
     items: int = 0
+    written: str = ""
 
-    def run(self, done: dict[str, Any] | None = None) -> Generator[int]:
-        """Write everything. Yields the number of items after each page.
+    def run(self, done: Mapping[str, Any] | None = None) -> Generator[int]:
+        """Write everything. Yields the number of items after each round of pages.
 
         Args:
             done: what the journal says; None for a new file.
@@ -60,7 +88,7 @@ class Dump:
         """
         # A segment that is not in the dictionary is complete.
         left: dict[int, str | None] = dict.fromkeys(range(SEGMENTS))
-        if done:
+        if done and done["length"]:
             left = {int(segment): after for segment, after in done["segments"].items()}
             self.items = done["items"]
         else:
@@ -68,9 +96,9 @@ class Dump:
         committed = self.table.aws.now()
         self._commit(left)
         for parts in self._rounds(left):
-            for lines in zip_longest(*(part.lines for part in parts.values()), fillvalue=b""):
-                self.output.write(b"".join(lines))
-            self.items += sum(len(part.lines) for part in parts.values())
+            for pieces in zip_longest(*(part.pieces for part in parts.values()), fillvalue=b""):
+                self.output.write(b"".join(pieces))
+            self.items += sum(part.items for part in parts.values())
             for segment, part in parts.items():
                 left[segment] = part.last
                 if part.last is None:
@@ -79,7 +107,8 @@ class Dump:
                 self._commit(left)
                 committed = self.table.aws.now()
             yield self.items
-        self.output.write(Trailer(self.items, self.output.sha256.hexdigest()).line())
+        self.written = self.output.sha256.hexdigest()
+        self.output.write(Trailer(self.items, self.written).line())
         if self.journal:
             self.output.commit()
             self.journal.delete()
@@ -87,62 +116,63 @@ class Dump:
 
     def _commit(self, left: dict[int, str | None]) -> None:
         if self.journal:
-            length = self.output.commit()
-            self.journal.write({"length": length, "items": self.items, "segments": left})
+            length, sha256 = self.output.commit(), self.output.sha256.hexdigest()
+            self.journal.write({"length": length, "sha256": sha256, "items": self.items, "segments": left})
 
     def _rounds(self, left: Mapping[int, str | None]) -> Generator[dict[int, Part]]:
         """A page of each segment, by its number, as long as there are any.
 
-        The lines of different segments alternate in the file, so that every place in it has items of all partitions of
-        the table. Otherwise, a load would write to one partition after the other.
+        The segments alternate in the file, so that every place in it has items of all partitions of the table.
+        Otherwise, a load would write to one partition after the other.
         """
         stop = threading.Event()
-        # Each segment reads one page ahead.
-        queues: dict[int, queue.Queue[Event]] = {segment: queue.Queue(1) for segment in left}
-        for segment, after in left.items():
-            arguments = (segment, after, queues[segment], stop)
+        segments = {number: _Segment() for number in left}
+        for number, after in left.items():
+            arguments = (number, after, segments[number], stop)
             threading.Thread(target=self._read, args=arguments, daemon=True).start()
+        unfinished = [*segments]
         try:
-            while queues:
-                parts: dict[int, Part] = {}
-                for segment in [*queues]:
-                    event = queues[segment].get()
-                    if isinstance(event, BaseException):
-                        raise event
-                    parts[segment] = event
-                    if event.last is None:
-                        del queues[segment]
+            while unfinished:
+                parts = {number: segments[number].take() for number in unfinished}
+                unfinished = [number for number, part in parts.items() if part.last is not None]
                 yield parts
         finally:
             stop.set()
+            for segment in segments.values():
+                segment.stop()
 
-    def _read(self, segment: int, after: str | None, parts: queue.Queue[Event], stop: threading.Event) -> None:
+    def _read(self, number: int, after: str | None, segment: _Segment, stop: threading.Event) -> None:
+        # With a rate, a page is about as large as what may be read in a second.
+        limit = max(1, int(self.rate.per_second)) if self.rate.per_second else None
+        expected = self.rate.per_second or 0.0
         try:
-            while not stop.is_set():
-                part = self._part(self.table.scan(segment, SEGMENTS, after, self.rate))
-                _put(parts, part, stop)
-                after = part.last
+            while True:
+                segment.wait()
+                if stop.is_set():
+                    return
+                self.rate.wait(expected)
+                page = self._page(self.table.scan(number, SEGMENTS, after, limit))
+                self.rate.correct(expected, page.units)
+                if self.rate.per_second and page.lines:
+                    expected, per_item = page.units, page.units / len(page.lines)
+                    limit = max(1, int(self.rate.per_second / per_item))
+                after = page.last
+                segment.put(Part(_in_pieces(page.lines), len(page.lines), after))
                 if after is None:
                     return
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it again
-            _put(parts, error, stop)
+            segment.put(error)
 
-    def _part(self, raw: bytes) -> Part:
+    def _page(self, raw: bytes) -> Page:
         with self.table.parsing:
             try:
-                page = parsed(raw, _WRITERS[self.format])
+                return parsed(raw, _WRITERS[self.format])
             except NotPlainError as error:
                 raise CannotDump(
                     f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."
                 ) from None
-        self.rate.correct(PAGE_UNITS, page.units)
-        return Part(page.lines, page.last)
 
 
-def _put(parts: queue.Queue[Event], event: Event, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            parts.put(event, timeout=0.1)
-        except queue.Full:
-            continue
-        return
+def _in_pieces(lines: list[bytes]) -> list[bytes]:
+    size = -(-len(lines) // _PIECES) or 1
+    return [b"".join(lines[start : start + size]) for start in range(0, len(lines), size)]

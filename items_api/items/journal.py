@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from items_api.errors import CannotResume
 
@@ -17,6 +18,7 @@ class Journal:
 
     def __init__(self, file: Path, kind: str, work: dict[str, Any]) -> None:
         self.path = file.parent / f"{file.name}.{kind}-journal"
+        self._kind = kind
         self._work = work
 
     def read(self) -> dict[str, Any] | None:
@@ -33,6 +35,8 @@ class Journal:
             return None
         except (ValueError, KeyError, TypeError):
             raise self._problem("It is damaged.") from None
+        if not (isinstance(work, dict) and isinstance(done, dict) and done):
+            raise self._problem("It is damaged.")
         if work != self._work:
             differing = sorted(key for key in self._work if work.get(key) != self._work[key])
             raise self._problem(f"It is about another {' and '.join(differing) or 'version of items-api'}.")
@@ -41,7 +45,9 @@ class Journal:
 
     def write(self, done: dict[str, Any]) -> None:
         new = self.path.with_name(f"{self.path.name}.new")
-        with new.open("w", encoding="utf-8") as file:
+        # It has keys of items.
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"work": self._work, "done": done}, file)
             file.flush()
             os.fsync(file.fileno())
@@ -51,8 +57,15 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
     def _problem(self, why: str) -> CannotResume:
-        return CannotResume(
-            f"The journal {self.path} does not belong to this command.",
-            why,
-            "Continue the interrupted command as it was started. To start again instead, delete the journal.",
-        )
+        what = "the journal and the file" if self._kind == "dump" else "the journal"
+        todo = f"Run the interrupted command again as it was. To start over, delete {what}."
+        return CannotResume(f"The journal {self.path} does not belong to this command.", why, todo)
+
+
+def lock(file: BinaryIO, path: Path) -> None:
+    """Raise `CannotResume` if another command is working on this file. The lock ends when it is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        why = f"Another command is working on {path}."
+        raise CannotResume("Nothing was changed.", why, "Wait until it has finished.") from None

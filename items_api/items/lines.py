@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     Attributes = dict[str, Attribute]
 
 VERSION = 1
-# The JSON of the largest item, which has 400 KB: six characters for each byte, and room for types and spaces.
-MAX_LINE = 1 << 24
+# More than the JSON of any item, which has at most 400 KB: up to six characters for each byte, as in \\u0000.
+MAX_LINE = 1 << 22
 _MARK = "items-api-dump"
 _SETS = {"SS": "a string set", "NS": "a number set", "BS": "a binary set", "B": "a binary value"}
 
@@ -75,7 +75,7 @@ def read_header(line: bytes) -> Format | None:
     found = _marked(line)
     if found is None:
         return None
-    if found[_MARK] != VERSION or found.get("format") not in {*Format}:
+    if found[_MARK] != VERSION or found.get("format") not in list(Format):
         raise LineError(f"it has version {found[_MARK]!r} and format {found.get('format')!r}")
     return Format(found["format"])
 
@@ -171,7 +171,7 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
     if line is None:
         raise LineError(f"The line is longer than {MAX_LINE:,} bytes")
     try:
-        document = parse(line.decode(), "The line")
+        document = parse(line.decode("utf-8-sig"), "The line")
         item = attributes(document) if file_format is Format.PLAIN else _read_typed(_exported(document))
         if REVISION in item:
             raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
@@ -184,10 +184,13 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
 
 
 def _read_typed(document: Any) -> Attributes:
+    """What DynamoDB has of an item includes the revision, which is of no use in another table."""
     try:
-        return _typed_members(document, 1)
+        item = _typed_members(document, 1)
     except LineError as error:
         raise LineError(str(error).removeprefix(".").removeprefix(" ")) from None
+    item.pop(REVISION, None)
+    return item
 
 
 def _exported(document: dict[str, Any]) -> Any:
@@ -204,6 +207,9 @@ def _typed_members(members: Any, depth: int) -> Attributes:
     found: Attributes = {}
     for name, value in members.items():
         try:
+            if not name:
+                raise LineError(" has an attribute with an empty name")
+            _check_unicode(name)
             found[name] = _typed(value, depth)
         except ValueError as error:
             raise _in(f".{name}", error) from None
@@ -245,9 +251,17 @@ def _typed(attribute: Any, depth: int) -> Attribute:
     raise LineError(f" has no valid value of DynamoDB's type {kind}")
 
 
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise LineError(" contains an unpaired surrogate, which is not valid Unicode") from None
+
+
 def _scalar(kind: str, value: Any) -> str | bytes:
     if type(value) is not str:
         raise LineError(f" has no valid value of DynamoDB's type {kind}")
+    _check_unicode(value)
     if kind == "N":
         number_text(value, "")  # checks it
     if kind != "B":

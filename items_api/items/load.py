@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from items_api.items.table import ItemTable
 
 WORKERS = 12
-# Lines whose turn to be completed has not come, because one before them has not been written yet.
-_MAX_OPEN = 20_000
 _COMMIT_SECONDS = 1.0
+# Of a batch, because DynamoDB accepts 16 MB, in which a character can take six bytes.
+_MAX_BATCH_BYTES = 2_000_000
+# What the batches in progress may take in memory together, by the estimate of `_cost`. One batch may always run.
+_MAX_COST = 24_000_000
+# Lines whose turn to be completed has not come, because one before them has not been written yet.
+_MAX_OPEN_LINES, _MAX_OPEN_BYTES = 20_000, 8_000_000
+_LINES_PER_STEP = 1000
 
 
 class Outcome(NamedTuple):
@@ -40,11 +45,18 @@ class Outcome(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A line of one of the parts of a file, and its item."""
+    """A line of one of the parts of a file."""
 
     part: PartReader
     line: Line
-    item: Attributes
+
+
+Outcomes = list[tuple[Entry, Outcome]]
+
+
+class Batch(NamedTuple):
+    entries: list[Entry]
+    cost: int
 
 
 @dataclass
@@ -76,16 +88,25 @@ class PartReader:
         return line
 
     @property
-    def open(self) -> int:
+    def open_lines(self) -> int:
         """How many lines have been read and not been completed."""
         return len(self._open)
 
-    def complete(self, line: Line, outcome: Outcome) -> Iterator[tuple[int, Outcome]]:
-        """Yields every line that is completed now, by its number."""
+    @property
+    def open_bytes(self) -> int:
+        return self._open[-1][1] - self._open[0][1] if self._open else 0
+
+    def finish(self, line: Line, outcome: Outcome) -> None:
         self._outcomes[line.number] = outcome
-        while self._open and self._open[0][0] in self._outcomes:
-            number, self.end = self._open.popleft()
-            yield number, self._outcomes.pop(number)
+
+    def completed(self) -> tuple[int, Outcome] | None:
+        """The number and the outcome of the first line, if it is finished."""
+        number = self._open[0][0] if self._open else 0
+        return (number, self._outcomes[number]) if number in self._outcomes else None
+
+    def advance(self) -> None:
+        number, self.end = self._open.popleft()
+        del self._outcomes[number]
 
 
 @dataclass
@@ -99,9 +120,10 @@ class Load:
     journal: Journal | None = None
     new_only: bool = False
     done: Loaded = field(default_factory=Loaded)
+    _is_consistent: bool = True
 
     def run(self, parts: Sequence[PartReader]) -> Generator[int]:
-        """Write the items of all lines. Yields how many bytes of the file have been read, after each batch.
+        """Write the items of all lines. Yields how many bytes of the file have been read, again and again.
 
         Args:
             parts: all parts of the file, each from where it is completed.
@@ -113,14 +135,14 @@ class Load:
         """
         committed = self.table.aws.now()
         self._commit(parts)
-        running: set[Future[list[tuple[Entry, Outcome]]]] = set()
-        batches = self._batches(parts)
+        running: dict[Future[Outcomes], int] = {}
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="load") as pool:
             try:
-                for read, batch in batches:
-                    running.add(pool.submit(self._write, batch))
-                    while len(running) >= 2 * WORKERS or (running and sum(part.open for part in parts) > _MAX_OPEN):
+                for read, batch in self._batches(parts):
+                    while running and (_is_too_far(parts) or _is_too_much([*running.values(), batch.cost])):
                         self._collect(running)
+                    if batch.entries:
+                        running[pool.submit(self._write, batch.entries)] = batch.cost
                     if self.table.aws.now() - committed > _COMMIT_SECONDS:
                         self._commit(parts)
                         committed = self.table.aws.now()
@@ -129,87 +151,114 @@ class Load:
                     self._collect(running)
             except BaseException:  # Ctrl-C, or the caller closed the generator: the workers must stop
                 self.table.aws.stop()
-                for future in wait(running).done:
-                    if not future.exception():
-                        self._complete(future.result())
-                self._commit(parts)
+                self._commit_finished(running, parts)
                 raise
         self._commit(parts)
 
+    def _commit_finished(self, running: Iterable[Future[Outcomes]], parts: Sequence[PartReader]) -> None:
+        for future in wait(running).done:
+            if self._is_consistent and not future.exception():
+                self._finish(future.result())
+        if self._is_consistent:
+            self._commit(parts)
+
     def _commit(self, parts: Sequence[PartReader]) -> None:
         if self.journal:
-            self.journal.write(
-                {
-                    "ends": [part.end for part in parts],
-                    "rejected": self.rejected.commit(),
-                    "counts": vars(self.done),
-                }
-            )
+            ends, rejected = [part.end for part in parts], self.rejected.commit()
+            self.journal.write({"ends": ends, "rejected": rejected, "counts": vars(self.done)})
 
-    def _batches(self, parts: Sequence[PartReader]) -> Iterator[tuple[int, list[Entry]]]:
-        """Batches of items from all parts, and how many bytes of lines have been read."""
-        batch: dict[str, Entry] = {}
-        read = 0
-        for part, line in _in_turns(parts):
-            read += len(line.text or b"") + 1
-            item = self._item(part, line)
-            if item is None:
+    def _batches(self, parts: Sequence[PartReader]) -> Iterator[tuple[int, Batch]]:
+        """Batches of lines from all parts, and how many bytes have been read. A batch can be empty."""
+        entries: list[Entry] = []
+        read = size = cost = 0
+        for number, (part, line) in enumerate(_in_turns(parts), start=1):
+            text = line.text
+            read += len(text or b"") + 1
+            if text is not None and (not text.strip() or is_mark(text)):
+                self._finish([(Entry(part, line), Outcome())])
+            else:
+                length = len(text or b"")
+                if entries and (len(entries) == BATCH or size + length > _MAX_BATCH_BYTES):
+                    yield read, Batch(entries, cost)
+                    entries, size, cost = [], 0, 0
+                entries.append(Entry(part, line))
+                size += length
+                cost += _cost(text or b"")
+            if number % _LINES_PER_STEP == 0:
+                yield read, Batch(entries, cost)
+                entries, size, cost = [], 0, 0
+        yield read, Batch(entries, cost)
+
+    def _write(self, entries: Sequence[Entry]) -> Outcomes:
+        outcomes: Outcomes = []
+        items: dict[str, Attributes] = {}
+        by_id: dict[str, Entry] = {}
+        for entry in entries:
+            try:
+                item = read_item(entry.line.text, self.format, self.table.indexed)
+            except LineError as error:
+                outcomes.append((entry, Outcome(reason=str(error), text=entry.line.text)))
                 continue
             key = item["itemId"]["S"]
-            if len(batch) == BATCH or key in batch:  # a batch cannot have an item twice
-                yield read, list(batch.values())
-                batch = {}
-            batch[key] = Entry(part, line, item)
-        if batch:
-            yield read, list(batch.values())
+            if key in items:  # a batch cannot have an item twice
+                outcomes += self._write_items(items, by_id)
+                items, by_id = {}, {}
+            items[key], by_id[key] = item, entry
+        return outcomes + self._write_items(items, by_id)
 
-    def _item(self, part: PartReader, line: Line) -> Attributes | None:
-        """None if the line has no item: it is rejected, or the header, the trailer or empty."""
-        try:
-            if line.text is None or (line.text.strip() and not is_mark(line.text)):
-                return read_item(line.text, self.format, self.table.indexed)
-        except LineError as error:
-            self._complete_line(part, line, Outcome(reason=str(error), text=line.text))
-        else:
-            self._complete_line(part, line, Outcome())
-        return None
-
-    def _write(self, batch: Sequence[Entry]) -> list[tuple[Entry, Outcome]]:
+    def _write_items(self, items: dict[str, Attributes], entries: dict[str, Entry]) -> Outcomes:
         if self.new_only:
-            return [(entry, self._write_new(entry)) for entry in batch]
-        by_id = {entry.item["itemId"]["S"]: entry for entry in batch}
-        reasons = self.table.write({key: entry.item for key, entry in by_id.items()}, self.rate)
+            return [(entries[key], self._write_new(item, entries[key])) for key, item in items.items()]
+        reasons = self.table.write(items, self.rate)
         return [
             (entry, Outcome(reason=reasons[key], text=entry.line.text) if key in reasons else Outcome(written=True))
-            for key, entry in by_id.items()
+            for key, entry in entries.items()
         ]
 
-    def _write_new(self, entry: Entry) -> Outcome:
+    def _write_new(self, item: Attributes, entry: Entry) -> Outcome:
         try:
-            written = self.table.write_new(entry.item, self.rate)
+            written = self.table.write_new(item, self.rate)
         except ServiceError as error:
             if not error.says("ValidationException"):
                 raise
             return Outcome(reason=error.message, text=entry.line.text)
         return Outcome(written=written, kept=not written)
 
-    def _collect(self, running: set[Future[list[tuple[Entry, Outcome]]]]) -> None:
+    def _collect(self, running: dict[Future[Outcomes], int]) -> None:
         """Wait for a batch, and take what has been completed out of those that are running."""
         for future in wait(running, return_when=FIRST_COMPLETED).done:
-            running.remove(future)
-            self._complete(future.result())
+            del running[future]
+            self._finish(future.result())
 
-    def _complete(self, outcomes: Iterable[tuple[Entry, Outcome]]) -> None:
-        for entry, outcome in outcomes:
-            self._complete_line(entry.part, entry.line, outcome)
+    def _finish(self, outcomes: Outcomes) -> None:
+        for (part, line), outcome in outcomes:
+            part.finish(line, outcome)
+            while completed := part.completed():
+                number, first = completed
+                # If this is interrupted in the middle, the last journal is what counts.
+                self._is_consistent = False
+                if first.reason:
+                    self.rejected.add(number, first.reason, first.text)
+                self.done.rejected += bool(first.reason)
+                self.done.written += first.written
+                self.done.kept += first.kept
+                part.advance()
+                self._is_consistent = True
 
-    def _complete_line(self, part: PartReader, line: Line, outcome: Outcome) -> None:
-        for number, completed in part.complete(line, outcome):
-            self.done.written += completed.written
-            self.done.kept += completed.kept
-            if completed.reason:
-                self.done.rejected += 1
-                self.rejected.add(number, completed.reason, completed.text)
+
+def _is_too_much(costs: Sequence[int]) -> bool:
+    """Whether these batches are too many to run at once, or too large."""
+    return len(costs) > 2 * WORKERS or sum(costs) > _MAX_COST
+
+
+def _is_too_far(parts: Sequence[PartReader]) -> bool:
+    lines, size = sum(part.open_lines for part in parts), sum(part.open_bytes for part in parts)
+    return lines > _MAX_OPEN_LINES or size > _MAX_OPEN_BYTES
+
+
+def _cost(text: bytes) -> int:
+    """About how many bytes the item in a line takes in memory: its text, and each value as an object of Python."""
+    return 2 * len(text) + 300 * (text.count(b",") + text.count(b":"))
 
 
 def _in_turns(parts: Sequence[PartReader]) -> Iterator[tuple[PartReader, Line]]:

@@ -11,7 +11,9 @@ import os
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
-from items_api.items.source import is_compressed, open_source
+from items_api.errors import CannotResume
+from items_api.items.journal import lock
+from items_api.items.source import DamagedError, is_compressed, open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,20 +35,40 @@ class Output:
     @classmethod
     def create(cls, path: Path) -> Output:
         """A new file that only its owner can read, because items may be confidential."""
-        path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        return cls(os.fdopen(descriptor, "wb"), compressed=is_compressed(path))
+        return cls._locked(path, os.fdopen(descriptor, "wb"))
 
     @classmethod
-    def resume(cls, path: Path, length: int) -> Output:
-        """The file with its first `length` bytes, which were committed."""
-        os.truncate(path, length)
-        output = cls(path.open("ab"), compressed=is_compressed(path))
-        with open_source(path) as source:
-            while chunk := source.read():
-                output.sha256.update(chunk)
-                output.size += len(chunk)
-        return output
+    def resume(cls, path: Path, length: int, sha256: str) -> Output:
+        """The file with its first `length` bytes, whose content had this hash when they were committed.
+
+        Raises:
+            CannotResume: they are not the same any more, or another command is writing the file.
+        """
+        output = cls._locked(path, path.open("ab"))
+        try:
+            with open_source(path, end=length) as source:
+                while length and (chunk := source.read()):
+                    output.sha256.update(chunk)
+                    output.size += len(chunk)
+        except DamagedError:
+            output.sha256 = hashlib.sha256(b"damaged")
+        if output.sha256.hexdigest() == sha256:
+            os.truncate(path, length)
+            return output
+        output.close()
+        why = f"The file {path} has been changed since then."
+        todo = "Delete the file and its journal to start again."
+        raise CannotResume("The interrupted dump cannot be continued.", why, todo)
+
+    @classmethod
+    def _locked(cls, path: Path, stream: BinaryIO) -> Output:
+        try:
+            lock(stream, path)
+        except CannotResume:
+            stream.close()
+            raise
+        return cls(stream, compressed=is_compressed(path))
 
     def write(self, data: bytes) -> None:
         self.sha256.update(data)

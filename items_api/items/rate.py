@@ -8,28 +8,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from items_api.aws.client import Aws
 
+_LONGEST_WAIT = 0.5
+
 
 class Rate:
-    """Calls take turns. `units_per_second` is None if there is no limit."""
+    """`per_second` is None if there is no limit."""
 
-    def __init__(self, aws: Aws, units_per_second: float | None) -> None:
+    def __init__(self, aws: Aws, per_second: float | None) -> None:
+        self.per_second = per_second
         self._aws = aws
-        self._per_second = units_per_second
         self._lock = threading.Lock()
-        self._next_turn = aws.now()
+        self._paid_at = aws.now()
 
     def wait(self, expected: float) -> None:
-        """Wait for the turn of a call that will probably use this many units."""
-        if self._per_second is None:
-            return
-        with self._lock:
-            turn = max(self._next_turn, self._aws.now())
-            self._next_turn = turn + expected / self._per_second
-        while (left := turn - self._aws.now()) > 0:
-            self._aws.pause(min(left, 1.0))
+        """Wait until everything that was used is paid for. The next call will probably use this many units."""
+        while self.per_second is not None:
+            with self._lock:
+                left = self._paid_at - self._aws.now()
+                if left <= 0:
+                    self._paid_at = self._aws.now() + expected / self.per_second
+                    return
+            self._aws.pause(min(left, _LONGEST_WAIT))
 
     def correct(self, expected: float, used: float) -> None:
         """The call has used this many units instead."""
-        if self._per_second is not None:
+        if self.per_second is not None:
             with self._lock:
-                self._next_turn += (used - expected) / self._per_second
+                self._paid_at += (used - expected) / self.per_second

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+from items_api.errors import CannotResume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,23 +16,38 @@ class Rejected:
     """One JSON object for each line: its number, the reason, and the text. The file exists only if there are any."""
 
     def __init__(self, path: Path, length: int = 0) -> None:
-        """`length` is that of the part of an existing file that is kept."""
+        """`length` is that of the part of an existing file that is kept.
+
+        Raises:
+            CannotResume: the file is not there any more, or shorter.
+            OSError: the old file cannot be deleted or cut.
+        """
         self.path = path
         self._length = length
-        if length:
-            os.truncate(path, length)
-        else:
+        self._file: BinaryIO | None = None
+        if not length:
             path.unlink(missing_ok=True)
+            return
+        if not path.exists() or path.stat().st_size < length:
+            why = f"The file {path} is shorter than when the load was interrupted, or gone."
+            raise CannotResume("The interrupted load cannot be continued.", why, "Restore it, or delete the journal.")
+        os.truncate(path, length)
 
     def add(self, number: int, reason: str, text: bytes | None) -> None:
+        if self._file is None:
+            # Like the file, it may be confidential.
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = os.fdopen(descriptor, "ab")
         shown = None if text is None else text.decode(errors="replace")
-        entry = json.dumps({"line": number, "reason": reason, "text": shown}, ensure_ascii=False)
-        # Like the file, it may be confidential.
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(entry.encode() + b"\n")
-            self._length = file.tell()
+        self._length += self._file.write(json.dumps({"line": number, "reason": reason, "text": shown}).encode() + b"\n")
 
     def commit(self) -> int:
-        """The length of the file."""
+        """Write everything to the disk. Returns the length of the file."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
         return self._length
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,7 +1,7 @@
 """A file that is read from many places at once, whether or not it is compressed.
 
-A dump is in the order of the table's partitions, so a load that reads it from the beginning to the end would write to
-one partition after the other. Each partition accepts 1,000 writes per second.
+A file can be in the order of the table's partitions, as DynamoDB scans them. A load that reads it from the beginning to
+the end would write to one partition after the other, and each accepts 1,000 writes per second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _GZIP = 31
 _CHUNK = 1 << 16
-_MAX_PLACES = 32
+_MAX_PLACES = 16
 _FIRST_STEP = 1 << 18  # bytes between two places; doubled when there are too many
 
 
@@ -54,32 +54,37 @@ def is_compressed(path: Path) -> bool:
 
 
 class _Plain:
-    def __init__(self, file: BinaryIO, state: int = 0) -> None:
+    """Reads up to the position `end` of the file."""
+
+    def __init__(self, file: BinaryIO, end: int, state: int = 0) -> None:
         self._file = file
+        self._left = end - state
         file.seek(state)
 
     def read(self) -> bytes:
-        return self._file.read(_CHUNK)
+        data = self._file.read(min(_CHUNK, self._left))
+        self._left -= len(data)
+        return data
 
     def state(self) -> int:
         return self._file.tell()
 
 
 class _Compressed:
-    """Its state is a position in the file, and a copy of the decompressor there."""
+    """Its state is a position in the file, and a copy of the decompressor there. An empty file is truncated."""
 
-    def __init__(self, file: BinaryIO, state: tuple[int, Any] = (0, None)) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, end: int, state: tuple[int, Any] = (0, None)) -> None:
         position, member = state
-        file.seek(position)
+        self._file = _Plain(file, end, position)
         self._member = member.copy() if member else None
         self._input = b""
+        self._is_empty = end == 0
 
     def read(self) -> bytes:
         while True:
-            self._input = self._input or self._file.read(_CHUNK)
+            self._input = self._input or self._file.read()
             if not self._input:
-                if self._member:
+                if self._member or self._is_empty:
                     raise DamagedError("The compressed file is truncated.")
                 return b""
             self._member = self._member or zlib.decompressobj(_GZIP)
@@ -95,14 +100,16 @@ class _Compressed:
                 return bytes(output)
 
     def state(self) -> tuple[int, Any]:
-        return self._file.tell() - len(self._input), self._member.copy() if self._member else None
+        return self._file.state() - len(self._input), self._member.copy() if self._member else None
 
 
 @contextmanager
-def open_source(path: Path, state: Any = None) -> Iterator[_Plain | _Compressed]:
+def open_source(path: Path, state: Any = None, end: int | None = None) -> Iterator[_Plain | _Compressed]:
+    """`end` is the position in the file where it ends, for one that is longer than its content."""
     with path.open("rb") as file:
         kind = _Compressed if is_compressed(path) else _Plain
-        yield kind(file) if state is None else kind(file, state)
+        last = path.stat().st_size if end is None else end
+        yield kind(file, last) if state is None else kind(file, last, state)
 
 
 class Part(NamedTuple):
@@ -186,15 +193,16 @@ def lines(path: Path, part: Part, after: int = 0) -> Iterator[Line]:
 
 def split(source: Any, offset: int) -> Iterator[tuple[bytes | None, int]]:
     """Each line without its line break, and where it ends; None for a line that is too long."""
-    rest: bytes | None = b""
+    pieces: list[bytes] = []  # of an incomplete line
+    size = 0
     while chunk := source.read():
         *complete, last = chunk.split(b"\n")
         for text in complete:
             offset += len(text) + 1
-            yield (None if rest is None else rest + text), offset
-            rest = b""
+            yield (b"".join([*pieces, text]) if size + len(text) <= MAX_LINE else None), offset
+            pieces, size = [], 0
         offset += len(last)
-        if rest is not None:
-            rest = rest + last if len(rest) + len(last) <= MAX_LINE else None
-    if rest != b"":
-        yield rest, offset
+        size += len(last)
+        pieces = [*pieces, last] if size <= MAX_LINE else []
+    if size:
+        yield (b"".join(pieces) if size <= MAX_LINE else None), offset

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from items_api.items.rate import Rate
 
 BATCH = 25  # items in a BatchWriteItem
-PAGE_UNITS = 256.0  # for a full page of 1 MB
 _KEY = [{"AttributeName": "itemId", "KeyType": "HASH"}]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 # DynamoDB gives even a table without any capacity to spare a few writes in this time.
@@ -66,13 +65,14 @@ class ItemTable:
         keys = [i["KeySchema"][0]["AttributeName"] for i in description.get("GlobalSecondaryIndexes", [])]
         self.indexed = tuple(key for key in keys if types.get(key) == "S")
 
-    def scan(self, segment: int, segments: int, after: str | None, rate: Rate) -> bytes:
+    def scan(self, segment: int, segments: int, after: str | None, limit: int | None = None) -> bytes:
         """A page of one of the segments, in which the table is read in parallel; to be parsed by `parsed`.
 
-        The read is consistent: it has every write that was confirmed before.
+        The read is consistent: it has every write that was confirmed before. `limit` is the largest number of items.
         """
-        rate.wait(PAGE_UNITS)
         start: Any = {"ExclusiveStartKey": {"itemId": {"S": after}}} if after is not None else {}
+        if limit:
+            start["Limit"] = limit
         response: Mapping[str, Any] = self.aws.send(
             self.aws.items.scan,
             TableName=self.name,
@@ -95,9 +95,8 @@ class ItemTable:
             TimedOut: DynamoDB has accepted no item for minutes.
         """
         pending, rejected = dict(items), dict[str, str]()
-        pause, progress = _FIRST_PAUSE, self.aws.now()
+        pause, paused = _FIRST_PAUSE, 0.0
         while pending:
-            rate.wait(len(pending))
             before = len(pending)
             try:
                 pending = self._put(pending, rate)
@@ -107,27 +106,30 @@ class ItemTable:
                 if not error.is_transient:
                     raise
             if len(pending) < before:
-                pause, progress = _FIRST_PAUSE, self.aws.now()
-            elif self.aws.now() - progress > _STALLED_SECONDS:
+                pause, paused = _FIRST_PAUSE, 0.0
+            elif paused > _STALLED_SECONDS:
                 raise TimedOut(
-                    f"DynamoDB has accepted no write to the table {self.name} for {_STALLED_SECONDS:.0f} s.",
+                    f"DynamoDB has accepted no write to the table {self.name} for {paused:.0f} s.",
                     "It throttles the writes, or the table is overloaded by others.",
-                    "Run the command again later; it continues where it left off.",
+                    "Run the command again later.",
                 )
             if pending:
-                self.aws.pause(random.uniform(0, pause))  # noqa: S311 - not a secret
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                seconds = random.uniform(0, pause)  # noqa: S311 - not a secret
+                self.aws.pause(seconds)
+                pause, paused = min(pause * 2, _LONGEST_PAUSE), paused + seconds
         return rejected
 
     def _put(self, items: Mapping[str, Attributes], rate: Rate) -> dict[str, Attributes]:
         """One BatchWriteItem. Returns the items that DynamoDB did not process."""
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items.values()]
+        expected = float(len(items)) if rate.per_second is None else sum(map(self._units_of, items.values()))
+        rate.wait(expected)
         response = self.aws.send(
             self.aws.items.batch_write_item, RequestItems={self.name: requests}, ReturnConsumedCapacity="TOTAL"
         )
         left = response.get("UnprocessedItems", {}).get(self.name, [])
         keys = [request["PutRequest"]["Item"]["itemId"]["S"] for request in left]
-        rate.correct(len(items), _units(response, len(items) - len(keys)))
+        rate.correct(expected, _units(response, expected * (1 - len(keys) / len(items))))
         return {key: items[key] for key in keys}
 
     def _write_each(self, items: Mapping[str, Attributes], reason: str, rate: Rate) -> dict[str, str]:
@@ -145,7 +147,8 @@ class ItemTable:
         Raises:
             AwsError: a ValidationException if DynamoDB rejects the item, or any other error.
         """
-        rate.wait(1)
+        expected = self._units_of(item)
+        rate.wait(expected)
         try:
             response = self.aws.send(
                 self.aws.items.put_item,
@@ -158,8 +161,12 @@ class ItemTable:
             if not error.says("ConditionalCheckFailedException"):
                 raise
             return False
-        rate.correct(1, _units(response, 1))
+        rate.correct(expected, _units(response, expected))
         return True
+
+    def _units_of(self, item: Attributes) -> float:
+        """About how many write units an item uses, in the table and its indexes."""
+        return math.ceil(len(str(item)) / 1024) * (1 + len(self.indexed))
 
 
 def parsed(raw: bytes, write: Callable[[Attributes], bytes]) -> Page:

@@ -20,13 +20,11 @@ _WIDE = 60  # columns that also have room for a bar
 class _Rate:
     """Items, bytes and items per second as text. What an interrupted command had done before is not its own speed."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: int) -> None:
         self._started = time.monotonic()
-        self._before: int | None = None
+        self._before = before
 
     def text(self, items: int, size: int) -> str:
-        if self._before is None:
-            self._before = items
         seconds = max(time.monotonic() - self._started, 0.001)
         return f"{items:,} items, {size_text(size)}, {(items - self._before) / seconds:,.0f}/s"
 
@@ -34,13 +32,13 @@ class _Rate:
 class Bar:
     """`total` is what `show` counts to."""
 
-    def __init__(self, stream: TextIO, total: float) -> None:
+    def __init__(self, stream: TextIO, total: float, before: int = 0) -> None:
         console = Console(file=stream)
         bar = [BarColumn(None)] if console.width >= _WIDE else []
         columns = (*bar, TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
         self._progress = Progress(*columns, console=console, transient=True, expand=True)
         self._task = self._progress.add_task("", total=total or None)
-        self._rate = _Rate()
+        self._rate = _Rate(before)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -56,10 +54,10 @@ class Bar:
 class Lines:
     """The same for output that cannot be redrawn."""
 
-    def __init__(self, write: Callable[[str], None], total: float) -> None:
+    def __init__(self, write: Callable[[str], None], total: float, before: int = 0) -> None:
         self._write = write
         self._total = total
-        self._rate = _Rate()
+        self._rate = _Rate(before)
         self._shown = time.monotonic()
 
     def show(self, completed: float, items: int, size: int) -> None:

@@ -117,14 +117,17 @@ class Screen:
             self.lines(live.results())
 
     @contextmanager
-    def progress(self, total: float) -> Iterator[Callable[[float, int, int], None]]:
-        """Yield a function that shows how far a transfer is: out of `total`, in items, and in bytes."""
+    def progress(self, total: float, before: int = 0) -> Iterator[Callable[[float, int, int], None]]:
+        """Yield a function that shows how far a transfer is: out of `total`, in items, and in bytes.
+
+        `before` is how many items an interrupted command had transferred.
+        """
         from items_api.terminal.progress import Bar, Lines  # noqa: PLC0415 - rich takes 25 ms to load
 
         if not self.is_terminal or self._quiet:
-            yield Lines(self.line, total).show
+            yield Lines(self.line, total, before).show
             return
-        with Bar(self._stream, total) as bar:
+        with Bar(self._stream, total, before) as bar:
             yield bar.show
 
     def _write(self, stream: TextIO, text: str) -> None:

@@ -123,15 +123,18 @@ def test_a_plain_dump_of_a_set_names_the_item_and_the_option(deployed: Run) -> N
     assert (
         "  Why:  Plain JSON has no such values.\n  Next: Use --typed, which writes DynamoDB's JSON.\n" in result.stderr
     )
-    assert deployed("dump", "items.jsonl", "--typed", "--force").exit_code == 0
+    assert deployed("dump", "items.jsonl", "--typed").exit_code == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["load", "missing.jsonl"], "Error: Could not read or write the file missing.jsonl.\n  Why:  No such file"),
-        (["load", "."], "Error: Could not read or write the file ..\n  Why:  Is a directory"),
-        (["dump", "missing/items.jsonl"], "Error: Could not read or write the file missing/items.jsonl.\n"),
+        (["load", "missing.jsonl"], "Error: Could not read or write the file 'missing.jsonl'.\n  Why:  No such file"),
+        (["load", "."], "Error: Could not read or write the file '.'.\n  Why:  Is a directory"),
+        (
+            ["dump", "missing/items.jsonl"],
+            "Error: Could not read or write the file 'missing'.\n  Why:  No such file or directory.",
+        ),
         (["dump", "."], "Error: . is not a regular file.\n"),
     ],
 )

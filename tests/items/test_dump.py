@@ -40,7 +40,8 @@ def test_neighbors_in_the_file_come_from_different_segments(account: Account, tm
     segments = {key: segment for segment in range(4) for key in ids_of(segment)}
     order = [segments[key] for key in ids_in(path)]
     shortest = min(order.count(segment) for segment in range(4))
-    assert all({*order[i : i + 4]} == {0, 1, 2, 3} for i in range(0, 4 * shortest, 4))
+    # A page of 65 to 128 lines is written in pieces of two.
+    assert all({*order[i : i + 8]} == {0, 1, 2, 3} for i in range(0, 4 * shortest - 8, 8))
 
 
 def ids_of(segment: int) -> list[str]:
@@ -124,12 +125,66 @@ def test_a_dump_does_not_continue_a_file_that_was_truncated(account: Account, tm
         dump(item_table(account), path)
 
 
-def test_force_starts_again_and_replaces_the_file(account: Account, tmp_path: Path) -> None:
+def test_force_replaces_a_file_and_what_another_dump_has_left(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
     found = open_dump(item_table(account), path, Format.TYPED, force=True)
     found.output.close()
     assert (found.done, path.read_bytes()) == (None, b"")
+
+
+def test_force_continues_the_same_dump(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    found = open_dump(item_table(account), path, Format.PLAIN, force=True)
+    found.output.close()
+    assert found.done
+    assert path.stat().st_size == found.done["length"] > 0
+
+
+def test_two_dumps_cannot_write_one_file(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    with closing(open_dump(item_table(account), path, Format.PLAIN).output):
+        before = path.read_bytes()
+        with pytest.raises(CannotResume, match="Another command is working on"):
+            open_dump(item_table(account), path, Format.PLAIN)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"items-api-d'])
+def test_a_dump_that_was_killed_before_its_first_commit_starts_again(
+    account: Account, tmp_path: Path, content: bytes | None
+) -> None:
+    put(item(1))
+    table, path = item_table(account), tmp_path / "items.jsonl"
+    open_dump(table, path, Format.PLAIN).output.close()  # the journal is written before the file is created
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert dump(table, path) == 1
+    assert verified(path).lines == 3
+
+
+def test_a_dump_that_was_killed_after_its_trailer_is_complete(account: Account, tmp_path: Path) -> None:
+    """The journal is deleted after the trailer is on the disk."""
+    put(*(item(number, 100_000) for number in range(30)))
+    path = tmp_path / "items.jsonl"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("items_api.items.journal.Journal.delete", lambda _: None)
+        patch.setattr("items_api.items.dump._COMMIT_SECONDS", -1)
+        dump(item_table(account), path)
+    assert (tmp_path / "items.jsonl.dump-journal").exists()
+    assert dump(item_table(account), path) == 30
+    assert verified(path).lines == 32
+
+
+def test_a_file_that_was_changed_is_not_continued(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    path.write_bytes(path.read_bytes().replace(b"plain", b"plane"))
+    with pytest.raises(CannotResume, match="has been changed since then"):
+        dump(item_table(account), path)
 
 
 def test_a_file_that_exists_is_not_overwritten(account: Account, tmp_path: Path) -> None:

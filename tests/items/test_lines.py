@@ -138,7 +138,7 @@ def test_a_plain_file_cannot_have_sets_and_binary_values(item: dict[str, Any], s
             b'{"itemId":"1","items-api:revision":"x"}',
             "items-api:revision is the name of an attribute that the API itself",
         ),
-        (None, "The line is longer than 16,777,216 bytes"),
+        (None, "The line is longer than 4,194,304 bytes"),
     ],
 )
 def test_a_plain_line_that_is_no_item_is_refused_with_the_reason(line: bytes | None, reason: str) -> None:

@@ -34,8 +34,7 @@ def test_without_a_total_there_is_no_percentage_and_no_division_by_zero(clock: l
 
 def test_the_rate_is_that_of_this_command_even_if_it_continues_another_one(clock: list[float]) -> None:
     lines: list[str] = []
-    show = progress.Lines(lines.append, 0).show
-    show(0, 1_000_000, 0)
+    show = progress.Lines(lines.append, 0, 1_000_000).show
     clock[0] = 20.0
     show(0, 1_000_200, 0)
     assert lines == ["1,000,200 items, 0 bytes, 10/s"]
@@ -54,7 +53,7 @@ def test_a_terminal_gets_the_figures_and_a_bar_if_there_is_room(
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    with progress.Bar(stream, total) as bar:
+    with progress.Bar(stream, total, before=1234) as bar:
         bar.show(50, 1234, 5_000_000)
     shown = stream.getvalue()
     assert ("1,234 items, 5.0 MB, 0/s" in shown, "━" in shown) == (True, has_bar)
