@@ -167,6 +167,9 @@ def kill_and_continue(place: Place, kills: int, seconds: Mapping[str, float]) ->
     for command, name in (("dump", "killed.jsonl"), ("dump", "killed.jsonl.gz"), ("load", "first.jsonl")):
         arguments = ["--typed", name] if command == "dump" else [name]
         rounds = 0
+        if command == "load":  # into an empty table
+            place.run("down", "--yes")
+            place.run("up")
         while rounds < kills:
             process = place.start(command, *arguments)
             time.sleep(moments.uniform(0.2, seconds[command]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from items_api.errors import CannotLoad, CannotResume, OutputFailed
 from items_api.items.dump import SEGMENTS
-from items_api.items.journal import Journal, lock
+from items_api.items.journal import Journal, journal_path, lock
 from items_api.items.lines import Format, LineError, read_header
 from items_api.items.output import Output
 from items_api.items.rejected import Rejected
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from items_api.items.table import ItemTable
 
+_GZIP_MAGIC = b"\x1f\x8b"
 _NOTHING = {"length": 0, "sha256": "", "items": 0, "segments": {}}
 
 
@@ -107,10 +108,9 @@ def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_on
         warning = f"{path} has no header and no trailer, so it was not verified that it is complete."
     work = {
         "table": table.identity,
-        "file": f"{found.size} bytes, {found.sha256}",
+        "file": {"sha256": found.sha256, "size": found.size, "parts": [part.start.offset for part in found.parts]},
         "format": file_format,
         "--only-new": new_only,
-        "parts": [part.start.offset for part in found.parts],
     }
     journal = Journal(path, "load", work)
     done = journal.read()
@@ -122,7 +122,9 @@ def verified(path: Path) -> Survey:
     """Check the trailer. Raises `CannotLoad` if the file is incomplete or damaged, and OSError."""
 
     def problem(why: str) -> CannotLoad:
-        return CannotLoad(f"The file {path} is not a complete dump. Nothing was written.", why, "Use another copy.")
+        is_interrupted = journal_path(path, "dump").exists()
+        todo = "Run the dump again, which completes it." if is_interrupted else "Use another copy."
+        return CannotLoad(f"The file {path} is not a complete dump. Nothing was written.", why, todo)
 
     try:
         found = survey(path)
@@ -138,7 +140,10 @@ def verified(path: Path) -> Survey:
 
 
 def format_of(name: object, first_line: bytes) -> Format | None:
-    """None if the line is not a header. Raises `CannotLoad` for a header of another version."""
+    """None if the line is not a header. Raises `CannotLoad` for one of another version, and for a compressed file."""
+    if first_line.startswith(_GZIP_MAGIC):
+        todo = "Decompress it with gunzip, or load a file whose name ends in .gz."
+        raise CannotLoad(f"{name} is compressed.", "Only a file whose name ends in .gz is decompressed.", todo)
     try:
         return read_header(first_line)
     except LineError as error:

@@ -17,7 +17,7 @@ class Journal:
     """A JSON document that is replaced as a whole. `work` is what it belongs to; other work cannot continue it."""
 
     def __init__(self, file: Path, kind: str, work: dict[str, Any]) -> None:
-        self.path = file.parent / f"{file.name}.{kind}-journal"
+        self.path = journal_path(file, kind)
         self._kind = kind
         self._work = work
 
@@ -60,6 +60,11 @@ class Journal:
         what = "the journal and the file" if self._kind == "dump" else "the journal"
         todo = f"Run the interrupted command again as it was. To start over, delete {what}."
         return CannotResume(f"The journal {self.path} does not belong to this command.", why, todo)
+
+
+def journal_path(file: Path, kind: str) -> Path:
+    """Where the journal of a dump or a load of this file is."""
+    return file.with_name(f"{file.name}.{kind}-journal")
 
 
 def lock(file: BinaryIO, path: Path) -> None:

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 WORKERS = 12
 _COMMIT_SECONDS = 1.0
-# Of a batch, because DynamoDB accepts 16 MB, in which a character can take six bytes.
-_MAX_BATCH_BYTES = 2_000_000
-# What the batches in progress may take in memory together, by the estimate of `_cost`. One batch may always run.
-_MAX_COST = 24_000_000
+# What a batch, and the batches in progress together, may take in memory by the estimate of `_cost`; more if it is one
+# item or one batch. With this limit, a batch is also smaller than the 16 MB that DynamoDB accepts.
+_MAX_BATCH_COST, _MAX_COST = 4_000_000, 24_000_000
 # Lines whose turn to be completed has not come, because one before them has not been written yet.
 _MAX_OPEN_LINES, _MAX_OPEN_BYTES = 20_000, 8_000_000
 _LINES_PER_STEP = 1000
@@ -170,23 +169,22 @@ class Load:
     def _batches(self, parts: Sequence[PartReader]) -> Iterator[tuple[int, Batch]]:
         """Batches of lines from all parts, and how many bytes have been read. A batch can be empty."""
         entries: list[Entry] = []
-        read = size = cost = 0
+        read = cost = 0
         for number, (part, line) in enumerate(_in_turns(parts), start=1):
             text = line.text
             read += len(text or b"") + 1
             if text is not None and (not text.strip() or is_mark(text)):
                 self._finish([(Entry(part, line), Outcome())])
             else:
-                length = len(text or b"")
-                if entries and (len(entries) == BATCH or size + length > _MAX_BATCH_BYTES):
+                more = _cost(text or b"")
+                if entries and (len(entries) == BATCH or cost + more > _MAX_BATCH_COST):
                     yield read, Batch(entries, cost)
-                    entries, size, cost = [], 0, 0
+                    entries, cost = [], 0
                 entries.append(Entry(part, line))
-                size += length
-                cost += _cost(text or b"")
+                cost += more
             if number % _LINES_PER_STEP == 0:
                 yield read, Batch(entries, cost)
-                entries, size, cost = [], 0, 0
+                entries, cost = [], 0
         yield read, Batch(entries, cost)
 
     def _write(self, entries: Sequence[Entry]) -> Outcomes:

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from items_api.items.output import Output
 from tests.aws import ErrorResponse, Process
 from tests.commands.conftest import Run, document
 from tests.items.conftest import item, put, stored, typed_items
@@ -74,6 +75,13 @@ def test_a_pipe_that_was_incomplete_fails_at_its_end(deployed: Run, cut: Any, sa
     assert result.exit_code == 1
     assert f"Error: The input was not a complete dump.\n  Why:  {said}\n" in result.stderr
     assert "3 items were written before the end of the input was reached." in result.stderr
+
+
+def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
+    result = deployed("load", input=gzip.compress(deployed("dump").stdout.encode()))
+    assert result.exit_code == 1
+    assert "Error: The input is compressed.\n" in result.stderr
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_the_name_of_the_file_decides_about_compression(deployed: Run, tmp_path: Path) -> None:
@@ -217,6 +225,17 @@ def test_a_backup_that_cannot_be_verified_deletes_nothing(deployed: Run, monkeyp
         patch.setattr("items_api.items.source._Plain.read", lambda source: source._file.read(1 << 16)[1:])
         result = deployed("down", "--yes", "--backup", "backup.jsonl")
     assert (result.exit_code, "is not a complete dump." in result.stderr) == (1, True)
+    assert deployed("status").exit_code == 0
+
+
+def test_a_backup_that_was_emptied_deletes_nothing(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def emptied(output: Output) -> None:
+        output._stream.truncate(0)
+        output._stream.close()
+
+    monkeypatch.setattr(Output, "close", emptied)
+    result = deployed("down", "--yes", "--backup", "backup.jsonl")
+    assert (result.exit_code, "is not the dump that was written. Nothing was deleted." in result.stderr) == (1, True)
     assert deployed("status").exit_code == 0
 
 

@@ -253,6 +253,21 @@ def test_nothing_is_written_from_a_file_that_is_incomplete_or_damaged(
     assert (stored(), account.journal.of("dynamodb.BatchWriteItem")) == ({}, [])
 
 
+def test_a_compressed_file_with_another_name_is_an_error(account: Account, tmp_path: Path) -> None:
+    path = complete(tmp_path, account, "items.jsonl.gz").rename(tmp_path / "items.jsonl")
+    with pytest.raises(CannotLoad, match=r"items.jsonl is compressed. Only a file whose name ends in .gz"):
+        load(item_table(account), path)
+    assert not (tmp_path / "items.jsonl.rejected").exists()
+
+
+def test_a_dump_that_was_interrupted_can_be_completed(account: Account, tmp_path: Path) -> None:
+    path = complete(tmp_path, account)
+    path.write_bytes(path.read_bytes()[:100])
+    (tmp_path / "items.jsonl.dump-journal").write_text("{}")
+    with pytest.raises(CannotLoad, match="Run the dump again, which completes it"):
+        load(item_table(account), path)
+
+
 def test_nothing_is_written_from_a_truncated_compressed_file(account: Account, tmp_path: Path) -> None:
     path = complete(tmp_path, account, "items.jsonl.gz")
     path.write_bytes(path.read_bytes()[:-30])
