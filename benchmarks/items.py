@@ -174,10 +174,13 @@ def kill_and_continue(place: Place, kills: int, seconds: Mapping[str, float]) ->
             process = place.start(command, *arguments)
             time.sleep(moments.uniform(0.2, seconds[command]))
             process.send_signal(signal.SIGKILL)
-            process.communicate()
+            _, said = process.communicate()
             rounds += 1
-            if process.returncode != -signal.SIGKILL and command == "dump":
-                (place.folder / name).unlink()  # it was complete: start again
+            complete = command == "dump" and not (place.folder / f"{name}.dump-journal").exists()
+            if process.returncode > 0:
+                sys.exit(f"items-api {command} failed: {said}")
+            if complete:  # start again
+                (place.folder / name).unlink(missing_ok=True)
         if command == "load" or (place.folder / f"{name}.dump-journal").exists() or not (place.folder / name).exists():
             place.run(command, *arguments)
         if name.endswith(".gz"):

@@ -45,7 +45,7 @@ class Output:
         Raises:
             CannotResume: they are not the same any more, or another command is writing the file.
         """
-        output = cls._locked(path, path.open("ab"))
+        output = cls._locked(path, path.open("r+b"))
         try:
             with open_source(path, end=length) as source:
                 while length and (chunk := source.read()):
@@ -54,7 +54,8 @@ class Output:
         except DamagedError:
             output.sha256 = hashlib.sha256(b"damaged")
         if output.sha256.hexdigest() == sha256:
-            os.truncate(path, length)
+            output._stream.truncate(length)
+            output._stream.seek(length)
             return output
         output.close()
         why = f"The file {path} has been changed since then."

@@ -131,8 +131,9 @@ def test_an_output_continues_after_a_commit_and_forgets_what_followed(tmp_path: 
     output.close()
     again = Output.resume(path, length, sha256)
     assert (again.size, again.sha256.hexdigest()) == (6000, hashlib.sha256(b"first\n" * 1000).hexdigest())
+    assert again.commit() == length
     again.write(b"second\n")
-    again.commit()
+    assert again.commit() == path.stat().st_size
     again.close()
     content = path.read_bytes() if name.endswith("l") else gzip.decompress(path.read_bytes())
     assert content == b"first\n" * 1000 + b"second\n"
