@@ -155,7 +155,7 @@ def measure(title: str, place: Place, count: int, *, throttle: float | None = No
         _request(throttle, "DELETE")
         seconds, _ = place.run("load", "first.jsonl")
         found = _request(throttle, "GET")
-        print(f"        load of the dump, which is in the order of the partitions: {seconds:.1f} s")
+        print(f"        load of the dump: {seconds:.1f} s")
         check("load of a dump / throttle", found["writes"] / found["seconds"] / THROTTLE, 0.9)
 
 

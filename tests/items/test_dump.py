@@ -63,13 +63,14 @@ def test_a_killed_dump_continues_with_nothing_twice_and_nothing_missing(
 ) -> None:
     put(*(item(number, 100_000) for number in range(80)))
     monkeypatch.setattr("items_api.items.dump._COMMIT_SECONDS", 0)
-    session = account.session()
-    session.faults.at("dynamodb.Scan", nth, Fault.KILLED_BEFORE)
     path = tmp_path / name
-    with pytest.raises(ProcessKilled):
-        dump(item_table(account, session), path)
-    with path.open("ab") as file:
-        file.write(b"what was not committed")
+    for moment in (nth, 1, 2):
+        session = account.session()
+        session.faults.at("dynamodb.Scan", moment, Fault.KILLED_BEFORE)
+        with pytest.raises(ProcessKilled):
+            dump(item_table(account, session), path)
+        with path.open("ab") as file:
+            file.write(b"what was not committed")
     assert dump(item_table(account), path) == 80
     assert verified(path).lines == 82
     if name.endswith("l"):
