@@ -90,7 +90,7 @@ SUBJECTS = (
     OURS,
 )
 #: The limits for items-api, as shares of boto3.resource.
-LIMITS = {"module load": 0.20, "CPU per warm GET": 0.20, "peak memory": 0.50}
+LIMITS = {"module load": 0.12, "CPU per warm GET": 0.18, "peak memory": 0.40}
 
 
 class MemoryDynamoDB(BaseHTTPRequestHandler):

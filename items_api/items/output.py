@@ -45,7 +45,8 @@ class Output:
         Raises:
             CannotResume: they are not the same any more, or another command is writing the file.
         """
-        output = cls._locked(path, path.open("r+b"))
+        stream = path.open("r+b")
+        output = cls._locked(path, stream)
         try:
             with open_source(path, end=length) as source:
                 while length and (chunk := source.read()):
@@ -54,8 +55,8 @@ class Output:
         except DamagedError:
             output.sha256 = hashlib.sha256(b"damaged")
         if output.sha256.hexdigest() == sha256:
-            output._stream.truncate(length)
-            output._stream.seek(length)
+            stream.truncate(length)
+            stream.seek(length)
             return output
         output.close()
         why = f"The file {path} has been changed since then."
