@@ -176,12 +176,11 @@ def kill_and_continue(place: Place, kills: int, seconds: Mapping[str, float]) ->
             process.send_signal(signal.SIGKILL)
             _, said = process.communicate()
             rounds += 1
-            complete = command == "dump" and not (place.folder / f"{name}.dump-journal").exists()
             if process.returncode > 0:
                 sys.exit(f"items-api {command} failed: {said}")
-            if complete:  # start again
+            if command == "dump":  # start again, if it is complete
                 (place.folder / name).unlink(missing_ok=True)
-        if command == "load" or (place.folder / f"{name}.dump-journal").exists() or not (place.folder / name).exists():
+        if command == "load" or not (place.folder / name).exists():
             place.run(command, *arguments)
         if name.endswith(".gz"):
             subprocess.run(["gunzip", "-kf", name], cwd=place.folder, check=True)

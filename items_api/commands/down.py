@@ -13,7 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import explain_option, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
-from items_api.commands.transfers import back_up
+from items_api.commands.transfers import PIPE, back_up
 from items_api.errors import Problem
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.text import Line
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 @yes_option
 def down(screen: Screen, *, target: Target, keep_table: bool, backup: str | None, explain: bool, yes: bool) -> Result:
     """Delete the stack and verify that nothing remains."""
+    if backup == PIPE:
+        raise click.UsageError("--backup needs a file, which is read again before anything is deleted.")
     with opened(screen, target, explain=explain) as stack:
         if stack is None:
             line = Line("The local AWS is empty: there is nothing to delete.")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @file_argument
 @click.option("--typed", is_flag=True, help="Write DynamoDB's JSON, which also has sets and binary values.")
 @rate_option("read")
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--force", is_flag=True, help="Replace an existing file, and start over after an interruption.")
 def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float | None, force: bool) -> Result:
     """Write all items to a file.
 
@@ -50,12 +50,14 @@ def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float 
         table = item_table(stack, target)
         assert stack is not None  # noqa: S101 - item_table has checked it
         limit, file_format = Rate(stack.aws, rate), Format.TYPED if typed else Format.PLAIN
-        with transferring(stack, "read", file):
+        # With --force, it would start over again.
+        again = f"Run the command again{' without --force' if force else ''}; it continues where it left off."
+        with transferring(stack, "read", file, "" if file == PIPE else again):
             if file == PIPE:
                 job = Dump(table, Output(sys.stdout.buffer), file_format, limit)
                 run_dump(screen, job, None)
             else:
-                job = dump_file(screen, table, Path(file), file_format, limit, force=force)
+                job = dump_file(screen, table, Path(file), file_format, limit, replace=force, fresh=force)
         return Result(
             document={**known_of(stack), "files": [] if file == PIPE else [file], "items": job.items},
             lines=[Line(dump_summary(job, "stdout" if file == PIPE else file))],

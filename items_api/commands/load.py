@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -45,7 +46,8 @@ def load(screen: Screen, *, target: Target, file: str, typed: bool, only_new: bo
     with opened(screen, target) as stack:
         table = item_table(stack, target)
         assert stack is not None  # noqa: S101 - item_table has checked it
-        with transferring(stack, "write", file):
+        again = "" if file == PIPE else "Run the command again; it continues where it left off."
+        with transferring(stack, "write", file, again):
             limit = Rate(stack.aws, rate)
             if file == PIPE:
                 job = _load_pipe(screen, table, limit, typed=typed, only_new=only_new)
@@ -64,7 +66,7 @@ def _load_file(screen: Screen, table: ItemTable, limit: Rate, path: Path, *, typ
     found = open_load(table, path, typed=typed, new_only=only_new)
     if found.warning:
         screen.warning(found.warning)
-    job = Load(table, found.format, limit, found.rejected, found.journal, new_only=only_new)
+    job = Load(table, found.format, limit, found.rejected, found.journal, new_only=only_new, marks=found.marks)
     parts = found.survey.parts
     ends = [part.start.offset for part in parts]
     if found.done:
@@ -83,7 +85,7 @@ def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, *, typed: bool, on
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("There is no input: name a file, or pipe one into the command.")
     pipe = Pipe(sys.stdin.buffer, typed=typed)
-    job = Load(table, pipe.format, limit, Rejected(Path("stdin.rejected")), new_only=only_new)
+    job = Load(table, pipe.format, limit, Rejected(Path(f"stdin-{os.getpid()}.rejected")), new_only=only_new)
     with closing(job.rejected):
         _run(screen, job, [PartReader(pipe.lines())], 0, 0)
     if warning := pipe.check(job.done.written):

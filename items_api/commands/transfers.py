@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
+import shlex
 import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from items_api.aws.errors import AwsError
+from items_api.aws.errors import AwsError, ServiceError
 from items_api.commands.known import knowing
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import CannotDump, CannotLoad, Interrupted, OutputFailed, Problem
+from items_api.errors import CannotDump, CannotLoad, DeletedMeanwhile, Interrupted, OutputFailed, Problem
 from items_api.items import Dump, Format, ItemTable
 from items_api.items.files import format_of, open_dump, verified
 from items_api.items.rate import Rate
@@ -30,11 +33,21 @@ PIPE = "-"
 file_argument = click.argument("file", default=PIPE, metavar="[FILE|-]")
 
 
+class _Units(click.FloatRange):
+    """Not a number is in no range, although comparing it finds nothing wrong."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 def rate_option(kind: str) -> Callable[[Any], Any]:
     """`kind` is "read" or "write"."""
     return click.option(
         "--rate",
-        type=click.FloatRange(min=0, min_open=True, max=1e9),
+        type=_Units(min=0, min_open=True, max=1e9),
         metavar="N",
         help=f"Use at most N {kind} units per second, to spare a live table.",
     )
@@ -52,7 +65,7 @@ def item_table(stack: Stack | None, target: Target) -> ItemTable:
 
 def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None) -> None:
     """Run a dump and show its progress."""
-    if done and done["length"]:
+    if done:
         screen.line(f"Continuing the interrupted dump after {done['items']:,} items.")
     before = done["items"] if done else 0
     with screen.progress(job.table.count, before) as show, closing(job.run(done)) as events:
@@ -60,16 +73,24 @@ def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None) -> None:
             show(items, items, job.output.size)
 
 
-def dump_file(screen: Screen, table: ItemTable, path: Path, file_format: Format, limit: Rate, *, force: bool) -> Dump:
-    """Write all items to a file, or continue to. Returns the completed dump."""
-    found = open_dump(table, path, file_format, force=force)
-    job = Dump(table, found.output, file_format, limit, found.journal)
-    with closing(found.output):
+def dump_file(
+    screen: Screen,
+    table: ItemTable,
+    path: Path,
+    file_format: Format,
+    limit: Rate,
+    *,
+    replace: bool = False,
+    fresh: bool = False,
+) -> Dump:
+    """Write all items to a file; `replace` and `fresh` as in `open_dump`. Returns the completed dump."""
+    output, done = open_dump(table, path, file_format, replace=replace, fresh=fresh)
+    job = Dump(table, output, file_format, limit)
+    with closing(output):
         try:
-            run_dump(screen, job, found.done)
+            run_dump(screen, job, done)
         except CannotDump:  # also the next time
-            path.unlink()
-            found.journal.delete()
+            output.discard()
             raise
     return job
 
@@ -85,8 +106,9 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
         return
     table = item_table(stack, target)
     try:
-        with transferring(stack, "read", str(path)):
-            job = dump_file(screen, table, path, Format.TYPED, Rate(stack.aws, None), force=False)
+        with transferring(stack, "read", str(path), "Run the command again; it starts over."):
+            # What an interrupted backup has is older than the answer to the question.
+            job = dump_file(screen, table, path, Format.TYPED, Rate(stack.aws, None), fresh=True)
             _verify(path, job)
     except OutputFailed as problem:
         if "--force" in problem.todo:  # which this command does not have
@@ -106,31 +128,38 @@ def _verify(path: Path, job: Dump) -> None:
         raise CannotLoad(
             f"The file {path} is not the dump that was written.", "The disk may be faulty.", "Use another one."
         )
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)  # the name of the file is in the folder
-    os.close(folder)
 
 
 @contextmanager
-def transferring(stack: Stack, verb: str, file: str) -> Iterator[None]:
-    """Explain Ctrl-C, and the errors of AWS and of the file."""
-    todo = "" if file == PIPE else "Run the command again; it continues where it left off."
-    with knowing(interrupted=lambda: Interrupted("Interrupted.", "Not all items were transferred.", todo)):
+def transferring(stack: Stack, verb: str, file: str, again: str) -> Iterator[None]:
+    """Explain Ctrl-C, and the errors of AWS and of the file. `again` says how to continue."""
+    with knowing(interrupted=lambda: Interrupted("Interrupted.", "Not all items were transferred.", again)):
         try:
             yield
         except AwsError as error:
-            what = f"Could not {verb} the items of the {stack.table.title} {stack.table.name}"
-            raise error.problem(what) from error
+            raise _table_problem(error, stack, verb) from error
         except BrokenPipeError:  # `| head` is no error
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise, Python would flush it at exit
             raise click.exceptions.Exit(0) from None
         except OSError as error:
-            what = f"Could not read or write the file {str(error.filename or file)!r}."
-            why = f"{error.strerror or error}."
-            wrong_path = isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError))
-            fix = (
-                "Check the path, and that you may write to its folder."
-                if wrong_path
-                else f"Fix the cause. {todo}".rstrip()
-            )
-            raise OutputFailed(what, why, fix) from error
+            raise _file_problem(error, verb, file, again) from error
+
+
+def _table_problem(error: AwsError, stack: Stack, verb: str) -> Problem:
+    what = f"Could not {verb} the items of the {stack.table.title} {stack.table.name}"
+    if isinstance(error, ServiceError) and error.says("ResourceNotFoundException"):
+        todo = "Create it again with items-api up, and start over."
+        return DeletedMeanwhile(f"{what}: it was deleted.", f"{error}.", todo)
+    return error.problem(what)
+
+
+def _file_problem(error: OSError, verb: str, file: str, again: str) -> OutputFailed:
+    todo = f"Fix the cause. {again}".rstrip()
+    if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
+        todo = "Check the path."
+    elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        todo = "Check the permissions of the file and its folder: the command also writes files beside it."
+        if verb == "write":
+            todo += f" A pipe needs none: items-api load - < {shlex.quote(file)}"
+    name = str(error.filename or file)
+    return OutputFailed(f"Could not read or write the file {name!r}.", f"{error.strerror or error}.", todo)

@@ -1,4 +1,4 @@
-"""A table -> a file: parallel reads, one writer, and a journal, so that an interrupted dump continues where it was."""
+"""A table -> a file: parallel reads, one writer, and commits, so that an interrupted dump continues where it was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from items_api.items.table import parsed
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from items_api.items.journal import Journal
     from items_api.items.output import Output
     from items_api.items.rate import Rate
     from items_api.items.table import ItemTable, Page
@@ -64,13 +63,10 @@ class _Segment:
 
 @dataclass
 class Dump:
-    """`journal` is None if the output cannot be continued, such as a pipe."""
-
     table: ItemTable
     output: Output
     format: Format
     rate: Rate
-    journal: Journal | None = None
     #: How many items the file has so far, and the checksum when it is complete.
     items: int = 0
     written: str = ""
@@ -79,16 +75,16 @@ class Dump:
         """Write everything. Yields the number of items after each round of pages.
 
         Args:
-            done: what the journal says; None for a new file.
+            done: the progress of an interrupted dump, which it continues; None for a new file.
 
         Raises:
             AwsError: a page could not be read.
             CannotDump: a plain file cannot have an item.
-            OSError: the file cannot be written.
+            OSError: the file cannot be written. In this case, it is not complete.
         """
         # A segment that is not in the dictionary is complete.
         left: dict[int, str | None] = dict.fromkeys(range(SEGMENTS))
-        if done and done["length"]:
+        if done:
             left = {int(segment): after for segment, after in done["segments"].items()}
             self.items = done["items"]
         else:
@@ -109,15 +105,10 @@ class Dump:
             yield self.items
         self.written = self.output.sha256.hexdigest()
         self.output.write(Trailer(self.items, self.written).line())
-        if self.journal:
-            self.output.commit()
-            self.journal.delete()
-        self.output.flush()
+        self.output.finish()
 
     def _commit(self, left: dict[int, str | None]) -> None:
-        if self.journal:
-            length, sha256 = self.output.commit(), self.output.sha256.hexdigest()
-            self.journal.write({"length": length, "sha256": sha256, "items": self.items, "segments": left})
+        self.output.commit({"items": self.items, "segments": left})
 
     def _rounds(self, left: Mapping[int, str | None]) -> Generator[dict[int, Part]]:
         """A page of each segment, by its number, as long as there are any.

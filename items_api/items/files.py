@@ -5,39 +5,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from items_api.errors import CannotLoad, CannotResume, OutputFailed
+from items_api.errors import CannotLoad, OutputFailed
 from items_api.items.dump import SEGMENTS
-from items_api.items.journal import Journal, journal_path, lock
+from items_api.items.journal import Journal, lock
 from items_api.items.lines import Format, LineError, read_header
-from items_api.items.output import Output
+from items_api.items.output import PartialFile
 from items_api.items.rejected import Rejected
 from items_api.items.source import DamagedError, Survey, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from items_api.items.table import ItemTable
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_NOTHING = {"length": 0, "sha256": "", "items": 0, "segments": {}}
 
 
 class OpenDump(NamedTuple):
-    """`done` is what the journal of an interrupted dump says; None for a new file."""
+    """`done` is the progress of the interrupted dump that is continued; None for a new file."""
 
-    output: Output
-    journal: Journal
+    output: PartialFile
     done: Mapping[str, Any] | None
 
 
 @dataclass
 class OpenLoad:
-    """`done` as above; `warning` says what could not be verified. `file` is locked until it is closed."""
+    """`done` as above; `warning` says what could not be verified. `file` is locked until it is closed.
+
+    `marks` has the numbers of the lines that are the header and the trailer.
+    """
 
     file: BinaryIO
     survey: Survey
     format: Format
+    marks: Collection[int]
     journal: Journal
     rejected: Rejected
     done: Mapping[str, Any] | None
@@ -48,37 +50,58 @@ class OpenLoad:
         self.file.close()
 
 
-def open_dump(table: ItemTable, path: Path, file_format: Format, *, force: bool = False) -> OpenDump:
-    """Raises OSError, `CannotResume`, and `OutputFailed` if there is such a file; `force` replaces it.
+def open_dump(
+    table: ItemTable, path: Path, file_format: Format, *, replace: bool = False, fresh: bool = False
+) -> OpenDump:
+    """Open a new file, or the one of an interrupted dump.
 
-    There is a journal before there is a file, so that a dump that is killed at any moment can continue. It continues
-    also with `force`, with which it may have been started.
+    Args:
+        table: of the items.
+        path: of the complete file.
+        file_format: of the file.
+        replace: replace an existing file when the dump is complete.
+        fresh: start over instead of continuing an interrupted dump.
+
+    Raises:
+        CannotResume: the interrupted dump was another one, or another command is writing the file.
+        OSError: the file cannot be created.
+        OutputFailed: there is already such a file.
     """
     if path.exists() and not path.is_file():
         raise OutputFailed(f"{path} is not a regular file.", "", "Choose a file, or use - and redirect the output.")
     path.parent.stat()  # an error about the folder names it
     journal = Journal(path, "dump", {"table": table.identity, "format": file_format, "segments": SEGMENTS})
+    output = PartialFile(path, journal)
     try:
-        done = journal.read()
-    except CannotResume:
-        if not force:
-            raise
-        done = None
-    if done is None:
-        if path.exists() and not force:
-            why, todo = "A dump does not overwrite files.", "Choose another file, or add --force."
-            raise OutputFailed(f"The file {path} already exists.", why, todo)
-        path.unlink(missing_ok=True)
-        journal.write(_NOTHING)
-        return OpenDump(Output.create(path), journal, None)
-    if not done["length"]:
-        path.unlink(missing_ok=True)
-        return OpenDump(Output.create(path), journal, None)
-    if not path.exists() or path.stat().st_size < done["length"]:
-        why = f"The file {path} is shorter than when the dump was interrupted, or gone."
-        todo = f"Restore the file, or delete {journal.path} to start again."
-        raise CannotResume("The interrupted dump cannot be continued.", why, todo)
-    return OpenDump(Output.resume(path, done["length"], done["sha256"]), journal, done)
+        done = _started(output, path, journal, replace=replace, fresh=fresh)
+    except BaseException:
+        if not output.length():
+            output.path.unlink()
+        output.close()
+        raise
+    return OpenDump(output, done)
+
+
+def _started(
+    output: PartialFile, path: Path, journal: Journal, *, replace: bool, fresh: bool
+) -> Mapping[str, Any] | None:
+    """The progress of the dump that the output continues, or None if it starts with an empty file."""
+    done = None
+    # A journal without a file is that of a dump which was interrupted after it had given the file its name.
+    if output.length():
+        if not journal.path.exists():
+            todo = "Choose another file, or rename this one."
+            raise OutputFailed(f"The file {output.path} already exists.", "It is not from an interrupted dump.", todo)
+        done = None if fresh else journal.read()
+        replace = replace or bool(done and done["replace"])
+    if path.exists() and not replace:
+        why, todo = "A dump does not overwrite files.", "Choose another file, or add --force."
+        raise OutputFailed(f"The file {path} already exists.", why, todo)
+    if done and done["length"]:
+        output.resume(done)
+        return done
+    output.start(replace=replace)
+    return None
 
 
 def open_load(table: ItemTable, path: Path, *, typed: bool = False, new_only: bool = False) -> OpenLoad:
@@ -103,6 +126,7 @@ def open_load(table: ItemTable, path: Path, *, typed: bool = False, new_only: bo
 def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_only: bool) -> OpenLoad:
     found = verified(path)
     file_format, warning = format_of(path, found.first), ""
+    marks = {*([1] if file_format else []), *([found.lines] if found.trailer else [])}
     if file_format is None:
         file_format = Format.TYPED if typed else Format.PLAIN
         warning = f"{path} has no header and no trailer, so it was not verified that it is complete."
@@ -115,16 +139,15 @@ def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_on
     journal = Journal(path, "load", work)
     done = journal.read()
     rejected = Rejected(path.with_name(f"{path.name}.rejected"), done["rejected"] if done else 0)
-    return OpenLoad(file, found, file_format, journal, rejected, done, warning)
+    return OpenLoad(file, found, file_format, marks, journal, rejected, done, warning)
 
 
 def verified(path: Path) -> Survey:
     """Check the trailer. Raises `CannotLoad` if the file is incomplete or damaged, and OSError."""
 
     def problem(why: str) -> CannotLoad:
-        is_interrupted = journal_path(path, "dump").exists()
-        todo = "Run the dump again, which completes it." if is_interrupted else "Use another copy."
-        return CannotLoad(f"The file {path} is not a complete dump. Nothing was written.", why, todo)
+        what = f"The file {path} is not a complete dump. Nothing was written."
+        return CannotLoad(what, why, "Use another copy, or dump the items again.")
 
     try:
         found = survey(path)
@@ -133,7 +156,7 @@ def verified(path: Path) -> Survey:
     trailer = found.trailer
     if trailer is None:
         if format_of(path, found.first):
-            raise problem("It has a header but no trailer: the dump was interrupted, or the file truncated.")
+            raise problem("It has a header but no trailer, so the file was truncated.")
     elif trailer.sha256 != found.sha256 or trailer.items != found.lines - 2:
         raise problem("Its content does not match its trailer.")
     return found

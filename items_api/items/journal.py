@@ -17,7 +17,7 @@ class Journal:
     """A JSON document that is replaced as a whole. `work` is what it belongs to; other work cannot continue it."""
 
     def __init__(self, file: Path, kind: str, work: dict[str, Any]) -> None:
-        self.path = journal_path(file, kind)
+        self.path = file.with_name(f"{file.name}.{kind}-journal")
         self._kind = kind
         self._work = work
 
@@ -57,20 +57,26 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
     def _problem(self, why: str) -> CannotResume:
-        what = "the journal and the file" if self._kind == "dump" else "the journal"
-        todo = f"Run the interrupted command again as it was. To start over, delete {what}."
+        how = "add --force" if self._kind == "dump" else "delete the journal"
+        todo = f"Run the interrupted command again as it was. To start over, {how}."
         return CannotResume(f"The journal {self.path} does not belong to this command.", why, todo)
 
 
-def journal_path(file: Path, kind: str) -> Path:
-    """Where the journal of a dump or a load of this file is."""
-    return file.with_name(f"{file.name}.{kind}-journal")
-
-
 def lock(file: BinaryIO, path: Path) -> None:
-    """Raise `CannotResume` if another command is working on this file. The lock ends when it is closed."""
+    """Lock the file, which is open, until it is closed.
+
+    Raises:
+        CannotResume: another command is working on it, or the file system has no locks.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        is_replaced = os.fstat(file.fileno()).st_ino != path.stat().st_ino
+    except (BlockingIOError, FileNotFoundError):
+        is_replaced = True
+    except OSError as error:
+        why = f"{error.strerror}. Without a lock, another command could work on the file at the same time."
+        todo = "Use a file on another file system, or a pipe."
+        raise CannotResume(f"The file {path} cannot be locked.", why, todo) from None
+    if is_replaced:
         why = f"Another command is working on {path}."
-        raise CannotResume("Nothing was changed.", why, "Wait until it has finished.") from None
+        raise CannotResume("Nothing was changed.", why, "Wait until it has finished.")

@@ -87,11 +87,6 @@ def read_trailer(line: bytes) -> Trailer | None:
     return Trailer(items, sha256) if isinstance(items, int) and isinstance(sha256, str) else None
 
 
-def is_mark(line: bytes) -> bool:
-    """Whether it is a header or a trailer."""
-    return _marked(line) is not None
-
-
 def _marked(line: bytes) -> dict[str, Any] | None:
     if _MARK.encode() not in line[:200]:
         return None
@@ -171,6 +166,8 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
     if line is None:
         raise LineError(f"The line is longer than {MAX_LINE:,} bytes")
     try:
+        if _marked(line):
+            raise LineError("The line is the header or the trailer of another dump")
         document = parse(line.decode("utf-8-sig"), "The line")
         item = attributes(document) if file_format is Format.PLAIN else _read_typed(_exported(document))
         if REVISION in item:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from items_api.aws.errors import ServiceError
-from items_api.items.lines import LineError, is_mark, read_item
+from items_api.items.lines import LineError, read_item
 from items_api.items.table import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 
     from items_api.items.journal import Journal
     from items_api.items.lines import Attributes, Format
@@ -110,7 +110,10 @@ class PartReader:
 
 @dataclass
 class Load:
-    """`journal` is None if the file cannot be continued, such as a pipe. `new_only` keeps existing items."""
+    """`journal` is None if the file cannot be continued, such as a pipe. `new_only` keeps existing items.
+
+    `marks` has the numbers of the lines that are the header and the trailer.
+    """
 
     table: ItemTable
     format: Format
@@ -118,6 +121,7 @@ class Load:
     rejected: Rejected
     journal: Journal | None = None
     new_only: bool = False
+    marks: Collection[int] = ()
     done: Loaded = field(default_factory=Loaded)
     _is_consistent: bool = True
 
@@ -173,7 +177,7 @@ class Load:
         for number, (part, line) in enumerate(_in_turns(parts), start=1):
             text = line.text
             read += len(text or b"") + 1
-            if text is not None and (not text.strip() or is_mark(text)):
+            if line.number in self.marks or (text is not None and not text.strip()):
                 self._finish([(Entry(part, line), Outcome())])
             else:
                 more = _cost(text or b"")
@@ -256,7 +260,7 @@ def _is_too_far(parts: Sequence[PartReader]) -> bool:
 
 def _cost(text: bytes) -> int:
     """About how many bytes the item in a line takes in memory: its text, and each value as an object of Python."""
-    return 2 * len(text) + 300 * (text.count(b",") + text.count(b":"))
+    return 5 * len(text) + 300 * (text.count(b",") + text.count(b":"))
 
 
 def _in_turns(parts: Sequence[PartReader]) -> Iterator[tuple[PartReader, Line]]:

@@ -16,8 +16,11 @@ from items_api.items.journal import lock
 from items_api.items.source import DamagedError, is_compressed, open_source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
+
+    from items_api.items.journal import Journal
 
 _GZIP = 31  # zlib's window bits for a gzip member
 
@@ -31,46 +34,6 @@ class Output:
         self._member: Any = None
         self.sha256 = hashlib.sha256()
         self.size = 0
-
-    @classmethod
-    def create(cls, path: Path) -> Output:
-        """A new file that only its owner can read, because items may be confidential."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        return cls._locked(path, os.fdopen(descriptor, "wb"))
-
-    @classmethod
-    def resume(cls, path: Path, length: int, sha256: str) -> Output:
-        """The file with its first `length` bytes, whose content had this hash when they were committed.
-
-        Raises:
-            CannotResume: they are not the same any more, or another command is writing the file.
-        """
-        stream = path.open("r+b")
-        output = cls._locked(path, stream)
-        try:
-            with open_source(path, end=length) as source:
-                while length and (chunk := source.read()):
-                    output.sha256.update(chunk)
-                    output.size += len(chunk)
-        except DamagedError:
-            output.sha256 = hashlib.sha256(b"damaged")
-        if output.sha256.hexdigest() == sha256:
-            stream.truncate(length)
-            stream.seek(length)
-            return output
-        output.close()
-        why = f"The file {path} has been changed since then."
-        todo = "Delete the file and its journal to start again."
-        raise CannotResume("The interrupted dump cannot be continued.", why, todo)
-
-    @classmethod
-    def _locked(cls, path: Path, stream: BinaryIO) -> Output:
-        try:
-            lock(stream, path)
-        except CannotResume:
-            stream.close()
-            raise
-        return cls(stream, compressed=is_compressed(path))
 
     def write(self, data: bytes) -> None:
         self.sha256.update(data)
@@ -86,11 +49,96 @@ class Output:
             self._member = None
         self._stream.flush()
 
-    def commit(self) -> int:
-        """Write everything to the disk. Returns the length of the file."""
+    def commit(self, progress: Mapping[str, Any]) -> None:
+        """Pass on everything that was written. Only a file continues from here after a crash, with this progress."""
+        del progress
         self.flush()
-        os.fsync(self._stream.fileno())
-        return self._stream.tell()
+
+    def finish(self) -> None:
+        """Nothing more is written."""
+        self.flush()
 
     def close(self) -> None:
         self._stream.close()
+
+
+class PartialFile(Output):
+    """A file that has the name `FILE.partial` until it is complete. It is locked until it is closed.
+
+    Only its owner can read it, because items may be confidential.
+    """
+
+    def __init__(self, path: Path, journal: Journal) -> None:
+        """Open what an interrupted command has left, or create an empty file.
+
+        Raises:
+            CannotResume: another command is writing the file.
+        """
+        self._target = path
+        self._journal = journal
+        self._replace = False
+        self.path = path.with_name(f"{path.name}.partial")
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        super().__init__(os.fdopen(descriptor, "r+b"), compressed=is_compressed(path))
+        try:
+            lock(self._stream, self.path)
+        except CannotResume:
+            self.close()
+            raise
+
+    def length(self) -> int:
+        """The size of the file on the disk."""
+        return os.fstat(self._stream.fileno()).st_size
+
+    def start(self, *, replace: bool) -> None:
+        """Start with an empty file; `replace` is whether it may replace an existing one in the end."""
+        self._replace = replace
+        self._journal.write(self._entry(0, {}))
+        self._stream.truncate(0)
+
+    def resume(self, entry: Mapping[str, Any]) -> None:
+        """Continue after what was committed, according to the journal.
+
+        Raises:
+            CannotResume: it is not the same any more.
+        """
+        self._replace, length = entry["replace"], entry["length"]
+        try:
+            with open_source(self.path, end=length, compressed=self._compressed) as source:
+                while length and (chunk := source.read()):
+                    self.sha256.update(chunk)
+                    self.size += len(chunk)
+        except DamagedError:
+            self.sha256 = hashlib.sha256(b"damaged")
+        if self.length() < length or self.sha256.hexdigest() != entry["sha256"]:
+            why = f"The file {self.path} has changed since then."
+            todo = "To start over, add --force."
+            raise CannotResume("The interrupted dump cannot be continued.", why, todo)
+        self._stream.truncate(length)
+        self._stream.seek(length)
+
+    def commit(self, progress: Mapping[str, Any]) -> None:
+        """Write everything to the disk, and the progress to the journal."""
+        self._write_to_disk()
+        self._journal.write(self._entry(self._stream.tell(), progress))
+
+    def finish(self) -> None:
+        """Write everything to the disk, and give the file its name."""
+        self._write_to_disk()
+        self.path.replace(self._target)
+        folder = os.open(self._target.parent, os.O_RDONLY)
+        os.fsync(folder)  # the name of the file is in the folder
+        os.close(folder)
+        self._journal.delete()
+
+    def discard(self) -> None:
+        """Delete the file."""
+        self.path.unlink()
+        self._journal.delete()
+
+    def _write_to_disk(self) -> None:
+        self.flush()
+        os.fsync(self._stream.fileno())
+
+    def _entry(self, length: int, progress: Mapping[str, Any]) -> dict[str, Any]:
+        return {"length": length, "sha256": self.sha256.hexdigest(), "replace": self._replace, **progress}

@@ -14,15 +14,23 @@ from items_api.items.source import Line, split
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MAX_HELD_BYTES, _MAX_HELD_LINES = 16_000_000, 10_000
+_MAX_HELD_BYTES, _MAX_HELD_LINES = 8_000_000, 10_000
 _CHUNK = 1 << 16
+
+
+class _Chunks:
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self) -> bytes:
+        return self._stream.read1(_CHUNK)  # type: ignore[attr-defined,no-any-return]
 
 
 class Pipe:
     """`typed` is the format if there is no header."""
 
     def __init__(self, stream: BinaryIO, *, typed: bool) -> None:
-        self._lines = self._numbered(stream)
+        self._lines = self._verified(stream)
         self._sha256 = hashlib.sha256()
         self._before = ""  # the hash of everything before the last line
         self._count = 0
@@ -31,29 +39,35 @@ class Pipe:
         self._header = format_of("The input", (self._first.text if self._first else b"") or b"")
         self.format = self._header or (Format.TYPED if typed else Format.PLAIN)
 
-    def _numbered(self, stream: BinaryIO) -> Iterator[Line]:
-        class Source:
-            def read(self) -> bytes:
-                return stream.read1(_CHUNK)  # type: ignore[attr-defined,no-any-return]
-
-        for number, (text, end) in enumerate(split(Source(), 0), start=1):
+    def _verified(self, stream: BinaryIO) -> Iterator[Line]:
+        for line in split(_Chunks(stream)):
             self._before = self._sha256.hexdigest()
-            self._sha256.update((text or b"") + b"\n")
-            self._count = number
-            self._trailer = read_trailer(text or b"")
-            yield Line(number, end, text)
+            self._sha256.update((line.text or b"") + b"\n")
+            self._count = line.number
+            self._trailer = read_trailer(line.text or b"")
+            yield line
 
     def lines(self) -> Iterator[Line]:
-        """All lines, in an order that spreads over the partitions of the table."""
-        held = [self._first] if self._first else []
+        """The lines of the items, in an order that spreads over the partitions of the table."""
+        held: list[Line] = []
         size = 0
-        for line in self._lines:
+        for line in self._without_marks():
             held.append(line)
             size += len(line.text or b"")
             if size > _MAX_HELD_BYTES or len(held) > _MAX_HELD_LINES:
                 yield from _shuffled(held)
                 held, size = [], 0
         yield from _shuffled(held)
+
+    def _without_marks(self) -> Iterator[Line]:
+        """All lines except the header and the trailer, which is known only when no line follows it."""
+        last = None if self._header else self._first
+        for line in self._lines:
+            if last:
+                yield last
+            last = line
+        if last and not self._trailer:
+            yield last
 
     def check(self, written: int) -> str:
         """Verify the trailer after the last line. Returns a warning if there is neither a header nor a trailer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from typing import TYPE_CHECKING, BinaryIO
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from items_api.errors import CannotResume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
+
+_PIECE = 1 << 16
 
 
 class Rejected:
@@ -38,8 +43,8 @@ class Rejected:
             # Like the file, it may be confidential.
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "ab")
-        shown = None if text is None else text.decode(errors="replace")
-        self._length += self._file.write(json.dumps({"line": number, "reason": reason, "text": shown}).encode() + b"\n")
+        for piece in _json_pieces({"line": number, "reason": reason}, text):
+            self._length += self._file.write(piece)
 
     def commit(self) -> int:
         """Write everything to the disk. Returns the length of the file."""
@@ -51,3 +56,17 @@ class Rejected:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _json_pieces(document: dict[str, Any], text: bytes | None) -> Iterator[bytes]:
+    """The document with this text, and a line break. A line can take megabytes, so it is converted in pieces."""
+    yield json.dumps(document)[:-1].encode() + b', "text": '
+    if text is None:
+        yield b"null"
+    else:
+        yield b'"'
+        pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
+        for piece in codecs.iterdecode(pieces, "utf-8", "replace"):
+            yield json.dumps(piece)[1:-1].encode()
+        yield b'"'
+    yield b"}\n"

@@ -10,7 +10,7 @@ import hashlib
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from items_api.items.lines import MAX_LINE, Trailer, read_trailer
 
@@ -47,6 +47,14 @@ class Place:
     number: int
     in_line: bool
     state: Any
+
+
+_BEGINNING = Place(0, 1, in_line=False, state=None)
+
+
+class Source(Protocol):
+    def read(self) -> bytes:
+        """The next bytes, or none at the end."""
 
 
 def is_compressed(path: Path) -> bool:
@@ -104,10 +112,15 @@ class _Compressed:
 
 
 @contextmanager
-def open_source(path: Path, state: Any = None, end: int | None = None) -> Iterator[_Plain | _Compressed]:
-    """`end` is the position in the file where it ends, for one that is longer than its content."""
+def open_source(
+    path: Path, state: Any = None, end: int | None = None, *, compressed: bool | None = None
+) -> Iterator[_Plain | _Compressed]:
+    """`end` is the position in the file where it ends, for one that is longer than its content.
+
+    Unless `compressed` says so, the name of the file tells whether it is compressed.
+    """
     with path.open("rb") as file:
-        kind = _Compressed if is_compressed(path) else _Plain
+        kind = _Compressed if (is_compressed(path) if compressed is None else compressed) else _Plain
         last = path.stat().st_size if end is None else end
         yield kind(file, last) if state is None else kind(file, last, state)
 
@@ -179,30 +192,37 @@ def _hash_all_but_last_line(sha256: Any, data: bytes) -> bytes:
 def lines(path: Path, part: Part, after: int = 0) -> Iterator[Line]:
     """The lines of a part, or those after the line that ends at this offset."""
     with open_source(path, part.start.state) as source:
-        number, offset = part.start.number, part.start.offset
-        starts_before = part.start.in_line
-        for text, end in split(source, offset):
-            if offset >= part.end and not starts_before:
-                return
-            if end > after and not starts_before:
-                yield Line(number, end, text)
-            starts_before = False
-            number += 1
-            offset = end
+        yield from split(source, part.start, part.end, after)
 
 
-def split(source: Any, offset: int) -> Iterator[tuple[bytes | None, int]]:
-    """Each line without its line break, and where it ends; None for a line that is too long."""
-    pieces: list[bytes] = []  # of an incomplete line
-    size = 0
+def split(source: Source, start: Place = _BEGINNING, end: int | None = None, after: int = 0) -> Iterator[Line]:
+    """The lines of a source that is read from a place on: those that start before `end` and end after `after`."""
+    # A generator keeps its variables while it waits, and each part of a file has one, so no variable has a whole line.
+    pieces: list[bytes] = []
+    size, offset, number, is_rest = 0, start.offset, start.number, start.in_line
     while chunk := source.read():
         *complete, last = chunk.split(b"\n")
         for text in complete:
-            offset += len(text) + 1
-            yield (b"".join([*pieces, text]) if size + len(text) <= MAX_LINE else None), offset
-            pieces, size = [], 0
-        offset += len(last)
+            if end is not None and offset >= end and not is_rest:
+                return
+            pieces.append(text)
+            size += len(text)
+            offset += size + 1
+            if not is_rest and offset > after:
+                yield Line(number, offset, _taken(pieces, size))
+            pieces.clear()
+            size, number, is_rest = 0, number + 1, False
+        pieces.append(last)
         size += len(last)
-        pieces = [*pieces, last] if size <= MAX_LINE else []
-    if size:
-        yield (b"".join(pieces) if size <= MAX_LINE else None), offset
+        if size > MAX_LINE:
+            pieces.clear()
+    offset += size
+    if size and not is_rest and offset > after and (end is None or offset - size < end):
+        yield Line(number, offset, _taken(pieces, size))
+
+
+def _taken(pieces: list[bytes], size: int) -> bytes | None:
+    """The line in these pieces, which it removes, or None if it is too long."""
+    text = b"".join(pieces) if size <= MAX_LINE else None
+    pieces.clear()
+    return text

@@ -77,6 +77,16 @@ def test_a_pipe_that_was_incomplete_fails_at_its_end(deployed: Run, cut: Any, sa
     assert "3 items were written before the end of the input was reached." in result.stderr
 
 
+def test_rejected_lines_of_a_pipe_go_to_a_file_of_their_own(deployed: Run, tmp_path: Path) -> None:
+    header = '{"items-api-dump":1,"format":"plain"}'
+    (tmp_path / "stdin.rejected").write_text("mine")
+    result = deployed("load", input=f'{{"itemId":"a"}}\n{header}\nnonsense\n{{"itemId":"b"}}\n')
+    name = f"stdin-{os.getpid()}.rejected"
+    assert (result.exit_code, f"Rejected 2 lines: see {name}.\n" in result.stdout) == (1, True)
+    assert sorted(json.loads(line)["line"] for line in (tmp_path / name).read_text().splitlines()) == [2, 3]
+    assert (tmp_path / "stdin.rejected").read_text() == "mine"
+
+
 def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
     result = deployed("load", input=gzip.compress(deployed("dump").stdout.encode()))
     assert result.exit_code == 1
@@ -159,7 +169,7 @@ def test_a_stack_without_a_table_is_an_error(run: Run, tmp_path: Path, command: 
     assert "Error: The stack items does not exist or is incomplete.\n  Why:  It has no table.\n" in result.stderr
 
 
-@pytest.mark.parametrize("rate", ["0", "-1", "x"])
+@pytest.mark.parametrize("rate", ["0", "-1", "x", "nan", "inf"])
 def test_a_rate_is_a_positive_number(run: Run, rate: str) -> None:
     assert run("dump", "--rate", rate).exit_code == 2
 
@@ -217,6 +227,49 @@ def test_a_backup_does_not_overwrite_a_file(deployed: Run, tmp_path: Path) -> No
     result = deployed("down", "--yes", "--backup", "mine")
     assert (result.exit_code, "already exists. Nothing was deleted." in result.stderr) == (1, True)
     assert ((tmp_path / "mine").read_text(), deployed("status").exit_code) == ("mine", 0)
+
+
+def test_a_backup_needs_a_file(run: Run) -> None:
+    result = run("down", "--backup", "-")
+    assert (result.exit_code, "--backup needs a file" in result.stderr) == (2, True)
+
+
+def test_a_backup_does_not_continue_an_interrupted_dump(deployed: Run, process: Process, tmp_path: Path) -> None:
+    """What was in the table then may have changed."""
+    process.faults.at("dynamodb.Scan", 1, ErrorResponse("AccessDeniedException", "no"), 9)
+    assert deployed("dump", "--typed", "backup.jsonl").exit_code == 1
+    journal = tmp_path / "backup.jsonl.dump-journal"
+    document = json.loads(journal.read_text())
+    assert document["done"]["length"] > 0
+    document["done"]["segments"] = {}  # it looks as if nothing was left to be read
+    journal.write_text(json.dumps(document))
+    process.faults.clear()
+    result = deployed("down", "--yes", "--backup", "backup.jsonl")
+    assert (result.exit_code, "Wrote 3 items" in result.stdout) == (0, True)
+
+
+def test_a_table_that_is_deleted_during_a_load_is_an_error_that_says_so(deployed: Run, process: Process) -> None:
+    deployed("dump", "items.jsonl")
+    missing = ErrorResponse("ResourceNotFoundException", "Requested resource not found")
+    process.faults.at("dynamodb.BatchWriteItem", 1, missing)
+    result = deployed("load", "items.jsonl")
+    assert result.exit_code == 1
+    assert "Error: Could not write the items of the DynamoDB table Items: it was deleted.\n" in result.stderr
+    assert "  Next: Create it again with items-api up, and start over.\n" in result.stderr
+
+
+def test_a_load_from_a_folder_that_is_read_only_names_the_alternative(
+    deployed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(self: Path, *_: object) -> None:
+        raise OSError(30, os.strerror(30), str(self))
+
+    deployed("dump", "items.jsonl")
+    monkeypatch.setattr("items_api.items.journal.os.open", lambda path, *_: read_only(path))
+    result = deployed("load", "items.jsonl")
+    assert result.exit_code == 1
+    assert "  Why:  Read-only file system.\n" in result.stderr
+    assert " A pipe needs none: items-api load - < items.jsonl\n" in result.stderr
 
 
 def test_a_backup_that_cannot_be_verified_deletes_nothing(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:

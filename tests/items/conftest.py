@@ -65,10 +65,12 @@ def item_table(account: Account, session: ProcessSession | None = None) -> ItemT
     return ItemTable(Aws(session or account.session(), clock=account.clock), "Items")
 
 
-def dump(table: ItemTable, path: Path, file_format: Format = Format.PLAIN) -> int:
+def dump(
+    table: ItemTable, path: Path, file_format: Format = Format.PLAIN, *, replace: bool = False, fresh: bool = False
+) -> int:
     """How many items the file has."""
-    found = open_dump(table, path, file_format)
-    job = Dump(table, found.output, file_format, Rate(table.aws, None), found.journal)
+    found = open_dump(table, path, file_format, replace=replace, fresh=fresh)
+    job = Dump(table, found.output, file_format, Rate(table.aws, None))
     with closing(found.output), closing(job.run(found.done)) as events:
         for _ in events:
             pass
@@ -77,7 +79,8 @@ def dump(table: ItemTable, path: Path, file_format: Format = Format.PLAIN) -> in
 
 def load(table: ItemTable, path: Path, *, only_new: bool = False, rate: float | None = None) -> Loaded:
     found = open_load(table, path, new_only=only_new)
-    job = Load(table, found.format, Rate(table.aws, rate), found.rejected, found.journal, new_only=only_new)
+    limit = Rate(table.aws, rate)
+    job = Load(table, found.format, limit, found.rejected, found.journal, new_only=only_new, marks=found.marks)
     parts = found.survey.parts
     ends = found.done["ends"] if found.done else [part.start.offset for part in parts]
     if found.done:

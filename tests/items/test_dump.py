@@ -69,7 +69,7 @@ def test_a_killed_dump_continues_with_nothing_twice_and_nothing_missing(
         session.faults.at("dynamodb.Scan", moment, Fault.KILLED_BEFORE)
         with pytest.raises(ProcessKilled):
             dump(item_table(account, session), path)
-        with path.open("ab") as file:
+        with partial(path).open("ab") as file:
             file.write(b"what was not committed")
     assert dump(item_table(account), path) == 80
     assert verified(path).lines == 82
@@ -84,7 +84,7 @@ def test_a_stopped_dump_does_not_read_again_what_it_has_written(
     monkeypatch.setattr("items_api.items.dump._COMMIT_SECONDS", -1)
     table, path = item_table(account), tmp_path / "items.jsonl"
     found = open_dump(table, path, Format.PLAIN)
-    job = Dump(table, found.output, Format.PLAIN, Rate(table.aws, None), found.journal)
+    job = Dump(table, found.output, Format.PLAIN, Rate(table.aws, None))
     with closing(found.output), closing(job.run()) as events:
         written = next(events)
     table = item_table(account)
@@ -96,12 +96,18 @@ def test_a_stopped_dump_does_not_read_again_what_it_has_written(
     assert 0 < written < 80
 
 
-def interrupted(account: Account, path: Path) -> None:
+def partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+def interrupted(account: Account, path: Path, *, replace: bool = False) -> None:
+    """A dump that has written some items and was killed."""
     put(*(item(number, 100_000) for number in range(40)))
     session = account.session()
     session.faults.at("dynamodb.Scan", 5, Fault.KILLED_BEFORE)
     with pytest.raises(ProcessKilled):
-        dump(item_table(account, session), path)
+        dump(item_table(account, session), path, replace=replace)
+    assert partial(path).stat().st_size > 0
 
 
 def test_a_dump_of_another_format_does_not_continue_an_interrupted_one(account: Account, tmp_path: Path) -> None:
@@ -113,6 +119,8 @@ def test_a_dump_of_another_format_does_not_continue_an_interrupted_one(account: 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"work": {}}'])
 def test_a_damaged_journal_is_an_error(account: Account, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
     (tmp_path / "items.jsonl.dump-journal").write_text(damage)
     with pytest.raises(CannotResume, match="It is damaged"):
         dump(item_table(account), tmp_path / "items.jsonl")
@@ -121,36 +129,54 @@ def test_a_damaged_journal_is_an_error(account: Account, tmp_path: Path, damage:
 def test_a_dump_does_not_continue_a_file_that_was_truncated(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
-    path.write_bytes(b"")
-    with pytest.raises(CannotResume, match="shorter than when the dump was interrupted"):
+    partial(path).write_bytes(b"{}")
+    with pytest.raises(CannotResume, match="has changed since then"):
         dump(item_table(account), path)
 
 
-def test_force_replaces_a_file_and_what_another_dump_has_left(account: Account, tmp_path: Path) -> None:
+def test_a_file_of_another_program_is_not_overwritten(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
-    interrupted(account, path)
-    found = open_dump(item_table(account), path, Format.TYPED, force=True)
-    found.output.close()
-    assert (found.done, path.read_bytes()) == (None, b"")
+    partial(path).write_text("mine")
+    for fresh in (False, True):
+        with pytest.raises(OutputFailed, match=r"items.jsonl.partial already exists. It is not from an interrupted"):
+            dump(item_table(account), path, replace=True, fresh=fresh)
+    assert partial(path).read_text() == "mine"
 
 
-def test_force_continues_the_same_dump(account: Account, tmp_path: Path) -> None:
+def test_an_old_file_remains_until_the_new_one_is_complete(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text("old")
+    interrupted(account, path, replace=True)
+    assert path.read_text() == "old"
+    assert dump(item_table(account), path) == 40  # continues, and still replaces the old file
+    assert verified(path).lines == 42
+
+
+def test_an_interrupted_dump_does_not_replace_a_file_that_came_later(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
-    found = open_dump(item_table(account), path, Format.PLAIN, force=True)
-    found.output.close()
-    assert found.done
-    assert path.stat().st_size == found.done["length"] > 0
+    path.write_text("mine")
+    with pytest.raises(OutputFailed, match="already exists"):
+        dump(item_table(account), path)
+    assert path.read_text() == "mine"
+
+
+def test_a_fresh_dump_starts_over(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    interrupted(account, path)
+    output, done = open_dump(item_table(account), path, Format.TYPED, fresh=True)
+    output.close()
+    assert (done, partial(path).read_bytes()) == (None, b"")
 
 
 def test_two_dumps_cannot_write_one_file(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
     with closing(open_dump(item_table(account), path, Format.PLAIN).output):
-        before = path.read_bytes()
+        before = partial(path).read_bytes()
         with pytest.raises(CannotResume, match="Another command is working on"):
             open_dump(item_table(account), path, Format.PLAIN)
-    assert path.read_bytes() == before
+    assert partial(path).read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"items-api-d'])
@@ -159,32 +185,34 @@ def test_a_dump_that_was_killed_before_its_first_commit_starts_again(
 ) -> None:
     put(item(1))
     table, path = item_table(account), tmp_path / "items.jsonl"
-    open_dump(table, path, Format.PLAIN).output.close()  # the journal is written before the file is created
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
+    open_dump(table, path, Format.PLAIN).output.close()  # the journal is written before anything else
+    if content is None:
+        partial(path).unlink()
+    else:
+        partial(path).write_bytes(content)
     assert dump(table, path) == 1
     assert verified(path).lines == 3
 
 
-def test_a_dump_that_was_killed_after_its_trailer_is_complete(account: Account, tmp_path: Path) -> None:
-    """The journal is deleted after the trailer is on the disk."""
-    put(*(item(number, 100_000) for number in range(30)))
+def test_a_dump_that_was_killed_after_it_was_complete_is_complete(account: Account, tmp_path: Path) -> None:
+    """The journal is deleted after the file has its name."""
+    put(item(1))
     path = tmp_path / "items.jsonl"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("items_api.items.journal.Journal.delete", lambda _: None)
-        patch.setattr("items_api.items.dump._COMMIT_SECONDS", -1)
         dump(item_table(account), path)
-    assert (tmp_path / "items.jsonl.dump-journal").exists()
-    assert dump(item_table(account), path) == 30
-    assert verified(path).lines == 32
+    assert verified(path).lines == 3
+    with pytest.raises(OutputFailed, match="already exists"):
+        dump(item_table(account), path)
+    assert dump(item_table(account), path, replace=True) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["items.jsonl"]
 
 
 def test_a_file_that_was_changed_is_not_continued(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
-    path.write_bytes(path.read_bytes().replace(b"plain", b"plane"))
-    with pytest.raises(CannotResume, match="has been changed since then"):
+    partial(path).write_bytes(partial(path).read_bytes().replace(b"plain", b"plane"))
+    with pytest.raises(CannotResume, match="has changed since then"):
         dump(item_table(account), path)
 
 
@@ -195,7 +223,7 @@ def test_a_file_that_exists_is_not_overwritten(account: Account, tmp_path: Path)
         dump(item_table(account), path)
     with pytest.raises(OutputFailed, match="is not a regular file"):
         dump(item_table(account), tmp_path)
-    assert path.read_text() == "mine"
+    assert (path.read_text(), [*tmp_path.iterdir()]) == ("mine", [path])
 
 
 def test_a_new_table_of_the_same_name_does_not_continue_the_dump(account: Account, tmp_path: Path) -> None:

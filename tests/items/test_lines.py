@@ -16,7 +16,6 @@ from items_api.items.lines import (
     NotPlainError,
     Trailer,
     header,
-    is_mark,
     read_header,
     read_item,
     read_trailer,
@@ -195,4 +194,4 @@ def test_a_trailer_has_the_number_of_items_and_the_checksum() -> None:
 
 def test_an_item_is_never_mistaken_for_a_header_or_a_trailer() -> None:
     line = b'{"itemId":"1","items-api-dump":1,"format":"plain","items":1,"sha256":"x"}'
-    assert (is_mark(line), read_header(line), read_trailer(line)) == (False, None, None)
+    assert (read_header(line), read_trailer(line)) == (None, None)

@@ -135,6 +135,20 @@ def test_bad_lines_go_to_a_file_with_their_numbers_and_reasons_and_the_rest_is_l
     assert sorted(stored()) == ["1", "2"]
 
 
+def test_only_the_first_line_can_be_a_header_and_only_the_last_one_a_trailer(account: Account, tmp_path: Path) -> None:
+    marks: list[Any] = [
+        {"items-api-dump": 1, "format": "plain"},
+        {"items-api-dump": 1, "items": 1, "sha256": "x"},
+        {"items-api-dump": "a list of dumps"},
+    ]
+    path = plain(tmp_path / "f", {"itemId": "1"}, *marks, {"itemId": "2"})
+    assert load(item_table(account), path) == Loaded(written=2, rejected=3)
+    rejected = [json.loads(line) for line in (tmp_path / "f.rejected").read_text().splitlines()]
+    assert [(entry["line"], entry["reason"]) for entry in rejected] == [
+        (number, "The line is the header or the trailer of another dump") for number in (2, 3, 4)
+    ]
+
+
 def test_the_file_of_rejected_lines_is_that_of_the_last_load(account: Account, tmp_path: Path) -> None:
     (tmp_path / "f.rejected").write_text("of an earlier load\n")
     load(item_table(account), plain(tmp_path / "f", {"itemId": 1}))
@@ -258,14 +272,6 @@ def test_a_compressed_file_with_another_name_is_an_error(account: Account, tmp_p
     with pytest.raises(CannotLoad, match=r"items.jsonl is compressed. Only a file whose name ends in .gz"):
         load(item_table(account), path)
     assert not (tmp_path / "items.jsonl.rejected").exists()
-
-
-def test_a_dump_that_was_interrupted_can_be_completed(account: Account, tmp_path: Path) -> None:
-    path = complete(tmp_path, account)
-    path.write_bytes(path.read_bytes()[:100])
-    (tmp_path / "items.jsonl.dump-journal").write_text("{}")
-    with pytest.raises(CannotLoad, match="Run the dump again, which completes it"):
-        load(item_table(account), path)
 
 
 def test_nothing_is_written_from_a_truncated_compressed_file(account: Account, tmp_path: Path) -> None:

@@ -5,14 +5,12 @@ import hashlib
 import itertools
 import json
 import random
-import zlib
 from pathlib import Path
 
 import pytest
 
 from items_api.items import source
 from items_api.items.lines import Format, Trailer, header
-from items_api.items.output import Output
 from items_api.items.source import DamagedError, lines, survey
 
 
@@ -118,39 +116,3 @@ def test_a_line_that_is_too_long_has_no_text_and_the_next_lines_are_read(
     found = survey(path)
     assert [line.text for part in found.parts for line in lines(path, part)] == [line_of(1), None, line_of(2)]
     assert found.sha256 == hashlib.sha256(content).hexdigest()
-
-
-@pytest.mark.parametrize("name", ["file.jsonl", "file.jsonl.gz"])
-def test_an_output_continues_after_a_commit_and_forgets_what_followed(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    output = Output.create(path)
-    output.write(b"first\n" * 1000)
-    length, sha256 = output.commit(), output.sha256.hexdigest()
-    output.write(b"lost\n" * 10_000)
-    output.flush()
-    output.close()
-    again = Output.resume(path, length, sha256)
-    assert (again.size, again.sha256.hexdigest()) == (6000, hashlib.sha256(b"first\n" * 1000).hexdigest())
-    assert again.commit() == length
-    again.write(b"second\n")
-    assert again.commit() == path.stat().st_size
-    again.close()
-    content = path.read_bytes() if name.endswith("l") else gzip.decompress(path.read_bytes())
-    assert content == b"first\n" * 1000 + b"second\n"
-    assert again.sha256.hexdigest() == hashlib.sha256(content).hexdigest()
-
-
-def test_a_dump_can_be_read_only_by_its_owner(tmp_path: Path) -> None:
-    Output.create(tmp_path / "file").close()
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
-
-
-def test_gzip_reads_what_an_output_writes(tmp_path: Path) -> None:
-    output = Output.create(tmp_path / "file.gz")
-    for number in range(5):
-        output.write(line_of(number) + b"\n")
-        output.commit()
-    output.close()
-    with gzip.open(tmp_path / "file.gz") as file:
-        assert file.read().split(b"\n")[:-1] == [line_of(number) for number in range(5)]
-    assert zlib.decompressobj(31).decompress((tmp_path / "file.gz").read_bytes()) == line_of(0) + b"\n"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import psutil
@@ -125,10 +125,10 @@ class Cli:
         """Run a command with `--json` and return its document, regardless of the exit code."""
         return json.loads(self(*arguments, "--json").stdout)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[str]:
         command, pipe = [COMMAND, *self._arguments(arguments)], subprocess.PIPE
         return subprocess.Popen(
-            command, cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+            command, cwd=self.home, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe, text=True
         )
 
     def _arguments(self, arguments: tuple[str, ...]) -> list[str]:

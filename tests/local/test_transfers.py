@@ -5,8 +5,10 @@ import json
 import random
 import signal
 import time
+from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.local.conftest import Cli
@@ -59,7 +61,7 @@ def test_commands_that_are_killed_continue_with_nothing_twice_and_nothing_missin
     filled.ok("dump", "--typed", "whole.jsonl")
     whole, cut = content(filled, "whole.jsonl"), filled.home / "cut.jsonl.gz"
     killed(filled, moments, "dump", "--typed", "--rate", "4000", cut.name)
-    if not cut.exists() or cut.with_name(f"{cut.name}.dump-journal").exists():  # otherwise, it was complete
+    if not cut.exists():  # otherwise, it was complete
         filled.ok("dump", "--typed", cut.name)
     assert sorted(gzip.decompress(cut.read_bytes()).decode().splitlines()[1:-1]) == whole
     empty(filled)
@@ -103,3 +105,27 @@ def test_an_item_of_401_kb_is_one_rejected_line(filled: Cli) -> None:
 def test_a_full_pipe_is_no_error(filled: Cli) -> None:
     done = filled.shell(f"ITEMS_API_HOME={filled.home} {filled.command} dump --typed --local | head -2")
     assert len(done.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (12, rb"\u0041" * 640_000),  # almost as long as the longest line, but too large for an item
+        (30, rb"\n" * 190_000),  # almost the largest item
+    ],
+)
+@pytest.mark.parametrize("source", ["file", "pipe"])
+def test_long_lines_need_less_than_120_mb_of_memory(cli: Cli, lines: int, text: bytes, source: str) -> None:
+    cli.ok("up")
+    path = cli.home / "long.jsonl"
+    path.write_bytes(b"".join(b'{"itemId":"%d","text":"%s"}\n' % (number, text) for number in range(lines)))
+    with path.open("rb") as stdin:
+        process = cli.start("load", path.name if source == "file" else "-", stdin=stdin)
+        peak = 0
+        while process.poll() is None:
+            with suppress(psutil.NoSuchProcess):
+                peak = max(peak, psutil.Process(process.pid).memory_info().rss)
+            time.sleep(0.005)
+    written, _ = process.communicate()
+    assert ("Rejected 12 lines" if lines == 12 else "Wrote 30 items") in written
+    assert 20_000_000 < peak < 120_000_000
