@@ -42,7 +42,7 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
 # Install the pinned pip first: older versions do not support dependency groups.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) pip
-	$(INSTALL) --editable '.[local]' --group dev
+	$(INSTALL) --editable '.[local,serve]' --group dev
 	@touch $@
 
 # Build a wheel and an sdist in dist/, and test the wheel in an empty environment.
@@ -59,7 +59,7 @@ wheel:
 
 # Pin all dependencies for every supported Python and platform. Run this after changing dependencies in pyproject.toml.
 constraints:
-	uv pip compile --quiet --universal --python-version 3.11 --extra local --group dev --no-annotate --no-header \
+	uv pip compile --quiet --universal --python-version 3.11 --extra local --extra serve --group dev --no-annotate --no-header \
 	  pyproject.toml --output-file constraints.txt
 
 clean:

@@ -39,6 +39,7 @@ COMMANDS = {
         "load": "Write the items of a file into the table.",
     },
     "Elsewhere": {
+        "serve": "Run the API as an HTTP server, without Lambda and API Gateway.",
         "export": "Export the stack as code, without calling AWS.",
     },
     "This computer": {

@@ -113,6 +113,10 @@ class CannotResume(Problem):
     """A journal belongs to other work."""
 
 
+class CannotServe(Problem):
+    """The server cannot listen or start."""
+
+
 class CheckFailed(Problem):
     """A new version does not work, and was not released."""
 

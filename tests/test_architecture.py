@@ -15,9 +15,9 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"terminal", "export"},
-    {"provision", "observe", "items"},
+    {"provision", "observe", "items", "server"},
     {"aws", "settings", "smoke", "local"},
-    {"oidc"},
+    {"extras", "oidc", "throttle"},
     {"errors", "handler"},
 )
 FILES = sorted(ROOT.rglob("*.py"))

@@ -47,7 +47,7 @@ def test_help_lists_the_commands_by_purpose_in_the_order_of_use() -> None:
         "Deploy": ["up", "status", "smoke", "rollback", "down"],
         "Find": ["list", "url", "logs", "gc"],
         "Items": ["dump", "load"],
-        "Elsewhere": ["export"],
+        "Elsewhere": ["serve", "export"],
         "This computer": ["local"],
     }
 

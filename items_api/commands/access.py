@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from items_api.provision.stack import Stack
     from items_api.settings import Settings
 
+_TOKEN_EXPORT = "export ITEMS_API_TOKEN=TOKEN"  # noqa: S105 - a line of shell
 _NO_TOKEN = "It calls an API with --auth jwt, and no token was given."  # noqa: S105 - a sentence
 
 
@@ -32,6 +33,14 @@ def lines_about(stack: Stack, target: Target) -> list[Line]:
     words = Signed(stack.aws.signer()).curl_words if auth == "iam" else Bearer.curl_words if auth == "jwt" else ()
     lines = endpoint_lines(stack.endpoint, _who_may_call(stack.settings), _exports(auth, target), words)
     return [*lines, Line(), Line(text)] if (text := _expiry_text(stack)) else lines
+
+
+def serving_lines(settings: Settings, endpoint: str) -> list[Line]:
+    """The same for an API that `serve` answers."""
+    who = "Anyone who can reach this address can read and write items."
+    words = Bearer.curl_words if settings.auth == "jwt" else ()
+    exports = _TOKEN_EXPORT if words else ""
+    return endpoint_lines(endpoint, _who_may_call(settings) if words else who, exports, words)
 
 
 def _expiry_text(stack: Stack) -> str:
@@ -56,7 +65,7 @@ def _who_may_call(settings: Settings) -> str:
 def _exports(auth: str, target: Target) -> str:
     """The shell line that sets the variables in the requests."""
     if auth == "jwt":
-        return "export ITEMS_API_TOKEN=TOKEN"
+        return _TOKEN_EXPORT
     if auth == "none":
         return ""
     profile = f" --profile {shlex.quote(target.profile)}" if target.profile else ""

@@ -27,13 +27,16 @@ class Command(click.Command):
     """A command whose callback takes a `Screen`, then its options, and returns a `Result`.
 
     `list_key` is the key of the list in its JSON document. The list is empty if the command fails early. A `bare`
-    command prints one value on stdout, and everything else on stderr.
+    command prints one value on stdout, and everything else on stderr. One with `stream` prints documents by itself.
     """
 
     context_class = Context
 
-    def __init__(self, *args: Any, list_key: str = "resources", bare: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, list_key: str = "resources", bare: bool = False, stream: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._stream = stream
         self.list_key = list_key
         self._bare = bare
         for param in self.params:
@@ -56,7 +59,7 @@ class Command(click.Command):
         output = {name: _is_on(ctx, name) for name in ("json", "quiet", "verbose")}
         for name in output:
             del ctx.params[name]
-        screen = Screen(**output, stream=ctx.params.get("follow", False), bare=self._bare)
+        screen = Screen(**output, stream=self._stream or ctx.params.get("follow", False), bare=self._bare)
         for text in unknown_variables(ctx):
             screen.warning(text)
         result = self._result(ctx, screen)

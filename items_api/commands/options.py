@@ -113,26 +113,30 @@ index_option = click.option(
     metavar="ATTRIBUTE",
     help="Add an index, so that GET /items can select items by this attribute; repeatable.",
 )
-SETTINGS = (
-    click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
-    click.option(
-        "--cors-origin",
-        "cors_origins",
-        multiple=True,
-        default=["*"],
-        show_default=True,
-        metavar="ORIGIN",
-        help="Origin whose pages may call the API; repeatable.",
-    ),
-    click.option("--memory", type=int, default=256, show_default=True, metavar="MB", help="Lambda memory in MB."),
-    click.option("--timeout", type=int, default=10, show_default=True, metavar="S", help="Lambda timeout in seconds."),
-    click.option("--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="Days to keep logs."),
+cors_option = click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    default=["*"],
+    show_default=True,
+    metavar="ORIGIN",
+    help="Origin whose pages may call the API; repeatable.",
+)
+THROTTLE = (
     click.option(
         "--throttle-rate", type=int, default=100, show_default=True, metavar="N", help="Maximum requests per second."
     ),
     click.option(
         "--throttle-burst", type=int, default=200, show_default=True, metavar="N", help="Maximum burst of requests."
     ),
+)
+SETTINGS = (
+    click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
+    cors_option,
+    click.option("--memory", type=int, default=256, show_default=True, metavar="MB", help="Lambda memory in MB."),
+    click.option("--timeout", type=int, default=10, show_default=True, metavar="S", help="Lambda timeout in seconds."),
+    click.option("--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="Days to keep logs."),
+    *THROTTLE,
     boundary_option,
     *AUTHORIZATION,
     click.option(
@@ -179,6 +183,19 @@ def account_options(callback: Callable[..., Any]) -> Callable[..., Any]:
 def contract_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Add the settings that change the HTTP contract, each as a parameter of its own."""
     return _with_options(callback, (*AUTHORIZATION, index_option))
+
+
+def serving_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the settings that `serve` enforces, as a dictionary of settings by field in `contract`."""
+    options = (cors_option, *THROTTLE, *AUTHORIZATION, index_option)
+    names = [name for name in REMEMBERED if name in _parameters(options)]
+
+    @wraps(callback)
+    def wrapper(*args: Any, **values: Any) -> Any:
+        contract = {name: values.pop(name) for name in names}
+        return callback(*args, contract=contract, **values)
+
+    return _with_options(wrapper, options)
 
 
 def output_options(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -235,5 +252,10 @@ def _with_options(callback: Callable[..., Any], options: Iterable[Decorator]) ->
 
 def file_options() -> dict[str, click.Option]:
     """The options that `items-api.toml` may set, by their names in the file."""
-    holder: Any = _with_options(lambda: None, (*TARGET, *SETTINGS))
-    return {long_name(option): option for option in reversed(holder.__click_params__)}
+    return {long_name(option): option for option in _parameters((*TARGET, *SETTINGS)).values()}
+
+
+def _parameters(options: Iterable[Decorator]) -> dict[str, click.Option]:
+    """The options by the names of their parameters."""
+    holder: Any = _with_options(lambda: None, options)
+    return {str(option.name): option for option in reversed(holder.__click_params__)}

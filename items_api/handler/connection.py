@@ -59,19 +59,11 @@ class Connection:
         `deadline` is in `time.monotonic` seconds. Raises OSError if it could not connect; nothing was sent.
         """
         if self._socket is not None:
-            # An idle connection is readable only if the server has closed it, for example while Lambda was frozen.
-            readable, _, _ = select.select([self._socket], [], [], 0)
-            if not readable:
+            if not self._has_ended():
                 return True
             self.close()
         self._deadline = min(deadline, time.monotonic() + CONNECT_SECONDS)
-        plain = socket.create_connection((self._host, int(self._port)), timeout=self._remaining())
-        try:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = self._tls.wrap_socket(plain, server_hostname=self._host) if self._tls else plain
-        except OSError:
-            plain.close()
-            raise
+        self._socket = self._connect()
         return False
 
     def exchange(self, request: bytes, deadline: float) -> Reply:
@@ -98,6 +90,20 @@ class Connection:
             self._socket.close()
             self._socket = None
         self._received.clear()
+
+    def _has_ended(self) -> bool:
+        """Whether the server has closed the idle connection, for example while Lambda was frozen."""
+        readable, _, _ = select.select([self._socket], [], [], 0)  # type: ignore[type-var]
+        return bool(readable)
+
+    def _connect(self) -> socket.socket:
+        plain = socket.create_connection((self._host, int(self._port)), timeout=self._remaining())
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return self._tls.wrap_socket(plain, server_hostname=self._host) if self._tls else plain
+        except OSError:
+            plain.close()
+            raise
 
     def _remaining(self) -> float:
         remaining = self._deadline - time.monotonic()

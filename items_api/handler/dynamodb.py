@@ -16,9 +16,20 @@ from .sigv4 import Signer
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, Protocol
 
     from .item import Attributes
+
+    class Calls(Protocol):
+        """What calls DynamoDB: a `Client`, or what shares several of them."""
+
+        def call(self, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]: ...
+
+    class Signs(Protocol):
+        """What signs requests: a `Signer`, or one whose keys are renewed."""
+
+        def headers(self, target: str, body: bytes, now: float) -> dict[str, str]: ...
+
 
 ATTEMPTS = 8
 ATTEMPT_SECONDS = 3.0
@@ -35,6 +46,7 @@ _THROTTLED = frozenset(
     }
 )
 _SERVER_ERROR = 500
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class DynamoDBError(Exception):
@@ -76,7 +88,7 @@ class _TransientError(Exception):
 
 
 class Client:
-    def __init__(self, connection: Connection, signer: Signer, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, connection: Connection, signer: Signs, sleep: Callable[[float], None] = time.sleep) -> None:
         self._connection = connection
         self._signer = signer
         self._sleep = sleep
@@ -101,7 +113,7 @@ class Client:
             RejectedError: an error that a retry does not fix.
             UnavailableError: no usable reply before the deadline, which is in `time.monotonic` seconds.
         """
-        body = json.dumps(parameters, separators=(",", ":")).encode()
+        body = _encode(parameters).encode()
         target = f"DynamoDB_20120810.{operation}"
         cause = ""
         maybe_applied = False

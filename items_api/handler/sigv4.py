@@ -24,6 +24,8 @@ class Signer:
         self._access_key = access_key
         self._secret_key = secret_key
         self._token = token
+        self._second = -1
+        self._timestamp = ""
         self._day = ""
         self._key = b""
 
@@ -32,7 +34,10 @@ class Signer:
 
         `target` is the value of X-Amz-Target. `now` is in seconds since the epoch.
         """
-        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        if int(now) != self._second:
+            self._second = int(now)
+            self._timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        timestamp = self._timestamp
         headers = {"content-type": "application/x-amz-json-1.0", "host": self._host, "x-amz-date": timestamp}
         if self._token:
             headers["x-amz-security-token"] = self._token

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from .dynamodb import Client
+    from .dynamodb import Calls
     from .item import Attribute, Attributes
 
 #: The hidden attribute of every item that this API writes: a random text, different after each write.
@@ -81,7 +81,7 @@ class Table:
     Every operation takes a deadline in `time.monotonic` seconds and raises what `Client.call` raises.
     """
 
-    def __init__(self, name: str, client: Client, indexes: Mapping[str, str]) -> None:
+    def __init__(self, name: str, client: Calls, indexes: Mapping[str, str]) -> None:
         """`indexes` has the name of the index on each attribute that has one."""
         self.name = name
         self.indexes = indexes

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -21,6 +20,7 @@ from ministack.services import apigateway  # type: ignore[import-untyped]
 
 from items_api.local.asgi import header_values, respond
 from items_api.oidc.token import parts_of
+from items_api.throttle import Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,23 +31,6 @@ STAGE = "$default"
 _UNAUTHORIZED = 401
 _DENIED = 403
 _FORBIDDEN = {"message": "Forbidden"}
-
-
-@dataclass
-class Bucket:
-    """The token bucket of one throttle: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html."""
-
-    tokens: float
-    filled: float
-
-    def take(self, rate: float, burst: float, now: float) -> bool:
-        """Whether a request is allowed. The rate is in requests per second."""
-        self.tokens = min(burst, self.tokens + (now - self.filled) * rate)
-        self.filled = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
 
 
 class Gate:

@@ -31,12 +31,12 @@ def server_environment(user: Mapping[str, str]) -> dict[str, str]:
 
 def require_ministack() -> None:
     if importlib.util.find_spec("ministack") is None:
-        from items_api.local.install import install_command, this_copy  # noqa: PLC0415 - 10 ms, for an error
+        from items_api.extras import install_command, this_copy  # noqa: PLC0415 - 10 ms, for an error
 
         raise LocalUnavailable(
             "The local AWS is not installed.",
             "It requires ministack, an optional dependency of items-api.",
-            f"Install it with this command:\n{install_command(this_copy())}",
+            f"Install it with this command:\n{install_command('local', this_copy())}",
         )
 
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 import shlex
 import threading
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from items_api.errors import InvalidIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SECONDS = 1.5
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """What an issuer publishes. `key_ids` are those of its RSA keys: API Gateway supports no others."""
+    """What an issuer publishes. `keys` are its RSA keys by their ids: API Gateway supports no others."""
 
     name: str
-    key_ids: frozenset[str]
+    keys: Mapping[str, Mapping[str, Any]]
 
 
 class Unreachable(Exception):  # noqa: N818 - the issuer may be reachable from AWS
@@ -80,17 +83,17 @@ def _fetch(issuer: str, seconds: float) -> Issuer:
     if not isinstance(keys_url, str):
         raise InvalidIssuer(f"{url} names no keys.", 'It has no "jwks_uri".', "Correct --jwt-issuer, or the document.")
     check_target(keys_url, url)
-    key_ids = _key_ids(json_at(keys_url, seconds))
-    if not key_ids:
+    keys = _rsa_keys(json_at(keys_url, seconds))
+    if not keys:
         raise InvalidIssuer(
             f"The issuer {issuer} has no key that API Gateway can use.",
             f"{keys_url} lists no RSA key with a kid. API Gateway supports only RSA (RS256 and the like).",
             "Let the issuer sign with RS256, or use another issuer.",
         )
-    return Issuer(issuer, key_ids)
+    return Issuer(issuer, keys)
 
 
-def _key_ids(document: Any) -> frozenset[str]:
+def _rsa_keys(document: Any) -> dict[str, Mapping[str, Any]]:
     keys = document.get("keys") if isinstance(document, dict) else None
     rsa = [key for key in keys if isinstance(key, dict) and key.get("kty") == "RSA"] if isinstance(keys, list) else []
-    return frozenset(key["kid"] for key in rsa if isinstance(key.get("kid"), str))
+    return {key["kid"]: key for key in rsa if isinstance(key.get("kid"), str)}

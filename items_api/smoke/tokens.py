@@ -92,7 +92,7 @@ def _key_reasons(header: Mapping[str, Any], rules: Rules) -> Iterator[str]:
     if not str(header.get("alg")).startswith("RS"):
         yield f"The token is signed with {_shown(header.get('alg'))}, and API Gateway accepts only RS256 and the like."
     try:
-        known = rules.fetch(rules.issuer).key_ids
+        known = rules.fetch(rules.issuer).keys
     except (oidc.Unreachable, InvalidIssuer):
         return
     if str(header.get("kid")) not in known:

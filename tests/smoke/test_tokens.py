@@ -18,7 +18,7 @@ GOOD: dict[str, Any] = {"iss": URL, "aud": "items", "exp": NOW + 60, "scope": "i
 
 
 def key_1(name: str) -> Issuer:
-    return Issuer(name, frozenset({"key-1"}))
+    return Issuer(name, {"key-1": {}})
 
 
 RULES = Rules(URL, ("items",), ("items:read",), ("items:write",), key_1)

@@ -1,13 +1,16 @@
-"""The command that adds the local AWS fits the way in which this copy was installed."""
+"""The command that adds an optional part fits the way in which this copy was installed."""
 
 import json
+import re
+import shlex
+import tomllib
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from items_api.local.install import install_command
+from items_api.extras import PACKAGES, install_command
 
 CLONE = "file:///home/me/items%20api"
 EDITABLE = {"url": CLONE, "dir_info": {"editable": True}}
@@ -46,8 +49,22 @@ def test_the_command_works_for_this_copy(
         (metadata / "direct_url.json").write_text(json.dumps(source))
     if marker:
         (prefix / marker).touch()
-    assert install_command(Distribution.at(metadata), prefix, "/v/bin/python") == command
+    assert install_command("local", Distribution.at(metadata), prefix, "/v/bin/python") == command
 
 
 def test_a_copy_that_is_not_installed_gets_a_command_too(tmp_path: Path) -> None:
-    assert install_command(None, tmp_path, "/v/bin/python") == "/v/bin/python -m pip install ministack"
+    command = install_command("local", None, tmp_path, "/v/bin/python")
+    assert command == "/v/bin/python -m pip install ministack"
+
+
+@pytest.mark.parametrize("extra", PACKAGES)
+def test_it_installs_everything_that_the_part_needs(tmp_path: Path, extra: str) -> None:
+    """With the versions that this copy requires."""
+    own = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"][extra]
+    assert [re.split("[<>=]", requirement)[0] for requirement in own] == PACKAGES[extra]
+    metadata = tmp_path / "items_api-0.1.0.dist-info"
+    metadata.mkdir()
+    lines = [f'Requires-Dist: {requirement}; extra == "{extra}"\n' for requirement in own]
+    (metadata / "METADATA").write_text("Name: items-api\nVersion: 0.1.0\nRequires-Dist: click>=8\n" + "".join(lines))
+    words = shlex.split(install_command(extra, Distribution.at(metadata), tmp_path, "/v/bin/python"))
+    assert words == ["/v/bin/python", "-m", "pip", "install", *own]

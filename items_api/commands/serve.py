@@ -1,0 +1,223 @@
+"""`items-api serve`: run the API as an HTTP server, without Lambda and API Gateway."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from items_api import server
+from items_api.aws.errors import AwsError, ServiceError
+from items_api.commands.access import serving_lines
+from items_api.commands.boundary import Command
+from items_api.commands.given import Given
+from items_api.commands.opening import find_account, known_of, opened
+from items_api.commands.options import serving_options, target_options
+from items_api.commands.target import LOCAL_IS_EMPTY
+from items_api.errors import AwsUnreachable, CannotServe, Interrupted, InvalidSetting
+from items_api.extras import PACKAGES, install_command, this_copy
+from items_api.handler import ROUTES
+from items_api.handler.dynamodb import UnavailableError
+from items_api.provision.api_parts import cors_configuration
+from items_api.provision.authorization import scopes
+from items_api.server.service import Keys, Rules, Service
+from items_api.settings import Settings, option_of
+from items_api.settings.tags import KEY, from_tags
+from items_api.terminal.result import DONE, Result, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from items_api.aws.client import Aws
+    from items_api.commands.target import Target
+    from items_api.terminal.screen import Screen
+
+
+class _Served(NamedTuple):
+    """What is served; `known` is what the document says of it."""
+
+    known: dict[str, Any]
+    settings: Settings
+    aws: Aws
+
+
+@click.command(cls=Command, bare=True, stream=True)
+@target_options
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on; 0.0.0.0 stands for all addresses of this computer.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    metavar="N",
+    help="Port to listen on; 0 is any free port.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Number of processes: one for each core that the server may use.",
+)
+@click.option(
+    "--table-only",
+    is_flag=True,
+    help="Call nothing but the table: take the settings below from options, variables and the file.",
+)
+@serving_options
+def serve(
+    screen: Screen,
+    *,
+    target: Target,
+    host: str,
+    port: int,
+    workers: int,
+    table_only: bool,
+    contract: Mapping[str, Any],
+) -> Result:
+    """Run the API as an HTTP server, without Lambda and API Gateway.
+
+    It runs the handler that up deploys, against the table of the stack, with the settings of the stack. SIGTERM or
+    Ctrl-C ends it when the running requests have been answered. SIGHUP replaces its processes without losing a request.
+    """
+    _require_packages()
+    _check_contract(contract, table_only=table_only)
+    served = _given(screen, target, contract) if table_only else _remembered(screen, target)
+    if served.settings.auth == "iam":
+        todo = "Use --auth jwt (items-api up --auth jwt), or keep this stack on Lambda."
+        raise InvalidSetting("serve cannot verify AWS signatures, which this stack requires.", "", todo)
+    with server.run.listen(host, port) as listener:
+        address, chosen = listener.getsockname()[:2]
+        service = _service(screen, target, served, address)
+        _check_table(target, service)
+        endpoint = f"http://{f'[{address}]' if ':' in address else address}:{chosen}"
+        started = partial(_announce, screen, target, served, endpoint, workers)
+        interrupted = server.run.serve(service, listener, workers, started)
+    screen.line("Stopped.")
+    return Result(Interrupted.exit_code if interrupted else DONE)
+
+
+def _require_packages() -> None:
+    names = {"pyjwt": "jwt"}
+    if all(importlib.util.find_spec(names.get(package, package)) for package in PACKAGES["serve"]):
+        return
+    raise CannotServe(
+        "serve is not installed.",
+        f"It requires {', '.join(PACKAGES['serve'])}, which are optional dependencies of items-api.",
+        f"Install them with this command:\n{install_command('serve', this_copy())}",
+    )
+
+
+def _check_contract(contract: Mapping[str, Any], *, table_only: bool) -> None:
+    ctx = click.get_current_context()
+    if table_only and ctx.get_parameter_source("auth") is ParameterSource.DEFAULT:
+        raise click.UsageError("--table-only does not read the stack's settings, so it needs --auth none or jwt.")
+    if table_only:
+        return
+    for name in contract:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{option_of(name)} is for --table-only. Otherwise, serve uses the settings of the stack, which "
+                "items-api up changes."
+            )
+
+
+def _given(screen: Screen, target: Target, contract: Mapping[str, Any]) -> _Served:
+    account = find_account(screen, target, start=False)
+    if account is None:
+        raise target.no_stack(LOCAL_IS_EMPTY)
+    settings = Settings(name=target.name, region=account.region, **contract)
+    target.check_issuer(settings.jwt_issuer)
+    return _Served({"region": account.region}, settings, account.aws())
+
+
+def _remembered(screen: Screen, target: Target) -> _Served:
+    with opened(screen, target) as stack:
+        if stack is None:
+            raise target.no_stack(LOCAL_IS_EMPTY)
+        stack.look_at(stack.table)
+        table = stack.table.owned
+        if not table or table.deleting:
+            raise target.no_stack("It has no table.")
+        remembered = from_tags(table.tags or {})
+        if remembered is None:
+            raise CannotServe(
+                f"The settings of the stack {target.name} are unknown, so also who may call its API.",
+                f"The tag {KEY} of its table is missing or incomplete.",
+                f"Run items-api up{target.flags} to write it, or give the settings with --table-only.",
+            )
+        settings = Given(target.name, {}, {}).settings(stack.settings.region, remembered)
+        ready = {name for name in settings.indexes if name in stack.table.queryable}
+        for attribute in sorted(set(settings.indexes) - ready):
+            screen.warning(f"The index on {attribute} cannot be queried yet. Start serve again when it is ready.")
+        return _Served(known_of(stack), settings, stack.aws)
+
+
+def _service(screen: Screen, target: Target, served: _Served, address: str) -> Service:
+    settings, aws = served.settings, served.aws
+    keys = aws.signer().credentials if target.local else None
+    return Service(
+        table=settings.table_name,
+        indexes=settings.index_names,
+        region=settings.region,
+        endpoint=aws.dynamodb.meta.endpoint_url,
+        rules=_rules(settings),
+        profile=target.profile,
+        keys=Keys(str(keys.access_key), str(keys.secret_key)) if keys else None,
+        only_numbers=ipaddress.ip_address(address).is_loopback,
+        seconds=settings.timeout,
+        log=2 if screen.json else 1,
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    cors = cors_configuration(settings)
+    needs_token = settings.auth == "jwt"
+    return Rules(
+        origins=cors["AllowOrigins"],
+        methods=cors["AllowMethods"],
+        headers=cors["AllowHeaders"],
+        exposed=cors["ExposeHeaders"],
+        rate=settings.throttle_rate,
+        burst=settings.throttle_burst,
+        issuer=settings.jwt_issuer,
+        audiences=settings.jwt_audiences,
+        scopes={route: scopes(settings, route) for route in ROUTES} if needs_token else {},
+    )
+
+
+def _check_table(target: Target, service: Service) -> None:
+    """Read an item, as the workers will. Raises `Problem` if the table cannot be read."""
+    what = f"Could not read the table {service.table}"
+    try:
+        server.worker.check(service)
+    except ServiceError as error:
+        if error.says("ResourceNotFoundException"):
+            raise target.no_stack(f"The table {service.table} does not exist in {service.region}.") from None
+        raise error.problem(what) from None
+    except AwsError as error:
+        raise error.problem(what) from None
+    except UnavailableError as error:
+        todo = "Check the network and --endpoint-url. serve connects to DynamoDB directly, without a proxy."
+        raise AwsUnreachable(f"{what}: no response from {service.endpoint}.", f"{error.cause}.", todo) from None
+
+
+def _announce(screen: Screen, target: Target, served: _Served, endpoint: str, workers: int) -> None:
+    """Say that requests are answered: to people on stderr, to programs on stdout."""
+    if screen.json:
+        document = {**served.known, "endpoint": endpoint, "workers": workers}
+        screen.document(to_json(Result(document=document).envelope("serve", target.name), indent=None))
+    processes = f"{workers} process{'' if workers == 1 else 'es'}"
+    screen.line(f"Serving the table {served.settings.table_name} with {processes}. Press Ctrl-C to stop.")
+    screen.lines(serving_lines(served.settings, endpoint))

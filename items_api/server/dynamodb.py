@@ -1,0 +1,116 @@
+"""The handler's DynamoDB clients, one for each request that waits, and the credentials with which they sign."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from items_api.aws.errors import AwsError
+from items_api.handler.connection import Connection
+from items_api.handler.dynamodb import Client, RejectedError
+from items_api.handler.sigv4 import Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from items_api.aws.keys import KeyChain
+    from items_api.server.greenlets import Greenlets, Socket
+
+_RENEW_SECONDS = 30.0
+_REJECTED_KEYS = frozenset({"ExpiredTokenException", "InvalidSignatureException", "UnrecognizedClientException"})
+
+
+class Credentials:
+    """Signs like the handler's `Signer`, with the current keys. A thread looks for new ones from time to time."""
+
+    def __init__(self, chain: KeyChain, host: str, region: str, report: Callable[[str], object]) -> None:
+        """`report` gets a sentence when the keys cannot be renewed. Raises `AwsError` if there are none."""
+        self._chain = chain
+        self._place = (host, region)
+        self._report = report
+        self._keys = chain.current()
+        self._signer = Signer(host, region, *self._keys)
+        self._rejected = False
+        self._due = threading.Event()
+        self._stopped = False
+
+    def headers(self, target: str, body: bytes, now: float) -> dict[str, str]:
+        return self._signer.headers(target, body, now)
+
+    def start(self) -> None:
+        threading.Thread(target=self._renew_often, daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._due.set()
+
+    def reject(self) -> None:
+        """AWS does not accept the keys, so look for new ones now."""
+        self._rejected = True
+        self._due.set()
+
+    def _renew_often(self) -> None:
+        last = ""
+        while True:
+            self._due.wait(_RENEW_SECONDS)
+            if self._stopped:
+                return
+            problem = self.renew()
+            if problem and problem != last:
+                self._report(problem)
+            last = problem
+            self._due.clear()
+
+    def renew(self) -> str:
+        """Use new keys if there are any. Returns why there are none, although they are needed."""
+        rejected, self._rejected = self._rejected, False
+        try:
+            keys = self._chain.current(again=rejected)
+        except AwsError as error:
+            return f"The AWS credentials cannot be renewed: {error}."
+        if keys == self._keys:
+            return "AWS rejects the credentials, which have probably expired." if rejected else ""
+        self._keys, self._signer = keys, Signer(*self._place, *keys)
+        return ""
+
+
+class Clients:
+    """Calls DynamoDB like the handler's `Client`. Each call waits in its greenlet, and has a connection for itself."""
+
+    def __init__(self, endpoint: Connection, credentials: Credentials, greenlets: Greenlets) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._greenlets = greenlets
+        self._idle: list[Client] = []
+
+    def call(self, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]:
+        """See `Client.call`."""
+        client = self._idle.pop() if self._idle else self._new()
+        try:
+            return client.call(operation, parameters, deadline)
+        except RejectedError as rejected:
+            if rejected.cause in _REJECTED_KEYS:
+                self._credentials.reject()
+            raise
+        finally:
+            self._idle.append(client)
+
+    def _new(self) -> Client:
+        return Client(_Connection(self._endpoint, self._greenlets), self._credentials, self._greenlets.sleep)
+
+
+class _Connection(Connection):
+    """One to the same endpoint as another, with its trusted certificates: loading them takes 25 ms."""
+
+    _socket: Socket | None  # type: ignore[assignment]
+
+    def __init__(self, other: Connection, greenlets: Greenlets) -> None:
+        vars(self).update(vars(other))
+        self._received = bytearray()
+        self._greenlets = greenlets
+
+    def _has_ended(self) -> bool:
+        return self._socket is None or self._socket.has_ended
+
+    def _connect(self) -> Any:
+        return self._greenlets.connect(self._host, int(self._port), self._tls, self._remaining())

@@ -1,0 +1,120 @@
+"""What API Gateway does before it calls the function: CORS, routes, the throttle, tokens."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from items_api.handler import ROUTES
+from items_api.handler.request import ITEM_PATH
+from items_api.throttle import Bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from items_api.server.events import Headers
+    from items_api.server.service import Rules
+    from items_api.server.tokens import Tokens
+
+_COLLECTION = ITEM_PATH.rstrip("/")
+_ROUTES = frozenset(ROUTES)
+_OWN_HOST = re.compile(r"(localhost|[\d.]+|\[[\da-f:.]+\])(:\d+)?", re.IGNORECASE)
+
+
+class Refusal(NamedTuple):
+    """A reply instead of the function's: `{"message": …}` and some headers. `error` is for the log."""
+
+    status: int
+    message: str
+    error: str
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+NOT_FOUND = Refusal(404, "Not Found", "NoRoute")
+THROTTLED = Refusal(429, "Too Many Requests", "Throttled")
+NO_TOKEN = Refusal(401, "Unauthorized", "NoToken", [(b"www-authenticate", b"Bearer")])
+WRONG_TOKEN = Refusal(
+    401,
+    "Unauthorized",
+    "InvalidToken",
+    [(b"www-authenticate", b'Bearer scope="" error="invalid_token" error_description="the token is invalid"')],
+)
+NO_SCOPE = Refusal(403, "Forbidden", "MissingScope")
+WRONG_HOST = Refusal(403, "Forbidden", "HostName")
+BODY_TOO_LARGE = Refusal(413, "Request Entity Too Large", "BodyTooLarge")
+HEADERS_TOO_LARGE = Refusal(431, "Request Header Fields Too Large", "HeadersTooLarge")
+BODY_TOO_SLOW = Refusal(408, "Request Timeout", "BodyTimeout")
+
+
+def route_of(method: str, path: str) -> str | None:
+    """The key of the route that a request matches, such as `GET /items/{id+}`."""
+    if path == _COLLECTION:
+        route = f"{method} {_COLLECTION}"
+    elif path.startswith(ITEM_PATH) and path != ITEM_PATH:
+        route = f"{method} {ITEM_PATH}{{id+}}"
+    else:
+        return None
+    return route if route in _ROUTES else None
+
+
+@lru_cache(maxsize=100)
+def is_own_host(host: str) -> bool:
+    """Whether a Host header is `localhost` or an IP address: a web page could give this computer another name.
+
+    https://en.wikipedia.org/wiki/DNS_rebinding
+    """
+    return bool(_OWN_HOST.fullmatch(host))
+
+
+class Gateway:
+    """Enforces the rules of an API. The throttle is that of this process."""
+
+    def __init__(self, rules: Rules, tokens: Tokens | None, clock: Callable[[], float] = time.monotonic) -> None:
+        """`tokens` verifies those that the API needs, if it needs any."""
+        self._rules = rules
+        self._tokens = tokens
+        self._clock = clock
+        self._bucket = Bucket(rules.burst, clock())
+        self._origins = frozenset(rules.origins)
+        exposed = [(b"access-control-expose-headers", ",".join(rules.exposed).encode())] if rules.exposed else []
+        self._exposed: Headers = exposed
+        self._allowed: Headers = [
+            (b"access-control-allow-methods", ",".join(rules.methods).encode()),
+            (b"access-control-allow-headers", ",".join(rules.headers).encode()),
+        ]
+
+    def preflight(self, method: str, headers: Mapping[str, str]) -> Headers | None:
+        """The headers of the reply to a preflight request; None for other requests."""
+        if method != "OPTIONS" or "origin" not in headers or "access-control-request-method" not in headers:
+            return None
+        allowed = self.cors(headers["origin"])
+        return [*allowed, *self._allowed] if allowed else []
+
+    def cors(self, origin: str | None) -> Headers:
+        """The headers that let a page of this origin read a reply."""
+        if origin is None:
+            return []
+        if "*" in self._origins:
+            origin = "*"
+        elif origin not in self._origins and f"{origin.partition('://')[0]}://*" not in self._origins:
+            return []
+        return [(b"access-control-allow-origin", origin.encode("latin-1")), *self._exposed]
+
+    async def refusal(self, route: str | None, headers: Mapping[str, str]) -> Refusal | None:
+        """Why a request does not reach the function; None if it does."""
+        if route is None:
+            return NOT_FOUND
+        if not self._bucket.take(self._rules.rate, self._rules.burst, self._clock()):
+            return THROTTLED
+        if self._tokens is None:
+            return None
+        authorization = headers.get("authorization")
+        if not authorization:
+            return NO_TOKEN
+        scopes = await self._tokens.scopes(authorization)
+        if scopes is None:
+            return WRONG_TOKEN
+        needed = self._rules.scopes.get(route, ())
+        return NO_SCOPE if needed and not any(scope in scopes for scope in needed) else None

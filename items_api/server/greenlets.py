@@ -1,0 +1,147 @@
+"""Lets many requests wait at once in one thread, although the handler's code blocks.
+
+Each request runs in a greenlet. Where the code would block, it switches to the event loop instead, which continues it
+when there is something to do. Threads would cost more than the handler itself, because they compete for Python's global
+lock: see docs/serve.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from greenlet import getcurrent, greenlet
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+# For all connections: what is received is copied from it at once.
+_BUFFER = bytearray(1 << 16)
+_CHECK_SECONDS = 0.1
+
+
+class Greenlets:
+    """Runs functions in greenlets. Create it in the event loop, outside of a greenlet."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._main = getcurrent()
+        # Starting a greenlet maps memory, so a finished one waits for the next function.
+        self._idle: list[greenlet] = []
+        self._waiting: dict[Socket, float] = {}
+        self._is_checking = False
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """The result of a function. While it waits with the methods below, the event loop does other work."""
+        done = self.loop.create_future()
+        worker = self._idle.pop() if self._idle else greenlet(self._work, self._main)
+        worker.switch(function, done)
+        return cast("T", await done)
+
+    def _work(self, function: Callable[[], Any], done: asyncio.Future[Any]) -> None:
+        this = getcurrent()
+        while True:
+            try:
+                result = function()
+            except Exception as error:  # noqa: BLE001 - raised where the result is awaited
+                if not done.cancelled():
+                    done.set_exception(error)
+            else:
+                if not done.cancelled():
+                    done.set_result(result)
+            self._idle.append(this)
+            function, done = self._main.switch()
+
+    def sleep(self, seconds: float) -> None:
+        """To be called in a greenlet, like those below."""
+        self.loop.call_later(seconds, getcurrent().switch)
+        self._main.switch()
+
+    def connect(self, host: str, port: int, tls: ssl.SSLContext | None, seconds: float) -> Socket:
+        """Open a connection. Raises OSError; TimeoutError after this number of seconds."""
+        connecting = self.loop.create_connection(
+            lambda: Socket(self), host, port, ssl=tls, server_hostname=host if tls else None
+        )
+        task = self.loop.create_task(asyncio.wait_for(connecting, seconds))
+        this = getcurrent()
+        task.add_done_callback(lambda _: this.switch())
+        self._main.switch()
+        return task.result()[1]
+
+    def wait_for(self, socket: Socket, deadline: float) -> None:
+        """Wait until the socket has received something, or for this time of the event loop."""
+        self._waiting[socket] = deadline
+        if not self._is_checking:
+            self._check_deadlines()
+        socket.reader = getcurrent()
+        self._main.switch()
+        socket.reader = None
+        del self._waiting[socket]
+
+    def _check_deadlines(self) -> None:
+        """One timer for all sockets: one for each wait would take a noticeable part of the time of a request."""
+        now = self.loop.time()
+        for socket in [socket for socket, deadline in self._waiting.items() if deadline <= now]:
+            socket.wake()
+        self._is_checking = bool(self._waiting)
+        if self._is_checking:
+            self.loop.call_later(_CHECK_SECONDS, self._check_deadlines)
+
+
+class Socket(asyncio.BufferedProtocol):
+    """A connection with the methods of a socket that the handler uses. Receiving lets other greenlets run."""
+
+    def __init__(self, greenlets: Greenlets) -> None:
+        self._greenlets = greenlets
+        self._transport: asyncio.Transport
+        self._received = bytearray()
+        self.reader: greenlet | None = None
+        self._timeout = 0.0
+        #: The server has closed the connection.
+        self.has_ended = False
+
+    # What the handler calls.
+
+    def settimeout(self, seconds: float) -> None:
+        self._timeout = seconds
+
+    def sendall(self, data: bytes) -> None:
+        """The event loop sends what the network does not accept at once."""
+        self._transport.write(data)
+
+    def recv(self, _size: int) -> bytes:
+        """What has been received, or nothing if the server has closed the connection. Raises TimeoutError."""
+        if not self._received and not self.has_ended:
+            self._greenlets.wait_for(self, self._greenlets.loop.time() + self._timeout)
+            if not self._received and not self.has_ended:
+                raise TimeoutError("timed out")
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
+    def close(self) -> None:
+        self._transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._received += memoryview(_BUFFER)[:nbytes]
+        self.wake()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.has_ended = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Continue the greenlet that waits, if there is one."""
+        if self.reader is not None:
+            self.reader.switch()
