@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from items_api.server.greenlets import Greenlets, Socket
 
 _RENEW_SECONDS = 30.0
+# At least, even if AWS rejects all requests.
+_PAUSE_SECONDS = 1.0
 _REJECTED_KEYS = frozenset({"ExpiredTokenException", "InvalidSignatureException", "UnrecognizedClientException"})
 
 
@@ -32,7 +34,7 @@ class Credentials:
         self._signer = Signer(host, region, *self._keys)
         self._rejected = False
         self._due = threading.Event()
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def headers(self, target: str, body: bytes, now: float) -> dict[str, str]:
         return self._signer.headers(target, body, now)
@@ -41,7 +43,7 @@ class Credentials:
         threading.Thread(target=self._renew_often, daemon=True).start()
 
     def stop(self) -> None:
-        self._stopped = True
+        self._stopped.set()
         self._due.set()
 
     def reject(self) -> None:
@@ -51,15 +53,13 @@ class Credentials:
 
     def _renew_often(self) -> None:
         last = ""
-        while True:
+        while not self._stopped.wait(_PAUSE_SECONDS):
             self._due.wait(_RENEW_SECONDS)
-            if self._stopped:
-                return
+            self._due.clear()
             problem = self.renew()
             if problem and problem != last:
                 self._report(problem)
             last = problem
-            self._due.clear()
 
     def renew(self) -> str:
         """Use new keys if there are any. Returns why there are none, although they are needed."""

@@ -71,7 +71,15 @@ def serve(service: Service, listener: socket.socket, workers: int, started: Call
 
     Returns whether it was Ctrl-C. Raises `CannotServe` if the workers cannot start.
     """
-    config = uvicorn.Config(
+    supervisor = _Supervisor(configuration(service, workers), [listener], started)
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise CannotServe("The workers could not start.", "", "Fix the cause that is shown above.")
+    return supervisor.was_interrupted
+
+
+def configuration(service: Service, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
         partial(application, service),
         factory=True,
         workers=workers,
@@ -90,11 +98,6 @@ def serve(service: Service, listener: socket.socket, workers: int, started: Call
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=MAX_INCOMPLETE_BYTES,
     )
-    supervisor = _Supervisor(config, [listener], started)
-    supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        raise CannotServe("The workers could not start.", "", "Fix the cause that is shown above.")
-    return supervisor.was_interrupted
 
 
 class _Supervisor(Multiprocess):
@@ -107,6 +110,11 @@ class _Supervisor(Multiprocess):
         super().init_processes()
         if all(process.wait_until_ready(START_SECONDS, self.should_exit) for process in self.processes):
             self._started()
+
+    def terminate_all(self) -> None:
+        for listener in self.sockets:
+            listener.close()  # new clients are refused at once, instead of waiting for nothing
+        super().terminate_all()
 
     def handle_int(self) -> None:
         self.was_interrupted = True

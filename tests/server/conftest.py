@@ -1,0 +1,155 @@
+"""`items-api serve` as a process, in front of moto's DynamoDB behind real HTTP."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from tests.handler.conftest import FakeDynamoDB, Harness, dynamodb, harness, new_harness
+from tests.issuers import Issuer, issuing
+
+__all__ = ["dynamodb", "harness", "new_harness"]
+
+COMMAND = str(Path(sys.executable).with_name("items-api"))
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_EC2_METADATA_DISABLED": "1",
+}
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "timed out after 20 s"
+        time.sleep(0.02)
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Server:
+    """A running `serve`. `messages` is the file with its standard error: the log, and what people read."""
+
+    process: subprocess.Popen[str]
+    url: str
+    messages: Path
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.url)
+        assert parts.hostname
+        assert parts.port
+        return parts.hostname, parts.port
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **options: Any
+    ) -> Reply:
+        """Send a request on a connection of its own. `body` is a document or bytes."""
+        content = body if body is None or not isinstance(body, dict | list) else json.dumps(body).encode()
+        connection = http.client.HTTPConnection(*self.address, timeout=20)
+        try:
+            connection.request(method, path, content, headers or {}, **options)
+            reply = connection.getresponse()
+            found = {name.lower(): value for name, value in reply.getheaders()}
+            return Reply(reply.status, found, reply.read())
+        finally:
+            connection.close()
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers, without the helper process of multiprocessing."""
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+                if "resource_tracker" not in " ".join(child.cmdline()):
+                    found.append(child.pid)
+        return sorted(found)
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.messages.read_text().splitlines() if line.startswith('{"method"')]
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(with_signal)
+        return self.process.wait(30)
+
+
+def arguments(dynamodb: FakeDynamoDB, *options: str) -> list[str]:
+    target = ["--endpoint-url", dynamodb.url, "--region", "eu-central-1", "--name", "items0"]
+    return [COMMAND, "serve", "--table-only", *target, "--port", "0", *options]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ITEMS_API_"))}
+    return {**inherited, **KEYS, **variables}
+
+
+@contextmanager
+def serving(folder: Path, command: list[str], **variables: str) -> Iterator[Server]:
+    """The command as a process, when it answers requests."""
+    messages = folder / "messages"
+    with messages.open("w") as stderr:
+        process = subprocess.Popen(
+            [*command, "--json"],
+            cwd=folder,
+            env=environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert process.stdout
+    try:
+        line = process.stdout.readline()
+        assert line, messages.read_text()
+        yield Server(process, json.loads(line)["endpoint"], messages)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with issuing() as running:
+        yield running
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server for the harness's table with some options and variables."""
+    running: list[Any] = []
+
+    def start(*options: str, **variables: str) -> Server:
+        chosen = options if "--auth" in options else ("--auth", "none", *options)
+        running.append(serving(tmp_path, arguments(dynamodb, *chosen), **variables))
+        server: Server = running[-1].__enter__()
+        return server
+
+    yield start
+    for context in running:
+        context.__exit__(None, None, None)

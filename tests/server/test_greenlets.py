@@ -1,0 +1,116 @@
+"""Functions that block wait for each other's time, and their results and errors arrive."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from items_api.server.greenlets import Greenlets, Socket
+
+
+def test_a_result_and_an_error_arrive() -> None:
+    async def main() -> None:
+        greenlets = Greenlets()
+        assert await greenlets.run(lambda: 5) == 5
+        with pytest.raises(KeyError, match="x"):
+            await greenlets.run(lambda: {}["x"])
+        assert await greenlets.run(lambda: 6) == 6
+
+    asyncio.run(main())
+
+
+def test_functions_that_sleep_overlap_and_their_greenlets_are_used_again() -> None:
+    events: list[str] = []
+
+    def sleeper(greenlets: Greenlets, name: str) -> Callable[[], str]:
+        def sleeps() -> str:
+            events.append(f"{name} starts")
+            greenlets.sleep(0.01)
+            events.append(f"{name} ends")
+            return name
+
+        return sleeps
+
+    async def main() -> None:
+        greenlets = Greenlets()
+        for _ in range(3):
+            names = await asyncio.gather(*(greenlets.run(sleeper(greenlets, name)) for name in "abc"))
+            assert names == ["a", "b", "c"]
+        assert len(greenlets._idle) == 3
+
+    asyncio.run(main())
+    assert events[:4] == ["a starts", "b starts", "c starts", "a ends"]
+
+
+def exchanging(peer: Callable[[socket.socket], None], client: Callable[[Socket], Any], seconds: float = 5.0) -> Any:
+    """What `client` returns in a greenlet, connected with `peer` in a thread."""
+
+    async def main(port: int) -> Any:
+        greenlets = Greenlets()
+
+        def work() -> Any:
+            connection = greenlets.connect("127.0.0.1", port, None, 5)
+            connection.settimeout(seconds)
+            try:
+                return client(connection)
+            finally:
+                connection.close()
+
+        return await greenlets.run(work)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                peer(connection)
+
+        async def both() -> Any:
+            result, _ = await asyncio.gather(main(listener.getsockname()[1]), asyncio.to_thread(serve))
+            return result
+
+        return asyncio.run(both())
+
+
+def test_a_connection_sends_and_receives() -> None:
+    def peer(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(100) * 2)
+        connection.recv(100)
+
+    def client(connection: Socket) -> bytes:
+        connection.sendall(b"ab")
+        received = b""
+        while len(received) < 4:
+            received += connection.recv(100)
+        return received
+
+    assert exchanging(peer, client) == b"abab"
+
+
+def test_nothing_is_received_when_the_peer_has_closed() -> None:
+    def client(connection: Socket) -> tuple[bytes, bytes, bool]:
+        return connection.recv(10), connection.recv(10), connection.has_ended
+
+    assert exchanging(lambda connection: connection.sendall(b"x"), client) == (b"x", b"", True)
+
+
+def test_receiving_times_out() -> None:
+    def client(connection: Socket) -> None:
+        with pytest.raises(TimeoutError):
+            connection.recv(10)
+
+    exchanging(lambda connection: connection.recv(1), client, seconds=0.05)  # type: ignore[arg-type,return-value]
+
+
+def test_connecting_to_nothing_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+
+    async def main() -> None:
+        greenlets = Greenlets()
+        with pytest.raises(ConnectionRefusedError):
+            await greenlets.run(lambda: greenlets.connect("127.0.0.1", port, None, 5))
+
+    asyncio.run(main())

@@ -1,0 +1,305 @@
+"""`serve` answers like the deployed API, at its limits too, and ends without losing a request."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from items_api.provision.table import create_request
+from items_api.settings import Settings
+from tests.handler.conftest import Exchange, FakeDynamoDB, Harness
+from tests.server.conftest import Serve, Server, arguments, environment, eventually
+
+
+def test_an_item_can_be_written_and_read(serve: Serve) -> None:
+    server = serve()
+    created = server("POST", "/items", {"itemId": "a/b c", "n": 1})
+    assert (created.status, created.json, created.headers["location"]) == (
+        *(201, {"itemId": "a/b c", "n": 1}),
+        "/items/a%2Fb%20c",
+    )
+    found = server("GET", created.headers["location"])
+    assert (found.status, found.json, found.headers["etag"]) == (200, created.json, created.headers["etag"])
+    assert server("GET", "/items/1", headers={"If-None-Match": "*"}).status == 404
+    unchanged = server("GET", "/items/a%2Fb%20c", headers={"If-None-Match": found.headers["etag"]})
+    assert (unchanged.status, unchanged.body) == (304, b"")
+
+
+def test_the_log_has_the_handlers_line_with_the_id_of_the_reply(serve: Serve) -> None:
+    server = serve()
+    replies = [server("GET", "/items/secret?limit=1"), server("GET", "/other")]
+    eventually(lambda: len(server.log()) == 2)
+    handled, refused = server.log()
+    assert (handled["route"], handled["status"], handled["cold"]) == ("GET /items/{id+}", 404, True)
+    assert (refused["route"], refused["status"], refused["error"]) == (None, 404, "NoRoute")
+    assert [line["requestId"] for line in server.log()] == [reply.headers["apigw-requestid"] for reply in replies]
+    assert handled.keys() | {"error"} == refused.keys()
+    assert "secret" not in server.messages.read_text().partition('{"method"')[2]
+
+
+@pytest.mark.parametrize("request_line", [("GET", "/"), ("PUT", "/items"), ("GET", "/items/"), ("HEAD", "/items")])
+def test_what_has_no_route_is_the_gateways_404(serve: Serve, request_line: tuple[str, str]) -> None:
+    reply = serve()(*request_line)
+    assert (reply.status, reply.body) == (404, b"" if request_line[0] == "HEAD" else b'{"message": "Not Found"}')
+
+
+def test_many_requests_wait_for_dynamodb_at_once(serve: Serve, dynamodb: FakeDynamoDB) -> None:
+    """The ten requests to DynamoDB are answered only when all of them have arrived."""
+    server, together = serve(), threading.Barrier(10)
+
+    def waits(exchange: Exchange) -> None:
+        together.wait(10)
+        exchange.succeeds()
+
+    dynamodb.faults = [waits] * 10
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(pool.map(lambda number: server("GET", f"/items/{number}"), range(10)))
+    assert [reply.status for reply in replies] == [404] * 10
+
+
+def test_connections_to_dynamodb_are_kept_and_replaced_when_it_closes_them(
+    serve: Serve, dynamodb: FakeDynamoDB
+) -> None:
+    server = serve()
+    server("GET", "/items/1")
+    before = dynamodb.connections
+    for _ in range(5):
+        assert server("GET", "/items/1").status == 404
+    assert dynamodb.connections == before
+    dynamodb.fail("succeeds_and_disconnects", "disconnects_before_write")
+    assert [server("GET", "/items/1").status for _ in range(2)] == [404, 404]
+    assert dynamodb.connections > before
+
+
+@pytest.mark.parametrize("fault", ["throttles", "fails_after_write", "disconnects_after_write", "replies_without_json"])
+def test_a_fault_of_dynamodb_is_retried(serve: Serve, dynamodb: FakeDynamoDB, fault: str) -> None:
+    server = serve()
+    dynamodb.fail(fault)
+    assert server("PUT", "/items/1", {"n": 1}).status in (200, 201)
+    assert server("GET", "/items/1").json == {"itemId": "1", "n": 1}
+
+
+def test_a_dynamodb_that_is_throttling_is_a_503(serve: Serve, dynamodb: FakeDynamoDB) -> None:
+    server = serve()
+    dynamodb.fail(*["throttles"] * 8)
+    reply = server("GET", "/items/1")
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+
+
+def test_the_settings_of_the_gateway_are_enforced(serve: Serve) -> None:
+    server = serve("--cors-origin", "https://todo.example", "--throttle-rate", "1", "--throttle-burst", "3")
+    allowed = server("GET", "/items", headers={"Origin": "https://todo.example"})
+    assert allowed.headers["access-control-allow-origin"] == "https://todo.example"
+    assert (
+        "access-control-allow-origin"
+        not in server("GET", "/items", headers={"Origin": "https://other.example"}).headers
+    )
+    replies = [server("GET", "/items") for _ in range(3)]
+    assert [reply.status for reply in replies].count(429) >= 1
+    assert {reply.body for reply in replies if reply.status == 429} == {b'{"message": "Too Many Requests"}'}
+    asks = {"Origin": "https://todo.example", "Access-Control-Request-Method": "PUT"}
+    assert server("OPTIONS", "/items", headers=asks).status == 204  # not throttled
+
+
+def test_health_checks_tell_a_running_process_from_one_that_can_answer(
+    serve: Serve, harness: Harness, dynamodb: FakeDynamoDB
+) -> None:
+    server = serve()
+    assert [server("GET", path).status for path in ("/healthz", "/readyz")] == [200, 200]
+    harness.client.call("DeleteTable", {"TableName": "Items0"}, time.monotonic() + 20)
+    eventually(lambda: server("GET", "/readyz").status == 503)
+    assert server("GET", "/readyz").json == {"status": "unavailable", "why": "ResourceNotFoundException"}
+    assert server("GET", "/healthz").status == 200
+    lost = server("GET", "/items/1")
+    assert (lost.status, lost.json) == (500, {"error": "Internal server error"})
+    harness.client.call("CreateTable", create_request(Settings(name="items0")), time.monotonic() + 20)
+    eventually(lambda: server("GET", "/readyz").status == 200)
+    assert server("GET", "/items/1").status == 404
+
+
+def test_a_body_of_20_mb_is_refused_and_the_client_reads_the_reply(serve: Serve) -> None:
+    server = serve()
+    body = b'{"text":"' + b"x" * 20_000_000 + b'"}'
+    for chunked in (False, True):
+        content = iter([body[i : i + 65_536] for i in range(0, len(body), 65_536)]) if chunked else body
+        reply = server(
+            "PUT",
+            "/items/1",
+            content,
+            encode_chunked=chunked,
+            headers={"Transfer-Encoding": "chunked"} if chunked else {},
+        )
+        assert (reply.status, reply.body) == (413, b'{"message": "Request Entity Too Large"}')
+    waiting = {"Expect": "100-continue", "Content-Length": "20000000"}
+    with socket.create_connection(server.address, timeout=10) as client:
+        head = "".join(f"{name}: {value}\r\n" for name, value in waiting.items())
+        client.sendall(f"PUT /items/1 HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+        assert client.recv(65_536).startswith(b"HTTP/1.1 413 ")  # without reading the body
+    assert server("GET", "/items/1").status == 404
+
+
+@pytest.mark.parametrize(("size", "status"), [(10_240, 404), (10_241, 431), (200_000, 431)])
+def test_headers_of_more_than_10240_bytes_are_refused(serve: Serve, size: int, status: int) -> None:
+    server = serve()
+    others = len("/items/1") + len("hostlocalhost") + len("x-filler")
+    with socket.create_connection(server.address, timeout=10) as client:
+        filler = b"x" * (size - others)
+        client.sendall(b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\nX-Filler: " + filler + b"\r\n\r\n")
+        assert client.recv(65_536).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /items HTTP/1.1\r\n\r\n",
+        b"PUT /items/1 HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_a_400(serve: Serve, head: bytes) -> None:
+    with socket.create_connection(serve().address, timeout=10) as client:
+        client.sendall(head)
+        reply = client.recv(65_536)
+    assert reply.startswith(b"HTTP/1.1 400 ")
+    assert reply.endswith(b'{"message": "Bad Request"}')
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("localhost:1", 404), ("127.0.0.1", 404), ("[::1]:80", 404), ("evil.example", 403)]
+)
+def test_a_web_page_cannot_reach_it_under_another_name(serve: Serve, host: str, status: int) -> None:
+    assert serve()("GET", "/items/1", headers={"Host": host}).status == status
+
+
+class Slow:
+    """A write of DynamoDB that takes until it is released."""
+
+    def __init__(self) -> None:
+        self.arrived, self.released = threading.Event(), threading.Event()
+
+    def __call__(self, exchange: Exchange) -> None:
+        self.arrived.set()
+        self.released.wait(20)
+        exchange.succeeds()
+
+
+def test_sigterm_during_a_write_lets_it_finish(serve: Serve, dynamodb: FakeDynamoDB, harness: Harness) -> None:
+    server, slow = serve(), Slow()
+    dynamodb.operations.clear()
+    dynamodb.faults = [slow]
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(server, "PUT", "/items/1", {"n": 1})
+        slow.arrived.wait(10)
+        server.process.terminate()
+        eventually(lambda: _is_closed(server))
+        slow.released.set()
+        reply = writing.result()
+    assert (reply.status, reply.headers["connection"]) == (201, "close")
+    assert server.process.wait(30) == 0
+    assert dynamodb.operations == ["PutItem"]
+    assert harness.gateway.item("GET", "1").json == {"itemId": "1", "n": 1}
+
+
+def _is_closed(server: Server) -> bool:
+    try:
+        socket.create_connection(server.address, timeout=1).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_a_client_that_keeps_its_connection_is_told_to_close_it_when_the_server_stops(serve: Serve) -> None:
+    server = serve()
+    connection = http.client.HTTPConnection(*server.address, timeout=20)
+    connection.request("GET", "/items/1")
+    first = connection.getresponse()
+    first.read()
+    server.process.terminate()
+    eventually(lambda: _is_closed(server))
+    connection.request("GET", "/items/1")  # on the same connection
+    second = connection.getresponse()
+    assert (first.getheader("connection"), second.status, second.getheader("connection")) == (None, 404, "close")
+    second.read()
+    connection.close()
+    assert server.process.wait(30) == 0
+
+
+def test_ctrl_c_ends_it_with_130(serve: Serve) -> None:
+    assert serve().stop(signal.SIGINT) == 130
+
+
+def test_sighup_replaces_the_workers_without_losing_a_request(serve: Serve) -> None:
+    server = serve("--workers", "2", "--throttle-rate", "10000", "--throttle-burst", "5000")
+    before, done = server.workers(), threading.Event()
+    assert len(before) == 2
+
+    def ask_again_and_again() -> list[int]:
+        connection = http.client.HTTPConnection(*server.address, timeout=20)
+        statuses = []
+        while not done.is_set():
+            connection.request("GET", "/items/1")
+            reply = connection.getresponse()
+            reply.read()
+            statuses.append(reply.status)
+            done.wait(0.01)
+        connection.close()
+        return statuses
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(ask_again_and_again) for _ in range(4)]
+        server.process.send_signal(signal.SIGHUP)
+        try:
+            eventually(lambda: len(server.workers()) == 2 and not {*before} & {*server.workers()})
+        finally:
+            done.set()
+        statuses = [status for client in clients for status in client.result()]
+    assert {*statuses} == {404}
+
+
+def test_a_worker_that_dies_is_replaced(serve: Serve) -> None:
+    server = serve()
+    (first,) = server.workers()
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: server.workers() not in ([], [first]))
+    eventually(lambda: server("GET", "/healthz").status == 200)
+
+
+def test_workers_end_with_their_parent(serve: Serve) -> None:
+    server = serve()
+    (worker,) = server.workers()
+    server.process.kill()
+    eventually(lambda: not psutil.pid_exists(worker))
+
+
+def test_replies_do_not_depend_on_a_reader_of_the_log(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
+    """The log goes to stdout, and its reader has ended."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    command = [*arguments(dynamodb, "--auth", "none"), "--port", port]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    server = Server(process, f"http://127.0.0.1:{port}", tmp_path)  # type: ignore[arg-type]
+    assert process.stdout
+    process.stdout.close()
+    eventually(lambda: not _is_closed(server))
+    assert [server("GET", "/items/1").status for _ in range(20)] == [404] * 20
+    assert server.stop() == 0
+
+
+def test_the_log_goes_to_stdout(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
+    command = arguments(dynamodb, "--auth", "none")
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    url = next(line.strip() for line in process.stderr if line.startswith("http://"))
+    Server(process, url, tmp_path)("GET", "/items/1")
+    process.terminate()
+    out, _ = process.communicate(timeout=30)
+    assert [json.loads(line)["status"] for line in out.splitlines()] == [404]
