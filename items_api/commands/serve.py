@@ -138,7 +138,6 @@ def _given(screen: Screen, target: Target, contract: Mapping[str, Any]) -> _Serv
     if account is None:
         raise target.no_stack(LOCAL_IS_EMPTY)
     settings = Settings(name=target.name, region=account.region, **contract)
-    target.check_issuer(settings.jwt_issuer)
     return _Served({"region": account.region}, settings, account.aws())
 
 

@@ -120,13 +120,15 @@ class App:
         route = route_of(method, path)
         body: bytes | Refusal = b""
         size += len(scope["raw_path"]) + len(scope["query_string"])
-        refusal = self._refused_head(headers, size) or await self._gateway.refusal(route, headers)
+        refusal = self._refused_head(headers, size)
+        if refusal is None:
+            refusal = route if isinstance(route, Refusal) else await self._gateway.refusal(route, headers)
         if _has_body(headers):
             body = await (_body(receive, headers) if refusal is None else _discarded(receive, headers, refusal))
         if isinstance(body, Refusal):
             refusal = body
         if refusal is not None:
-            self._report(refusal, route, request_id, time.monotonic() - started)
+            self._report(refusal, None if isinstance(route, Refusal) else route, request_id, time.monotonic() - started)
             return _refused(refusal, added)
         assert not isinstance(body, Refusal)  # noqa: S101 - for mypy
         happened = event(request_id, scope, path, headers, body)

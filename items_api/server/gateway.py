@@ -48,15 +48,22 @@ HEADERS_TOO_LARGE = Refusal(431, "Request Header Fields Too Large", "HeadersTooL
 BODY_TOO_SLOW = Refusal(408, "Request Timeout", "BodyTimeout")
 
 
-def route_of(method: str, path: str) -> str | None:
-    """The key of the route that a request matches, such as `GET /items/{id+}`."""
+def route_of(method: str, path: str) -> str | Refusal:
+    """The key of the route that a request matches, such as `GET /items/{id+}`, or the reply if there is none.
+
+    API Gateway's reply is a 404 also if other methods have a route. A 405 says more, and HTTP requires it.
+    """
     if path == _COLLECTION:
-        route = f"{method} {_COLLECTION}"
+        template = _COLLECTION
     elif path.startswith(ITEM_PATH) and path != ITEM_PATH:
-        route = f"{method} {ITEM_PATH}{{id+}}"
+        template = f"{ITEM_PATH}{{id+}}"
     else:
-        return None
-    return route if route in _ROUTES else None
+        return NOT_FOUND
+    route = f"{method} {template}"
+    if route in _ROUTES:
+        return route
+    allowed = ", ".join(known.partition(" ")[0] for known in ROUTES if known.endswith(f" {template}"))
+    return Refusal(405, "Method Not Allowed", "NoMethod", [(b"allow", allowed.encode())])
 
 
 @lru_cache(maxsize=100)
@@ -102,10 +109,8 @@ class Gateway:
             return []
         return [(b"access-control-allow-origin", origin.encode("latin-1")), *self._exposed]
 
-    async def refusal(self, route: str | None, headers: Mapping[str, str]) -> Refusal | None:
-        """Why a request does not reach the function; None if it does."""
-        if route is None:
-            return NOT_FOUND
+    async def refusal(self, route: str, headers: Mapping[str, str]) -> Refusal | None:
+        """Why a request to a route does not reach the function; None if it does."""
         if not self._bucket.take(self._rules.rate, self._rules.burst, self._clock()):
             return THROTTLED
         if self._tokens is None:

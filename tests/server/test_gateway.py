@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from items_api.server.events import headers_of, path_of
-from items_api.server.gateway import Gateway, Refusal, route_of
+from items_api.server.gateway import NOT_FOUND, Gateway, Refusal, route_of
 from items_api.server.service import Rules
 from items_api.server.tokens import Tokens
 from tests.issuers import AUDIENCE, Issuer
@@ -56,15 +56,29 @@ def test_a_preflight_request_has_an_origin_and_names_a_method() -> None:
         ("POST", "/items", "POST /items"),
         ("PUT", "/items/a/b", "PUT /items/{id+}"),
         ("PATCH", "/items/1", "PATCH /items/{id+}"),
-        ("PUT", "/items", None),
-        ("GET", "/items/", None),
-        ("OPTIONS", "/items", None),
-        ("GET", "/item", None),
-        ("GET", "/itemsets", None),
     ],
 )
-def test_routes_are_those_of_the_api(method: str, path: str, route: str | None) -> None:
+def test_routes_are_those_of_the_api(method: str, path: str, route: str) -> None:
     assert route_of(method, path) == route
+
+
+@pytest.mark.parametrize("path", ["/", "/items/", "/item", "/itemsets", "/other"])
+def test_other_paths_are_not_found(path: str) -> None:
+    assert route_of("GET", path) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/items", b"POST, GET"),
+        ("OPTIONS", "/items/1", b"GET, PUT, PATCH, DELETE"),
+        ("get", "/items", b"POST, GET"),
+    ],
+)
+def test_other_methods_are_not_allowed(method: str, path: str, allowed: bytes) -> None:
+    found = route_of(method, path)
+    assert isinstance(found, Refusal)
+    assert (found.status, dict(found.headers)) == (405, {b"allow": allowed})
 
 
 @pytest.mark.parametrize(
@@ -87,7 +101,7 @@ def test_repeated_headers_are_joined() -> None:
     assert (found, size) == ({"if-match": '"a","b"', "host": "h"}, 2 * 11 + 5)
 
 
-def refusal(rules: Gateway, route: str | None = "GET /items", **headers: str) -> Refusal | None:
+def refusal(rules: Gateway, route: str = "GET /items", **headers: str) -> Refusal | None:
     return asyncio.run(rules.refusal(route, headers))
 
 

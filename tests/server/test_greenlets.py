@@ -9,13 +9,15 @@ import pytest
 
 from items_api.server.greenlets import Greenlets, Socket
 
+KEYS: dict[str, int] = {}
+
 
 def test_a_result_and_an_error_arrive() -> None:
     async def main() -> None:
         greenlets = Greenlets()
         assert await greenlets.run(lambda: 5) == 5
         with pytest.raises(KeyError, match="x"):
-            await greenlets.run(lambda: {}["x"])
+            await greenlets.run(lambda: KEYS["x"])
         assert await greenlets.run(lambda: 6) == 6
 
     asyncio.run(main())
@@ -101,7 +103,7 @@ def test_receiving_times_out() -> None:
         with pytest.raises(TimeoutError):
             connection.recv(10)
 
-    exchanging(lambda connection: connection.recv(1), client, seconds=0.05)  # type: ignore[arg-type,return-value]
+    exchanging(lambda connection: connection.recv(1), client, seconds=0.05)  # type: ignore[arg-type]
 
 
 def test_connecting_to_nothing_is_an_error() -> None:

@@ -46,10 +46,14 @@ def test_the_log_has_the_handlers_line_with_the_id_of_the_reply(serve: Serve) ->
     assert "secret" not in server.messages.read_text().partition('{"method"')[2]
 
 
-@pytest.mark.parametrize("request_line", [("GET", "/"), ("PUT", "/items"), ("GET", "/items/"), ("HEAD", "/items")])
-def test_what_has_no_route_is_the_gateways_404(serve: Serve, request_line: tuple[str, str]) -> None:
-    reply = serve()(*request_line)
-    assert (reply.status, reply.body) == (404, b"" if request_line[0] == "HEAD" else b'{"message": "Not Found"}')
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/", 404), ("GET", "/items/", 404), ("PUT", "/items", 405), ("HEAD", "/items", 405)],
+)
+def test_what_has_no_route_is_refused(serve: Serve, method: str, path: str, status: int) -> None:
+    reply = serve()(method, path)
+    message = b'{"message": "Not Found"}' if status == 404 else b'{"message": "Method Not Allowed"}'
+    assert (reply.status, reply.body) == (status, b"" if method == "HEAD" else message)
 
 
 def test_many_requests_wait_for_dynamodb_at_once(serve: Serve, dynamodb: FakeDynamoDB) -> None:
@@ -303,3 +307,43 @@ def test_the_log_goes_to_stdout(dynamodb: FakeDynamoDB, harness: Harness, tmp_pa
     process.terminate()
     out, _ = process.communicate(timeout=30)
     assert [json.loads(line)["status"] for line in out.splitlines()] == [404]
+
+
+def failing(command: list[str], **variables: str) -> str:
+    """What the command says before it ends with 1."""
+    done = subprocess.run(
+        command, env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr
+
+
+def test_a_table_that_does_not_exist_is_an_error_at_the_start(dynamodb: FakeDynamoDB) -> None:
+    said = failing(arguments(dynamodb, "--auth", "none"))
+    assert "Error: The stack items0 does not exist or is incomplete.\n" in said
+    assert "  Why:  The table Items0 does not exist in eu-central-1.\n" in said
+
+
+def test_a_missing_permission_is_an_error_at_the_start(dynamodb: FakeDynamoDB, harness: Harness) -> None:
+    dynamodb.faults = [lambda exchange: exchange.reject(400, "AccessDeniedException", "User: x is not authorized")]
+    said = failing(arguments(dynamodb, "--auth", "none"))
+    assert "Error: Could not read the table Items0: access denied.\n" in said
+    assert "Your user or role needs GetItem." in said
+
+
+def test_a_dynamodb_that_cannot_be_reached_is_an_error_at_the_start(
+    dynamodb: FakeDynamoDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    said = failing([word if word != dynamodb.url else url for word in arguments(dynamodb, "--auth", "none")])
+    assert f"Error: Could not read the table Items0: no response from {url}.\n" in said
+    assert "serve connects to DynamoDB directly, without a proxy." in said
+
+
+def test_missing_credentials_are_an_error_at_the_start(dynamodb: FakeDynamoDB, tmp_path: Path) -> None:
+    nothing = str(tmp_path / "nothing")
+    variables = {"AWS_SHARED_CREDENTIALS_FILE": nothing, "AWS_CONFIG_FILE": nothing, "AWS_ACCESS_KEY_ID": ""}
+    said = failing(arguments(dynamodb, "--auth", "none"), **variables, AWS_SECRET_ACCESS_KEY="")
+    assert "no usable AWS credentials" in said
+    assert "Run aws configure" in said
