@@ -61,6 +61,8 @@ wheel:
 constraints:
 	uv pip compile --quiet --universal --python-version 3.11 --extra local --extra serve --group dev --no-annotate --no-header \
 	  pyproject.toml --output-file constraints.txt
+	uv pip compile --quiet --universal --python-version 3.11 --extra serve --generate-hashes --no-annotate --no-header \
+	  --constraint constraints.txt pyproject.toml --output-file items_api/export/templates/container/requirements.txt
 
 clean:
 	rm -rf $(VENV) build dist

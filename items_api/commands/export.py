@@ -20,6 +20,7 @@ from items_api.commands.options import (
 )
 from items_api.errors import InvalidSetting
 from items_api.export import deployer, folders, openapi
+from items_api.export.container import container
 from items_api.export.output import write_file, write_folder
 from items_api.provision.policies import boundary_policy
 from items_api.settings import Arns, Settings
@@ -81,6 +82,13 @@ _folder_command(
     "terraform",
     folders.terraform,
     "Write a Terraform configuration.\n\nIts script imports.sh prints import blocks for an existing stack.",
+)
+
+
+_folder_command(
+    "container",
+    container,
+    "Write a container image, and what runs it.\n\nThat is: Docker Compose, ECS with Fargate, or systemd on EC2.",
 )
 
 

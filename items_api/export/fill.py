@@ -1,8 +1,8 @@
 """Fills the templates of the exports: `@region@` becomes `settings.region`, written in the language of the file.
 
-In HCL and YAML, the marker of a string stands inside the template's own double quotes; the marker of a list or a map
-stands alone and becomes a block with one entry per line. In a shell script, every value but a `Raw` becomes one quoted
-word.
+In HCL, YAML, JSON and TOML, the marker of a string stands inside the template's own double quotes; the marker of a list
+or a map stands alone, and in HCL and YAML it becomes a block with one entry per line. In a shell script, every value
+becomes one quoted word. In other files, values are written as they are; so is a `Raw` everywhere.
 A line with a setting that is an empty string is left out. The lines between `#@if jwt` and `#@end` are only for that
 kind of authorization; after `#@if protect` or `#@if indexes`, only for a protected stack or one with indexes. The lines
 between `#@each index` and `#@next` are repeated for each index, with `@attribute@` and `@index@`.
@@ -24,23 +24,25 @@ if TYPE_CHECKING:
 
     Value = int | str | Sequence[str] | Sequence[Mapping[str, str]] | Mapping[str, str]
 
-_MARKER = re.compile(r"@([a-z_]+)@")
-_CONDITION = re.compile(r" *#@if ([a-z]+)\n(.*?) *#@end\n", re.DOTALL)  # auth, "protect" or "indexes"
-
 
 class Raw(str):
-    """Part of a shell script."""
+    """A part of the file in its own language."""
 
     __slots__ = ()
 
 
+_MARKER = re.compile(r"@([a-z_]+)@")
+_CONDITION = re.compile(r" *#@if ([a-z]+)\n(.*?) *#@end\n", re.DOTALL)  # auth, "protect" or "indexes"
 _EACH = re.compile(r" *#@each index\n(.*?) *#@next\n", re.DOTALL)
 
 
 def fill(name: str, settings: Settings, **values: Value) -> bytes:
     """The template `name` with every marker replaced by one of the `values`, or else by the setting of that name."""
     template = (files(__package__) / "templates" / name).read_text("utf-8")
-    write = _WRITERS[PurePath(name).suffix]
+    write_value = _WRITERS.get(PurePath(name).suffix, str)
+
+    def write(value: Value) -> str:
+        return value if isinstance(value, Raw) else write_value(value)
 
     def value(marker: str) -> Value:
         found: Value = values[marker] if marker in values else getattr(settings, marker)
@@ -107,7 +109,7 @@ def _yaml_item(item: object) -> str:
 
 
 def _shell(value: Value) -> str:
-    return value if isinstance(value, Raw) else shlex.quote(str(value))
+    return shlex.quote(str(value))
 
 
 def _json(value: object) -> str:
@@ -118,4 +120,15 @@ def _lines(*lines: str) -> str:
     return "\n".join(lines)
 
 
-_WRITERS: dict[str, Callable[[Value], str]] = {".tf": _hcl, ".yaml": _yaml, ".sh": _shell}
+def _json_value(value: Value) -> str:
+    """TOML has the same strings and arrays. Like in YAML, the quotes of a string are in the template."""
+    return _json(value)[1:-1] if isinstance(value, str) else _json(value)
+
+
+_WRITERS: dict[str, Callable[[Value], str]] = {
+    ".json": _json_value,
+    ".sh": _shell,
+    ".tf": _hcl,
+    ".toml": _json_value,
+    ".yaml": _yaml,
+}

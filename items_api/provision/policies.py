@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from items_api.settings import Arns
 
 TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan")
@@ -15,11 +17,14 @@ LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 def trust_policy() -> dict[str, Any]:
     """Only Lambda may assume the execution role."""
+    return service_trust_policy("lambda.amazonaws.com")
+
+
+def service_trust_policy(service: str) -> dict[str, Any]:
+    """Only this service may assume the role."""
     return {
         "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
-        ],
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
     }
 
 
@@ -40,10 +45,20 @@ def table_access_policy(arns: Arns, *more_indexes: str) -> dict[str, Any]:
     return _policy(arns, *map(arns.index, names))
 
 
+def items_policy(arns: Arns) -> dict[str, Any]:
+    """The same without the log group: what the handler may do where it does not write its log to CloudWatch itself."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": _statements(arns, map(arns.index, arns.settings.index_names.values())),
+    }
+
+
 def _policy(arns: Arns, *indexes: str) -> dict[str, Any]:
-    statements = [
-        {"Effect": "Allow", "Action": list(TABLE_ACTIONS), "Resource": arns.table},
-        *([{"Effect": "Allow", "Action": [INDEX_ACTION], "Resource": list(indexes)}] if indexes else []),
-        {"Effect": "Allow", "Action": list(LOG_ACTIONS), "Resource": f"{arns.log_group}:*"},
-    ]
-    return {"Version": "2012-10-17", "Statement": statements}
+    logs = {"Effect": "Allow", "Action": list(LOG_ACTIONS), "Resource": f"{arns.log_group}:*"}
+    return {"Version": "2012-10-17", "Statement": [*_statements(arns, indexes), logs]}
+
+
+def _statements(arns: Arns, indexes: Iterable[str]) -> list[dict[str, Any]]:
+    table: dict[str, Any] = {"Effect": "Allow", "Action": list(TABLE_ACTIONS), "Resource": arns.table}
+    queried = list(indexes)
+    return [table, *([{"Effect": "Allow", "Action": [INDEX_ACTION], "Resource": queried}] if queried else [])]

@@ -84,12 +84,31 @@ class Settings:
         return f"{self.function_name}-role"
 
     @property
+    def task_role_name(self) -> str:
+        """Of the role with the function's permissions in a container on ECS."""
+        return f"{self.function_name}-task-role"
+
+    @property
+    def execution_role_name(self) -> str:
+        """Of the role with which ECS starts the container."""
+        return f"{self.function_name}-execution-role"
+
+    @property
+    def instance_role_name(self) -> str:
+        """Of the role with the function's permissions on EC2."""
+        return f"{self.function_name}-instance-role"
+
+    @property
     def policy_name(self) -> str:
         return f"{self.name}-table-access"
 
     @property
     def log_group_name(self) -> str:
         return f"/aws/lambda/{self.function_name}"
+
+    @property
+    def container_log_group_name(self) -> str:
+        return f"/ecs/{self.function_name}"
 
     @property
     def api_name(self) -> str:
