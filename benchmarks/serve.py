@@ -274,7 +274,7 @@ async def _has_ended(reader: asyncio.StreamReader) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="of the comparison with a constant reply")
+    parser.add_argument("--rounds", type=int, default=3, help="of the measurements whose median counts")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -285,8 +285,11 @@ def main() -> int:
         print(f"        the local AWS's gateway and function: {gateway:,.0f}/s")
         check("serve / local AWS", rate / gateway, 5, " x")
         with serving(endpoint) as server:
-            half = asyncio.run(at_rate(server.address, ITEM, rate / 2, options.seconds))
-            check("p99 at half load", half.p99(), 20, " ms", most=True)
+            p99 = [
+                asyncio.run(at_rate(server.address, ITEM, rate / 2, options.seconds)).p99()
+                for _ in range(options.rounds)
+            ]
+            check("p99 at half load", sorted(p99)[options.rounds // 2], 20, " ms", most=True)
             asyncio.run(saturate(server.address, ITEM, 100, 2))
             check("memory per worker at 100 connections", server.megabytes(), 80, " MB", most=True)
             unfriendly_clients(server, rate / 4)

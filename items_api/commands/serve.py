@@ -174,7 +174,7 @@ def _service(screen: Screen, target: Target, served: _Served, address: str) -> S
         rules=_rules(settings),
         profile=target.profile,
         keys=Keys(str(keys.access_key), str(keys.secret_key)) if keys else None,
-        only_numbers=ipaddress.ip_address(address).is_loopback,
+        own_hosts_only=ipaddress.ip_address(address).is_loopback,
         seconds=settings.timeout,
         log=2 if screen.json else 1,
     )

@@ -7,9 +7,11 @@ protocol.py   uvicorn's connections, with limits for slow clients
 app.py        the ASGI application of a worker
 gateway.py    what API Gateway does before it calls the function: CORS, routes, throttle, tokens
 tokens.py     verifies tokens with the keys of their issuer
+bodies.py     reads bodies, within limits
 events.py     requests and replies in the format of an HTTP API
 greenlets.py  lets many requests wait at once in one thread, although the handler's code blocks
 dynamodb.py   the handler's DynamoDB clients, one for each waiting request
+log.py        the log
 """
 
 from __future__ import annotations

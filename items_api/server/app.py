@@ -11,11 +11,12 @@ import json
 import secrets
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from items_api.handler.dynamodb import DynamoDBError
 from items_api.handler.index import Api
 from items_api.server import gateway
+from items_api.server.bodies import CLOSE, body_of
 from items_api.server.events import event, headers_of, path_of, response
 from items_api.server.gateway import Gateway, Refusal, is_own_host, route_of
 
@@ -28,17 +29,12 @@ if TYPE_CHECKING:
     from items_api.server.events import Headers
     from items_api.server.greenlets import Greenlets
 
-MAX_BODY_BYTES = 10_000_000
 MAX_HEAD_BYTES = 10_240
-BODY_SECONDS = 30.0
-# How long the rest of a body that is refused is read, so that the client has sent it and reads the reply.
-DISCARD_SECONDS = 5.0
 # Requests that the handler answers at once. Others wait for their turn.
 CONCURRENCY = 100
 READY_SECONDS = 1.0
 PROBE_SECONDS = 2.0
 PROBE_ID = "items-api:ready"
-_CLOSE = (b"connection", b"close")
 _UNAVAILABLE = 503
 
 
@@ -50,7 +46,7 @@ class App:
         rules: what API Gateway does before it calls the function.
         greenlets: run the handler.
         seconds: what the function's timeout is in Lambda.
-        only_numbers: refuse requests for other host names than `localhost` and IP addresses.
+        own_hosts_only: refuse requests for other host names than `localhost` and IP addresses.
         log: gets one line for each request.
     """
 
@@ -61,14 +57,14 @@ class App:
         greenlets: Greenlets,
         seconds: float,
         *,
-        only_numbers: bool,
+        own_hosts_only: bool,
         log: Callable[[str], object],
     ) -> None:
         self._table = table
         self._gateway = rules
         self._greenlets = greenlets
         self._seconds = seconds
-        self._only_numbers = only_numbers
+        self._own_hosts_only = own_hosts_only
         self._log = log
         self._api = Api(table, log)
         self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -84,8 +80,8 @@ class App:
         status, headers, body = await (
             self._health(path) if path in {"/healthz", "/readyz"} else self._answer(scope, path, receive)
         )
-        if self.draining.is_set():
-            headers = [*headers, _CLOSE]
+        if self.draining.is_set() and CLOSE not in headers:
+            headers = [*headers, CLOSE]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -110,46 +106,38 @@ class App:
     async def _answer(self, scope: HTTPScope, path: str, receive: ASGIReceiveCallable) -> tuple[int, Headers, bytes]:
         started = time.monotonic()
         request_id = next(self._ids)
-        method = scope["method"]
         headers, size = headers_of(scope["headers"])
         added: Headers = [(b"apigw-requestid", request_id.encode())]
-        allowed = self._gateway.preflight(method, headers)
+        allowed = self._gateway.preflight(scope["method"], headers)
         if allowed is not None:
             return 204, [*added, *allowed], b""
         added += self._gateway.cors(headers.get("origin"))
-        route = route_of(method, path)
-        body: bytes | Refusal = b""
+        route = route_of(scope["method"], path)
         size += len(scope["raw_path"]) + len(scope["query_string"])
-        refusal = self._refused_head(headers, size)
-        if refusal is None:
-            refusal = route if isinstance(route, Refusal) else await self._gateway.refusal(route, headers)
-        if _has_body(headers):
-            body = await (_body(receive, headers) if refusal is None else _discarded(receive, headers, refusal))
+        body = await body_of(receive, headers, await self._refusal(route, headers, size))
         if isinstance(body, Refusal):
-            refusal = body
-        if refusal is not None:
-            self._report(refusal, None if isinstance(route, Refusal) else route, request_id, time.monotonic() - started)
-            return _refused(refusal, added)
-        assert not isinstance(body, Refusal)  # noqa: S101 - for mypy
+            self._report(body, route, request_id, time.monotonic() - started)
+            return _refused(body, added)
         happened = event(request_id, scope, path, headers, body)
+        context = _Context(started + self._seconds)
         async with self._slots:
-            context = _Context(started + self._seconds)
             reply = await self._greenlets.run(lambda: self._api.handle(happened, context))
         status, reply_headers, content = response(reply)
         return status, [*reply_headers, *added], content
 
-    def _refused_head(self, headers: Mapping[str, str], size: int) -> Refusal | None:
+    async def _refusal(self, route: str | Refusal, headers: Mapping[str, str], size: int) -> Refusal | None:
         if size > MAX_HEAD_BYTES:
             return gateway.HEADERS_TOO_LARGE
-        if self._only_numbers and not is_own_host(headers.get("host", "")):
+        if self._own_hosts_only and not is_own_host(headers.get("host", "")):
             return gateway.WRONG_HOST
-        return None
+        return route if isinstance(route, Refusal) else await self._gateway.refusal(route, headers)
 
-    def _report(self, refusal: Refusal, route: str | None, request_id: str, seconds: float) -> None:
+    def _report(self, refusal: Refusal, route: str | Refusal, request_id: str, seconds: float) -> None:
         """Log a request that the handler does not see, in the same format."""
+        key = route if isinstance(route, str) else None
         line = {
-            "method": route.partition(" ")[0] if route else None,
-            "route": route,
+            "method": key.partition(" ")[0] if key else None,
+            "route": key,
             "status": refusal.status,
             "ms": round(seconds * 1000, 1),
             "requestId": request_id,
@@ -182,51 +170,3 @@ def _refused(refusal: Refusal, added: Headers) -> tuple[int, Headers, bytes]:
     body = json.dumps({"message": refusal.message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *refusal.headers]
     return refusal.status, [*headers, *added], body
-
-
-def _has_body(headers: Mapping[str, str]) -> bool:
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-
-
-def _is_too_large(headers: Mapping[str, str]) -> bool:
-    """According to the headers. The server has checked that the length is a number."""
-    return int(headers.get("content-length", 0)) > MAX_BODY_BYTES
-
-
-async def _body(receive: ASGIReceiveCallable, headers: Mapping[str, str]) -> bytes | Refusal:
-    """The whole body, or why it is refused."""
-    if _is_too_large(headers):
-        return await _discarded(receive, headers, gateway.BODY_TOO_LARGE)
-    pieces: list[bytes] = []
-    size, more = 0, True
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while more:
-                message: Any = await receive()
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                more = message.get("more_body", False)
-                if size > MAX_BODY_BYTES:
-                    return await _discarded(receive, headers, gateway.BODY_TOO_LARGE)
-    except TimeoutError:
-        return _closing(gateway.BODY_TOO_SLOW)
-    return b"".join(pieces)
-
-
-async def _discarded(receive: ASGIReceiveCallable, headers: Mapping[str, str], refusal: Refusal) -> Refusal:
-    """Read the body for a moment. A client that has not sent all of it by then loses the connection."""
-    if headers.get("expect", "").lower() == "100-continue":
-        return _closing(refusal)  # the client waits before it sends the body
-    try:
-        async with asyncio.timeout(DISCARD_SECONDS):
-            more = True
-            while more:
-                message: Any = await receive()
-                more = message.get("more_body", False)
-    except TimeoutError:
-        return _closing(refusal)
-    return refusal
-
-
-def _closing(refusal: Refusal) -> Refusal:
-    return refusal._replace(headers=[*refusal.headers, _CLOSE])

@@ -43,9 +43,7 @@ WRONG_TOKEN = Refusal(
 )
 NO_SCOPE = Refusal(403, "Forbidden", "MissingScope")
 WRONG_HOST = Refusal(403, "Forbidden", "HostName")
-BODY_TOO_LARGE = Refusal(413, "Request Entity Too Large", "BodyTooLarge")
 HEADERS_TOO_LARGE = Refusal(431, "Request Header Fields Too Large", "HeadersTooLarge")
-BODY_TOO_SLOW = Refusal(408, "Request Timeout", "BodyTimeout")
 
 
 def route_of(method: str, path: str) -> str | Refusal:

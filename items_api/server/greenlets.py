@@ -1,8 +1,7 @@
 """Lets many requests wait at once in one thread, although the handler's code blocks.
 
 Each request runs in a greenlet. Where the code would block, it switches to the event loop instead, which continues it
-when there is something to do. Threads would cost more than the handler itself, because they compete for Python's global
-lock: see docs/serve.md.
+when there is something to do. Threads would need locks, and more time: see docs/serve.md.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ import os
 from contextlib import suppress
 
 _SECONDS = 0.01
+# What several workers write to one pipe is not mixed up if each write has at most PIPE_BUF bytes, 4,096 on Linux.
+_MAX_BYTES = 4096
 
 
 class Log:
@@ -15,16 +17,24 @@ class Log:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._loop = asyncio.get_running_loop()
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
 
     def write(self, line: str) -> None:
         if not self._lines:
             self._loop.call_later(_SECONDS, self.flush)
-        self._lines.append(line)
+        self._lines.append(line.encode())
 
     def flush(self) -> None:
-        content = "".join(self._lines).encode()
-        self._lines.clear()
+        lines, self._lines = self._lines, []
+        content = b""
+        for line in lines:
+            if len(content) + len(line) > _MAX_BYTES:
+                self._write(content)
+                content = b""
+            content += line
+        self._write(content)
+
+    def _write(self, content: bytes) -> None:
         with suppress(OSError):
             while content:
                 content = content[os.write(self._descriptor, content) :]

@@ -56,7 +56,7 @@ class Service:
         profile: in the AWS configuration, which has the credentials.
         keys: of the local AWS, instead of a profile.
         rules: of the API.
-        only_numbers: refuse requests for other host names than `localhost` and IP addresses.
+        own_hosts_only: refuse requests for other host names than `localhost` and IP addresses.
         seconds: what a request may take, as the function's timeout in Lambda.
         log: the file descriptor that gets a line for each request.
     """
@@ -68,6 +68,6 @@ class Service:
     rules: Rules
     profile: str | None = None
     keys: Keys | None = None
-    only_numbers: bool = True
+    own_hosts_only: bool = True
     seconds: float = 10.0
     log: int = 1

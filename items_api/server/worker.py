@@ -77,7 +77,7 @@ def application(service: Service) -> ASGI3Application:
         Gateway(rules, tokens),
         greenlets,
         service.seconds,
-        only_numbers=service.only_numbers,
+        own_hosts_only=service.own_hosts_only,
         log=log.write,
     )
 

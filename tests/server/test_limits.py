@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 import uvicorn
 
-from items_api.server import app, protocol, run
+from items_api.server import bodies, protocol, run
 from items_api.server.service import Rules, Service
 from tests.handler.conftest import REGION, FakeDynamoDB, Harness
 from tests.server.conftest import KEYS, Server, eventually
@@ -21,8 +21,8 @@ def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(protocol, "DRAIN_SECONDS", 0.3)
     monkeypatch.setattr(run, "KEEP_ALIVE_SECONDS", 2)
-    monkeypatch.setattr(app, "BODY_SECONDS", 0.3)
-    monkeypatch.setattr(app, "DISCARD_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.3)
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     service = Service(harness.table.name, {}, REGION, dynamodb.url, Rules())
