@@ -32,7 +32,8 @@ sys.path.insert(0, str(ROOT))
 from items_api.cli import cli  # noqa: E402
 from items_api.commands.options import file_options  # noqa: E402
 from items_api.commands.sources import long_name, variable_of  # noqa: E402
-from items_api.observe.cost import DATE, PRICES  # noqa: E402
+from items_api.observe.cost import DATE, PRICES, estimate  # noqa: E402
+from items_api.settings import Settings  # noqa: E402
 from items_api.smoke.run import Check  # noqa: E402
 from items_api.terminal.result import Result, to_json  # noqa: E402
 from tests.aws import MOTO, NO_DELAYS, Account, Process  # noqa: E402
@@ -41,6 +42,7 @@ from tests.screens import watch  # noqa: E402
 ENDPOINT = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 PICTURE = ROOT / "docs" / "terminal.svg"
 COLUMNS, MOST_LINES = 100, 18  # of the picture
+MONTHS = (0.1e6, 1e6, 10e6, 100e6)  # requests
 WIDEST = 300  # of the terminal: nothing is wrapped, so that the picture can shorten lines
 _BLOCK = re.compile(r"(<!-- generated: (?P<key>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -130,11 +132,68 @@ def access_costs() -> str:
     return "\n".join([f"{where} for DynamoDB and the HTTP API:", "", *lines, ""])
 
 
+HOURS = 730  # of a month
+_LOG_GB = 0.15e-6  # of a request: the handler's line
+_RESPONSE_GB = 2e-6  # of a request, in both directions
+_REQUESTS_PER_CONNECTION = 10
+
+
+def _hours(*prices: str) -> float:
+    return sum(PRICES[price].dollars for price in prices) * HOURS
+
+
+def _lambda(requests: float) -> float:
+    return estimate(requests, Settings()).total
+
+
+def _table(requests: float) -> float:
+    services = estimate(requests, Settings()).services
+    return services["DynamoDB reads"] + services["DynamoDB writes"]
+
+
+def _fargate(requests: float) -> float:
+    """One task with a quarter of a vCPU and half a GB, behind a load balancer in two zones.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
+    """
+    task = (0.25 * PRICES["Fargate vCPU"].dollars + 0.5 * PRICES["Fargate memory"].dollars) * HOURS
+    rate = requests / HOURS / 3600
+    capacity = max(rate / _REQUESTS_PER_CONNECTION / 25, rate * _RESPONSE_GB * 3600)  # 25 connections/s, or 1 GB/h
+    balancer = _hours("load balancer") + capacity * _hours("load balancer capacity")
+    addresses = 3 * _hours("public IPv4 address")
+    logs = requests * _LOG_GB * PRICES["CloudWatch logs"].dollars
+    return task + balancer + addresses + logs + _table(requests)
+
+
+def _ec2(requests: float) -> float:
+    """One instance with a public address and a small disk, which also has the log and a proxy for TLS."""
+    disk = 8 * PRICES["EBS gp3"].dollars
+    return _hours("EC2 t4g.small", "public IPv4 address") + disk + _table(requests)
+
+
+def hosting_costs() -> str:
+    ways = {"Lambda": _lambda, "a container on Fargate": _fargate, "EC2": _ec2}
+    columns = " | ".join(f"{requests / 1e6:g} M" for requests in MONTHS)
+    lines = [f"| dollars per month, at requests per month of | {columns} |", "|---|" + "---|" * len(MONTHS)]
+    for way, cost in ways.items():
+        lines.append(f"| {way} | {' | '.join(f'{cost(requests):,.2f}' for requests in MONTHS)} |")
+    container, instance = (f"{_crossing(cost) / 1e6:.0f} million" for cost in (_fargate, _ec2))
+    where = f"Lambda is cheaper than the container up to about {container} requests per month"
+    return "\n".join([*lines, "", f"{where}, and cheaper than EC2 up to about {instance}.", ""])
+
+
+def _crossing(other: Callable[[float], float]) -> float:
+    """At how many requests the other way costs as much as Lambda: the costs are lines."""
+    per_request = (_lambda(1e6) - _lambda(0) - other(1e6) + other(0)) / 1e6
+    return (other(0) - _lambda(0)) / per_request
+
+
 GENERATORS: dict[str, Callable[..., str]] = {
     "help": command_help,
     "variables": option_sources,
     "json": json_sample,
     "access": access_costs,
+    "hosting": hosting_costs,
 }
 
 
