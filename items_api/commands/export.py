@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,20 @@ def destination_options(default: str) -> Callable[[Any], Any]:
     return decorate
 
 
-def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]], help_text: str) -> None:
-    """Define a command that writes the files of a stack into a folder."""
+def _who_may_call(settings: Settings) -> str:
+    """The settings come from options, so they can be others than those of the stack whose table is used."""
+    if settings.auth == "jwt":
+        return f"Callers need a token of {settings.jwt_issuer}."
+    return "Anyone who can reach the container can read and write items; --auth jwt requires tokens."
+
+
+def _folder_command(
+    name: str,
+    files: Callable[[Settings], Mapping[str, bytes]],
+    help_text: str,
+    note: Callable[[Settings], str] = lambda _: "",
+) -> None:
+    """Define a command that writes the files of a stack into a folder. `note` is what users must know about them."""
 
     @export.command(name, list_key="files", help=help_text)
     @target_options
@@ -69,7 +82,9 @@ def _folder_command(name: str, files: Callable[[Settings], Mapping[str, bytes]],
     def command(screen: Screen, *, target: Target, given: Given, output: str | None, force: bool) -> Result:
         settings = _settings(screen, target, given.settings)
         folder = Path(output or f"{target.name}-{name}")
-        return _written(write_folder(folder, files(settings), force=force), settings.region)
+        result = _written(write_folder(folder, files(settings), force=force), settings.region)
+        text = note(settings)
+        return replace(result, lines=[*result.lines, Line(text)]) if text else result
 
 
 _folder_command(
@@ -89,6 +104,7 @@ _folder_command(
     "container",
     container,
     "Write a container image, and what runs it.\n\nThat is: Docker Compose, ECS with Fargate, or systemd on EC2.",
+    _who_may_call,
 )
 
 

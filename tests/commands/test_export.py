@@ -166,3 +166,12 @@ def test_without_a_configured_region_an_export_names_the_one_that_it_is_for(
     said = "Warning: No region is set, so this export is for us-east-1. To choose another one, add --region.\n"
     assert (result.exit_code, result.stderr) == (0, said)
     assert run("export", kind, "--output", "eu", "--region", "eu-west-1").stderr == ""
+
+
+def test_the_container_says_who_may_call_it(run: Run) -> None:
+    """Its settings are not those of the stack, unless they are given."""
+    options = ("--auth", "jwt", "--jwt-issuer", "https://id.example", "--jwt-audience", "items")
+    assert "Anyone who can reach the container can read and write items" in run("export", "container").stdout
+    assert "Callers need a token of https://id.example.\n" in run("export", "container", "--force", *options).stdout
+    refused = run("export", "container", "--force", "--auth", "iam")
+    assert (refused.exit_code, "cannot verify AWS signatures" in refused.stderr) == (2, True)
