@@ -110,7 +110,7 @@ class _Connection(Connection):
         self._greenlets = greenlets
 
     def _has_ended(self) -> bool:
-        return self._socket is None or self._socket.has_ended
+        return self._socket is None or not self._socket.is_ready
 
     def _connect(self) -> Any:
         return self._greenlets.connect(self._host, int(self._port), self._tls, self._remaining())

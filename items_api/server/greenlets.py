@@ -99,8 +99,12 @@ class Socket(asyncio.BufferedProtocol):
         self._received = bytearray()
         self.reader: greenlet | None = None
         self._timeout = 0.0
-        #: The server has closed the connection.
-        self.has_ended = False
+        self._has_ended = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a request can be sent: the server has neither closed the connection nor sent something unasked."""
+        return not (self._has_ended or self._received)
 
     # What the handler calls.
 
@@ -113,9 +117,9 @@ class Socket(asyncio.BufferedProtocol):
 
     def recv(self, _size: int) -> bytes:
         """What has been received, or nothing if the server has closed the connection. Raises TimeoutError."""
-        if not self._received and not self.has_ended:
+        if not self._received and not self._has_ended:
             self._greenlets.wait_for(self, self._greenlets.loop.time() + self._timeout)
-            if not self._received and not self.has_ended:
+            if not self._received and not self._has_ended:
                 raise TimeoutError("timed out")
         data = bytes(self._received)
         self._received.clear()
@@ -137,7 +141,7 @@ class Socket(asyncio.BufferedProtocol):
         self.wake()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self.has_ended = True
+        self._has_ended = True
         self.wake()
 
     def wake(self) -> None:

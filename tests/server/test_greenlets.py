@@ -93,9 +93,31 @@ def test_a_connection_sends_and_receives() -> None:
 
 def test_nothing_is_received_when_the_peer_has_closed() -> None:
     def client(connection: Socket) -> tuple[bytes, bytes, bool]:
-        return connection.recv(10), connection.recv(10), connection.has_ended
+        return connection.recv(10), connection.recv(10), connection.is_ready
 
-    assert exchanging(lambda connection: connection.sendall(b"x"), client) == (b"x", b"", True)
+    assert exchanging(lambda connection: connection.sendall(b"x"), client) == (b"x", b"", False)
+
+
+def test_a_connection_is_not_ready_if_the_peer_has_sent_something_unasked() -> None:
+    """It would be taken for the reply to the next request."""
+
+    def peer(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(1))
+        connection.recv(1)
+        connection.sendall(b"unasked")
+        connection.recv(1)
+
+    def client(connection: Socket) -> bytes:
+        assert connection.is_ready
+        connection.sendall(b"1")
+        received = connection.recv(10)
+        assert connection.is_ready
+        connection.sendall(b"2")
+        while connection.is_ready:
+            connection._greenlets.sleep(0.01)
+        return received
+
+    assert exchanging(peer, client) == b"1"
 
 
 def test_receiving_times_out() -> None:

@@ -17,7 +17,9 @@ import pytest
 from items_api.provision.table import create_request
 from items_api.settings import Settings
 from tests.handler.conftest import Exchange, FakeDynamoDB, Harness
-from tests.server.conftest import Serve, Server, arguments, environment, eventually
+from tests.server.conftest import Serve, Server, arguments, environment, eventually, serving
+from tests.servers import self_signed
+from tests.servers import serving as serving_http
 
 
 def test_an_item_can_be_written_and_read(serve: Serve) -> None:
@@ -82,6 +84,25 @@ def test_connections_to_dynamodb_are_kept_and_replaced_when_it_closes_them(
     dynamodb.fail("succeeds_and_disconnects", "disconnects_before_write")
     assert [server("GET", "/items/1").status for _ in range(2)] == [404, 404]
     assert dynamodb.connections > before
+
+
+def test_dynamodb_is_called_over_tls_and_its_certificate_verified(
+    dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path
+) -> None:
+    certificate, context = self_signed(tmp_path)
+    encrypted = FakeDynamoDB()
+    encrypted.socket = context.wrap_socket(encrypted.socket, server_side=True)
+    command = [word.replace(dynamodb.url, encrypted.url.replace("http:", "https:")) for word in arguments(dynamodb)]
+    command += ["--auth", "none"]
+    with serving_http(encrypted):
+        said = failing(command)
+        assert "no response from https://127.0.0.1:" in said
+        assert "SSLCertVerificationError" in said
+        with serving(tmp_path, command, SSL_CERT_FILE=str(certificate)) as server:
+            assert server("PUT", "/items/1", {"n": 1}).status == 201
+            with ThreadPoolExecutor(10) as pool:
+                replies = list(pool.map(lambda _: server("GET", "/items/1"), range(50)))
+    assert {(reply.status, reply.body) for reply in replies} == {(200, b'{"itemId":"1","n":1}')}
 
 
 @pytest.mark.parametrize("fault", ["throttles", "fails_after_write", "disconnects_after_write", "replies_without_json"])
