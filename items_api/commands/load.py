@@ -73,11 +73,12 @@ def _load_file(screen: Screen, table: ItemTable, limit: Rate, path: Path, *, typ
         ends = found.done["ends"]
         job.done = Loaded(**found.done["counts"])
         screen.line(f"Continuing the interrupted load after {job.done.written:,} items.")
-    readers = [PartReader(lines(path, part, end), end) for part, end in zip(parts, ends, strict=True)]
+    readers = [PartReader(lines(found.file, part, end), end) for part, end in zip(parts, ends, strict=True)]
     before = sum(end - part.start.offset for part, end in zip(parts, ends, strict=True))
     with closing(found):
-        _run(screen, job, readers, before, found.survey.size)
-    found.journal.delete()
+        with found.checking():
+            _run(screen, job, readers, before, found.survey.size)
+        found.journal.delete()
     return job
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -11,10 +12,10 @@ from items_api.items.journal import Journal, lock
 from items_api.items.lines import Format, LineError, read_header
 from items_api.items.output import PartialFile
 from items_api.items.rejected import Rejected
-from items_api.items.source import DamagedError, Survey, survey
+from items_api.items.source import DamagedError, SourceFile, Survey, is_compressed, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from items_api.items.table import ItemTable
@@ -31,12 +32,14 @@ class OpenDump(NamedTuple):
 
 @dataclass
 class OpenLoad:
-    """`done` as above; `warning` says what could not be verified. `file` is locked until it is closed.
+    """`done` as above; `warning` says what could not be verified. The file is locked until it is closed.
 
     `marks` has the numbers of the lines that are the header and the trailer.
     """
 
-    file: BinaryIO
+    path: Path
+    file: SourceFile
+    stream: BinaryIO
     survey: Survey
     format: Format
     marks: Collection[int]
@@ -47,7 +50,22 @@ class OpenLoad:
 
     def close(self) -> None:
         self.rejected.close()
-        self.file.close()
+        self.stream.close()
+
+    @contextmanager
+    def checking(self) -> Iterator[None]:
+        """Raise `CannotLoad` at the end if someone has written to the file since it was verified."""
+        try:
+            yield
+        except DamagedError:
+            self._check_unchanged()
+            raise
+        self._check_unchanged()
+
+    def _check_unchanged(self) -> None:
+        if self.file.has_changed:
+            why = "What was loaded is not what was verified before."
+            raise CannotLoad(f"The file {self.path} changed during the load.", why, "Load it again.")
 
 
 def open_dump(
@@ -124,7 +142,8 @@ def open_load(table: ItemTable, path: Path, *, typed: bool = False, new_only: bo
 
 
 def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_only: bool) -> OpenLoad:
-    found = verified(path)
+    source = SourceFile(file, compressed=is_compressed(path))
+    found = _verified(path, source)
     file_format, warning = format_of(path, found.first), ""
     marks = {*([1] if file_format else []), *([found.lines] if found.trailer else [])}
     if file_format is None:
@@ -139,18 +158,22 @@ def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_on
     journal = Journal(path, "load", work)
     done = journal.read()
     rejected = Rejected(path.with_name(f"{path.name}.rejected"), done["rejected"] if done else 0)
-    return OpenLoad(file, found, file_format, marks, journal, rejected, done, warning)
+    return OpenLoad(path, source, file, found, file_format, marks, journal, rejected, done, warning)
 
 
 def verified(path: Path) -> Survey:
     """Check the trailer. Raises `CannotLoad` if the file is incomplete or damaged, and OSError."""
+    with path.open("rb") as file:
+        return _verified(path, SourceFile(file, compressed=is_compressed(path)))
 
+
+def _verified(path: Path, file: SourceFile) -> Survey:
     def problem(why: str) -> CannotLoad:
         what = f"The file {path} is not a complete dump. Nothing was written."
         return CannotLoad(what, why, "Use another copy, or dump the items again.")
 
     try:
-        found = survey(path)
+        found = survey(file)
     except DamagedError as error:
         raise problem(str(error)) from None
     trailer = found.trailer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from items_api.errors import CannotResume
 from items_api.items.journal import lock
-from items_api.items.source import DamagedError, is_compressed, open_source
+from items_api.items.source import DamagedError, SourceFile, is_compressed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,10 +104,10 @@ class PartialFile(Output):
         """
         self._replace, length = entry["replace"], entry["length"]
         try:
-            with open_source(self.path, end=length, compressed=self._compressed) as source:
-                while length and (chunk := source.read()):
-                    self.sha256.update(chunk)
-                    self.size += len(chunk)
+            source = SourceFile(self._stream, compressed=self._compressed).source(end=length)
+            while length and (chunk := source.read()):
+                self.sha256.update(chunk)
+                self.size += len(chunk)
         except DamagedError:
             self.sha256 = hashlib.sha256(b"damaged")
         if self.length() < length or self.sha256.hexdigest() != entry["sha256"]:

@@ -7,8 +7,8 @@ the end would write to one partition after the other, and each accepts 1,000 wri
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
@@ -62,28 +62,28 @@ def is_compressed(path: Path) -> bool:
 
 
 class _Plain:
-    """Reads up to the position `end` of the file."""
+    """Reads up to the position `end` of the file. Several can read one file, because none moves its position."""
 
-    def __init__(self, file: BinaryIO, end: int, state: int = 0) -> None:
-        self._file = file
-        self._left = end - state
-        file.seek(state)
+    def __init__(self, descriptor: int, end: int, state: int = 0) -> None:
+        self._descriptor = descriptor
+        self._position = state
+        self._end = end
 
     def read(self) -> bytes:
-        data = self._file.read(min(_CHUNK, self._left))
-        self._left -= len(data)
+        data = os.pread(self._descriptor, min(_CHUNK, self._end - self._position), self._position)
+        self._position += len(data)
         return data
 
     def state(self) -> int:
-        return self._file.tell()
+        return self._position
 
 
 class _Compressed:
     """Its state is a position in the file, and a copy of the decompressor there. An empty file is truncated."""
 
-    def __init__(self, file: BinaryIO, end: int, state: tuple[int, Any] = (0, None)) -> None:
+    def __init__(self, descriptor: int, end: int, state: tuple[int, Any] = (0, None)) -> None:
         position, member = state
-        self._file = _Plain(file, end, position)
+        self._file = _Plain(descriptor, end, position)
         self._member = member.copy() if member else None
         self._input = b""
         self._is_empty = end == 0
@@ -111,18 +111,29 @@ class _Compressed:
         return self._file.state() - len(self._input), self._member.copy() if self._member else None
 
 
-@contextmanager
-def open_source(
-    path: Path, state: Any = None, end: int | None = None, *, compressed: bool | None = None
-) -> Iterator[_Plain | _Compressed]:
-    """`end` is the position in the file where it ends, for one that is longer than its content.
+class SourceFile:
+    """An open file, which stays the same if another one gets its name meanwhile."""
 
-    Unless `compressed` says so, the name of the file tells whether it is compressed.
-    """
-    with path.open("rb") as file:
-        kind = _Compressed if (is_compressed(path) if compressed is None else compressed) else _Plain
-        last = path.stat().st_size if end is None else end
-        yield kind(file, last) if state is None else kind(file, last, state)
+    def __init__(self, file: BinaryIO, *, compressed: bool) -> None:
+        self._file = file
+        self._compressed = compressed
+        self._opened = self._state()
+
+    def source(self, state: Any = None, end: int | None = None) -> _Plain | _Compressed:
+        """Read it from a place on. `end` is where it ends, for a file that is longer than its content."""
+        kind = _Compressed if self._compressed else _Plain
+        descriptor = self._file.fileno()
+        last = os.fstat(descriptor).st_size if end is None else end
+        return kind(descriptor, last) if state is None else kind(descriptor, last, state)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether someone has written to it since it was opened."""
+        return self._state() != self._opened
+
+    def _state(self) -> tuple[int, int]:
+        found = os.fstat(self._file.fileno())
+        return found.st_size, found.st_mtime_ns
 
 
 class Part(NamedTuple):
@@ -153,25 +164,25 @@ class Survey:
     parts: list[Part]
 
 
-def survey(path: Path) -> Survey:
+def survey(file: SourceFile) -> Survey:
     """Read the file once. Raises OSError and DamagedError."""
     sha256, held, first = hashlib.sha256(), b"", b""
     size = number = 0
     places, step = list[Place](), _FIRST_STEP
     in_line = False
-    with open_source(path) as source:
-        places.append(Place(0, 1, in_line=False, state=source.state()))
-        while chunk := source.read():
-            if b"\n" not in first and len(first) < _CHUNK:
-                first += chunk[:_CHUNK]
-            size += len(chunk)
-            number += chunk.count(b"\n")
-            in_line = not chunk.endswith(b"\n")
-            held = _hash_all_but_last_line(sha256, held + chunk)
-            if size >= places[-1].offset + step:
-                places.append(Place(size, number + 1, in_line=in_line, state=source.state()))
-                if len(places) > _MAX_PLACES:
-                    places, step = places[::2], step * 2
+    source = file.source()
+    places.append(Place(0, 1, in_line=False, state=source.state()))
+    while chunk := source.read():
+        if b"\n" not in first and len(first) < _CHUNK:
+            first += chunk[:_CHUNK]
+        size += len(chunk)
+        number += chunk.count(b"\n")
+        in_line = not chunk.endswith(b"\n")
+        held = _hash_all_but_last_line(sha256, held + chunk)
+        if size >= places[-1].offset + step:
+            places.append(Place(size, number + 1, in_line=in_line, state=source.state()))
+            if len(places) > _MAX_PLACES:
+                places, step = places[::2], step * 2
     trailer = read_trailer(held)
     if trailer is None:
         sha256.update(held)
@@ -189,10 +200,9 @@ def _hash_all_but_last_line(sha256: Any, data: bytes) -> bytes:
     return data[start:]
 
 
-def lines(path: Path, part: Part, after: int = 0) -> Iterator[Line]:
+def lines(file: SourceFile, part: Part, after: int = 0) -> Iterator[Line]:
     """The lines of a part, or those after the line that ends at this offset."""
-    with open_source(path, part.start.state) as source:
-        yield from split(source, part.start, part.end, after)
+    return split(file.source(part.start.state), part.start, part.end, after)
 
 
 def split(source: Source, start: Place = _BEGINNING, end: int | None = None, after: int = 0) -> Iterator[Line]:

@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from items_api.items.output import Output
+from items_api.items.source import _Plain
 from tests.aws import ErrorResponse, Process
 from tests.commands.conftest import Run, document
 from tests.items.conftest import item, put, stored, typed_items
@@ -274,8 +275,9 @@ def test_a_load_from_a_folder_that_is_read_only_names_the_alternative(
 
 def test_a_backup_that_cannot_be_verified_deletes_nothing(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk returns something else than what was written."""
+    read = _Plain.read
     with monkeypatch.context() as patch:
-        patch.setattr("items_api.items.source._Plain.read", lambda source: source._file.read(1 << 16)[1:])
+        patch.setattr(_Plain, "read", lambda source: read(source)[1:])
         result = deployed("down", "--yes", "--backup", "backup.jsonl")
     assert (result.exit_code, "is not a complete dump." in result.stderr) == (1, True)
     assert deployed("status").exit_code == 0

@@ -85,11 +85,12 @@ def load(table: ItemTable, path: Path, *, only_new: bool = False, rate: float | 
     ends = found.done["ends"] if found.done else [part.start.offset for part in parts]
     if found.done:
         job.done = Loaded(**found.done["counts"])
-    readers = [PartReader(lines(path, p, end), end) for p, end in zip(parts, ends, strict=True)]
-    with closing(found), closing(job.run(readers)) as events:
-        for _ in events:
-            pass
-    found.journal.delete()
+    readers = [PartReader(lines(found.file, p, end), end) for p, end in zip(parts, ends, strict=True)]
+    with closing(found):
+        with found.checking(), closing(job.run(readers)) as events:
+            for _ in events:
+                pass
+        found.journal.delete()
     return job.done
 
 

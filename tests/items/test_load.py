@@ -1,5 +1,6 @@
 """A load writes every item, whatever DynamoDB refuses on the way, and says which lines it could not."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -238,6 +239,39 @@ def test_two_loads_cannot_read_one_file(account: Account, tmp_path: Path) -> Non
     path = plain(tmp_path / "f", *numbered(5))
     with closing(open_load(item_table(account), path)), pytest.raises(CannotResume, match="Another command is working"):
         load(item_table(account), path)
+
+
+def test_a_file_that_is_replaced_during_the_load_is_loaded_as_it_was_verified(account: Account, tmp_path: Path) -> None:
+    path = plain(tmp_path / "f", *numbered(500))
+    session = account.session()
+    session.faults.at("dynamodb.BatchWriteItem", 2, lambda: plain(tmp_path / "new", {"itemId": "other"}).replace(path))
+    assert load(item_table(account, session), path).written == 500
+    assert stored().keys() == {f"item-{number}" for number in range(500)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b'"n": 4', b'"n": 5'),
+        lambda content: content[:9000],
+        lambda content: content + b'{"itemId":"more"}\n',
+    ],
+)
+@pytest.mark.parametrize("name", ["f.jsonl", "f.jsonl.gz"])
+def test_a_file_that_changes_during_the_load_is_an_error(
+    account: Account, tmp_path: Path, change: Callable[[bytes], bytes], name: str
+) -> None:
+    path = plain(tmp_path / "f", *numbered(3000))
+    if name.endswith("gz"):
+        path.write_bytes(gzip.compress(path.read_bytes(), 0))
+    path = path.rename(tmp_path / name)
+    session = account.session()
+    session.faults.at("dynamodb.BatchWriteItem", 3, lambda: path.write_bytes(change(path.read_bytes())))
+    with pytest.raises(
+        CannotLoad, match=r"f.jsonl\S* changed during the load. What was loaded is not what was verified"
+    ):
+        load(item_table(account, session), path)
+    assert path.with_name(f"{name}.load-journal").exists()
 
 
 def complete(tmp_path: Path, account: Account, name: str = "items.jsonl") -> Path:
