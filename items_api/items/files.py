@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from items_api.errors import CannotLoad, OutputFailed
 from items_api.items.dump import SEGMENTS
-from items_api.items.journal import Journal, lock
+from items_api.items.journal import VERSION, Journal, lock
 from items_api.items.lines import Format, LineError, read_header
-from items_api.items.output import PartialFile
+from items_api.items.output import PartialFile, already_exists
 from items_api.items.rejected import Rejected
 from items_api.items.source import DamagedError, SourceFile, Survey, is_compressed, survey
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from pathlib import Path
 
     from items_api.items.table import ItemTable
 
@@ -85,10 +86,14 @@ def open_dump(
         OSError: the file cannot be created.
         OutputFailed: there is already such a file.
     """
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         raise OutputFailed(f"{path} is not a regular file.", "", "Choose a file, or use - and redirect the output.")
     path.parent.stat()  # an error about the folder names it
-    journal = Journal(path, "dump", {"table": table.identity, "format": file_format, "segments": SEGMENTS})
+    journal = Journal(
+        path, "dump", {"version": VERSION, "table": table.identity, "format": file_format, "segments": SEGMENTS}
+    )
     output = PartialFile(path, journal)
     try:
         done = _started(output, path, journal, replace=replace, fresh=fresh)
@@ -112,9 +117,8 @@ def _started(
             raise OutputFailed(f"The file {output.path} already exists.", "It is not from an interrupted dump.", todo)
         done = None if fresh else journal.read()
         replace = replace or bool(done and done["replace"])
-    if path.exists() and not replace:
-        why, todo = "A dump does not overwrite files.", "Choose another file, or add --force."
-        raise OutputFailed(f"The file {path} already exists.", why, todo)
+    if os.path.lexists(path) and not replace:
+        raise already_exists(path)
     if done and done["length"]:
         output.resume(done)
         return done
@@ -150,6 +154,7 @@ def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_on
         file_format = Format.TYPED if typed else Format.PLAIN
         warning = f"{path} has no header and no trailer, so it was not verified that it is complete."
     work = {
+        "version": VERSION,
         "table": table.identity,
         "file": {"sha256": found.sha256, "size": found.size, "parts": [part.start.offset for part in found.parts]},
         "format": file_format,
@@ -176,6 +181,8 @@ def _verified(path: Path, file: SourceFile) -> Survey:
         found = survey(file)
     except DamagedError as error:
         raise problem(str(error)) from None
+    if not found.size:
+        raise problem("It is empty.")
     trailer = found.trailer
     if trailer is None:
         if format_of(path, found.first):

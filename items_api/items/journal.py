@@ -12,6 +12,8 @@ from items_api.errors import CannotResume
 if TYPE_CHECKING:
     from pathlib import Path
 
+VERSION = 1  # of what is in a journal; another version of items-api may not understand it
+
 
 class Journal:
     """A JSON document that is replaced as a whole. `work` is what it belongs to; other work cannot continue it."""
@@ -46,11 +48,16 @@ class Journal:
     def write(self, done: dict[str, Any]) -> None:
         new = self.path.with_name(f"{self.path.name}.new")
         # It has keys of items.
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"work": self._work, "done": done}, file)
-            file.flush()
-            os.fsync(file.fileno())
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"work": self._work, "done": done}, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
         new.replace(self.path)
 
     def delete(self) -> None:

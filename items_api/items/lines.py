@@ -92,7 +92,7 @@ def _marked(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and _MARK in found and "itemId" not in found else None
 
@@ -103,7 +103,24 @@ def _line(document: object) -> bytes:
 
 def write_typed(item: Attributes) -> bytes:
     item.pop(REVISION, None)
+    line = _compact(item)
+    # DynamoDB writes 1E+125 with 126 digits, so that an item with many such numbers would be too long to be loaded.
+    return line if len(line) <= MAX_LINE else _compact(_short_numbers({"M": item})["M"])
+
+
+def _compact(item: Attributes) -> bytes:
     return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _short_numbers(attribute: Attribute) -> Attribute:
+    ((kind, value),) = attribute.items()
+    if kind == "M":
+        return {kind: {name: _short_numbers(member) for name, member in value.items()}}
+    if kind == "L":
+        return {kind: [_short_numbers(element) for element in value]}
+    if kind == "N":
+        return {kind: number_text(value, "number")}
+    return {kind: [number_text(element, "number") for element in value]} if kind == "NS" else attribute
 
 
 def write_plain(item: Attributes) -> bytes:

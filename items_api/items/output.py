@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from items_api.errors import CannotResume
+from items_api.errors import CannotResume, OutputFailed
 from items_api.items.journal import lock
 from items_api.items.source import DamagedError, SourceFile, is_compressed
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from items_api.items.journal import Journal
 
 _GZIP = 31  # zlib's window bits for a gzip member
+
+
+def already_exists(path: Path) -> OutputFailed:
+    why, todo = "A dump does not overwrite files.", "Choose another file, or add --force."
+    return OutputFailed(f"The file {path} already exists.", why, todo)
 
 
 class Output:
@@ -78,7 +84,7 @@ class PartialFile(Output):
         self._journal = journal
         self._replace = False
         self.path = path.with_name(f"{path.name}.partial")
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         super().__init__(os.fdopen(descriptor, "r+b"), compressed=is_compressed(path))
         try:
             lock(self._stream, self.path)
@@ -93,8 +99,9 @@ class PartialFile(Output):
     def start(self, *, replace: bool) -> None:
         """Start with an empty file; `replace` is whether it may replace an existing one in the end."""
         self._replace = replace
+        self._stream.truncate(0)  # first, because the disk may be full
+        os.fchmod(self._stream.fileno(), 0o600)
         self._journal.write(self._entry(0, {}))
-        self._stream.truncate(0)
 
     def resume(self, entry: Mapping[str, Any]) -> None:
         """Continue after what was committed, according to the journal.
@@ -125,11 +132,28 @@ class PartialFile(Output):
     def finish(self) -> None:
         """Write everything to the disk, and give the file its name."""
         self._write_to_disk()
-        self.path.replace(self._target)
-        folder = os.open(self._target.parent, os.O_RDONLY)
-        os.fsync(folder)  # the name of the file is in the folder
-        os.close(folder)
+        if self._replace:
+            self.path.replace(self._target)
+        else:
+            self._rename()
+        with suppress(OSError):  # not every file system can do that, and the folder need not be readable
+            folder = os.open(self._target.parent, os.O_RDONLY)
+            os.fsync(folder)  # the name of the file is in the folder
+            os.close(folder)
         self._journal.delete()
+
+    def _rename(self) -> None:
+        """Give the file its name, unless another file has it meanwhile."""
+        try:
+            os.link(self.path, self._target)
+        except FileExistsError:
+            raise already_exists(self._target) from None
+        except OSError:  # the file system has no hard links
+            if os.path.lexists(self._target):
+                raise already_exists(self._target) from None
+            self.path.rename(self._target)
+        else:
+            self.path.unlink()
 
     def discard(self) -> None:
         """Delete the file."""

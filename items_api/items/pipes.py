@@ -36,7 +36,10 @@ class Pipe:
         self._count = 0
         self._trailer: Trailer | None = None
         self._first = next(self._lines, None)
-        self._header = format_of("The input", (self._first.text if self._first else b"") or b"")
+        if self._first is None:
+            why = "The command that writes it has probably failed."
+            raise CannotLoad("The input is empty. Nothing was written.", why, "See what that command says.")
+        self._header = format_of("The input", self._first.text or b"")
         self.format = self._header or (Format.TYPED if typed else Format.PLAIN)
 
     def _verified(self, stream: BinaryIO) -> Iterator[Line]:

@@ -95,7 +95,7 @@ class ItemTable:
             TimedOut: DynamoDB has accepted no item for minutes.
         """
         pending, rejected = dict(items), dict[str, str]()
-        pause, paused = _FIRST_PAUSE, 0.0
+        pause, accepted = _FIRST_PAUSE, self.aws.now()
         while pending:
             before = len(pending)
             try:
@@ -105,18 +105,18 @@ class ItemTable:
                     return rejected | self._write_each(pending, str(error.message), rate)
                 if not error.is_transient:
                     raise
+            stalled = self.aws.now() - accepted
             if len(pending) < before:
-                pause, paused = _FIRST_PAUSE, 0.0
-            elif paused > _STALLED_SECONDS:
+                pause, accepted = _FIRST_PAUSE, self.aws.now()
+            elif stalled > _STALLED_SECONDS:
                 raise TimedOut(
-                    f"DynamoDB has accepted no write to the table {self.name} for {paused:.0f} s.",
+                    f"DynamoDB has accepted no write to the table {self.name} for {stalled:.0f} s.",
                     "It throttles the writes, or the table is overloaded by others.",
                     "Run the command again later.",
                 )
             if pending:
-                seconds = random.uniform(0, pause)  # noqa: S311 - not a secret
-                self.aws.pause(seconds)
-                pause, paused = min(pause * 2, _LONGEST_PAUSE), paused + seconds
+                self.aws.pause(random.uniform(0, pause))  # noqa: S311 - not a secret
+                pause = min(pause * 2, _LONGEST_PAUSE)
         return rejected
 
     def _put(self, items: Mapping[str, Attributes], rate: Rate) -> dict[str, Attributes]:

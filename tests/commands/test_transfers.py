@@ -78,6 +78,15 @@ def test_a_pipe_that_was_incomplete_fails_at_its_end(deployed: Run, cut: Any, sa
     assert "3 items were written before the end of the input was reached." in result.stderr
 
 
+def test_an_empty_input_is_an_error(deployed: Run, tmp_path: Path) -> None:
+    """In a pipeline, the command before it has failed."""
+    result = deployed("load", "-", input="")
+    assert (result.exit_code, "Error: The input is empty. Nothing was written.\n" in result.stderr) == (1, True)
+    (tmp_path / "empty.jsonl").touch()
+    result = deployed("load", "empty.jsonl")
+    assert (result.exit_code, "  Why:  It is empty.\n" in result.stderr) == (1, True)
+
+
 def test_rejected_lines_of_a_pipe_go_to_a_file_of_their_own(deployed: Run, tmp_path: Path) -> None:
     header = '{"items-api-dump":1,"format":"plain"}'
     (tmp_path / "stdin.rejected").write_text("mine")
@@ -290,7 +299,7 @@ def test_a_backup_that_was_emptied_deletes_nothing(deployed: Run, monkeypatch: p
 
     monkeypatch.setattr(Output, "close", emptied)
     result = deployed("down", "--yes", "--backup", "backup.jsonl")
-    assert (result.exit_code, "is not the dump that was written. Nothing was deleted." in result.stderr) == (1, True)
+    assert (result.exit_code, "It is empty." in result.stderr) == (1, True)
     assert deployed("status").exit_code == 0
 
 

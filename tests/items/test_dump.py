@@ -117,7 +117,7 @@ def test_a_dump_of_another_format_does_not_continue_an_interrupted_one(account: 
         dump(item_table(account), path, Format.TYPED)
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"work": {}}'])
+@pytest.mark.parametrize("damage", ["{", "[]", '{"work": {}}', '{"work": {}, "done": {}}'])
 def test_a_damaged_journal_is_an_error(account: Account, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
@@ -159,6 +159,17 @@ def test_an_interrupted_dump_does_not_replace_a_file_that_came_later(account: Ac
     with pytest.raises(OutputFailed, match="already exists"):
         dump(item_table(account), path)
     assert path.read_text() == "mine"
+
+
+def test_a_symbolic_link_is_followed(account: Account, tmp_path: Path) -> None:
+    put(item(1))
+    target, link = tmp_path / "target.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(target)
+    assert dump(item_table(account), link) == 1
+    with pytest.raises(OutputFailed, match="already exists"):
+        dump(item_table(account), link)
+    assert dump(item_table(account), link, replace=True) == 1
+    assert (link.is_symlink(), ids_in(target)) == (True, ["item-1"])
 
 
 def test_a_fresh_dump_starts_over(account: Account, tmp_path: Path) -> None:

@@ -90,6 +90,15 @@ def test_a_typed_number_keeps_its_spelling(number: str) -> None:
     assert read_item(write_typed(dict(item)).rstrip(b"\n"), Format.TYPED, ()) == item
 
 
+def test_an_item_full_of_numbers_that_dynamodb_writes_with_126_digits_can_be_loaded() -> None:
+    number = "1" + "0" * 125
+    item: dict[str, Any] = {"itemId": {"S": "1"}, "n": {"L": [{"M": {"x": {"N": number}}}, {"NS": [number]}] * 20_000}}
+    line = write_typed(json.loads(json.dumps(item)))
+    assert len(line) < 4_000_000
+    found = read_item(line.rstrip(b"\n"), Format.TYPED, ())
+    assert found["n"]["L"][:2] == [{"M": {"x": {"N": "1E+125"}}}, {"NS": ["1E+125"]}]
+
+
 def test_a_line_of_dynamodbs_export_to_s3_is_typed() -> None:
     assert read_item(b'{"Item":{"itemId":{"S":"1"}}}', Format.TYPED, ()) == {"itemId": {"S": "1"}}
 
@@ -138,6 +147,7 @@ def test_a_plain_file_cannot_have_sets_and_binary_values(item: dict[str, Any], s
             "items-api:revision is the name of an attribute that the API itself",
         ),
         (None, "The line is longer than 4,194,304 bytes"),
+        (b'{"items-api-dump":' + b"[" * 100_000, "The line is nested deeper than 32 levels"),
     ],
 )
 def test_a_plain_line_that_is_no_item_is_refused_with_the_reason(line: bytes | None, reason: str) -> None:

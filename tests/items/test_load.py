@@ -121,6 +121,17 @@ def test_a_table_that_accepts_nothing_for_minutes_ends_the_load(account: Account
     assert 300 < account.clock.now() - before < 400
 
 
+def test_a_table_that_throttles_every_batch_for_minutes_ends_the_load(account: Account, tmp_path: Path) -> None:
+    """DynamoDB throttles the whole request, and the client has already tried for two minutes each time."""
+    session = account.session()
+    before = account.clock.now()
+    for nth in range(1, 2000):
+        session.faults.at("dynamodb.BatchWriteItem", nth, ErrorResponse("ThrottlingException", "slow down"))
+    with pytest.raises(TimedOut, match=r"has accepted no write to the table Items for [34]\d\d s"):
+        load(item_table(account, session), plain(tmp_path / "f", *numbered(10)))
+    assert account.clock.now() - before < 600
+
+
 def test_bad_lines_go_to_a_file_with_their_numbers_and_reasons_and_the_rest_is_loaded(
     account: Account, tmp_path: Path
 ) -> None:

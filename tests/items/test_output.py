@@ -4,6 +4,7 @@ import errno
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from items_api.errors import CannotResume
+from items_api.errors import CannotResume, OutputFailed
 from items_api.items.journal import Journal
 from items_api.items.output import PartialFile
 
@@ -20,9 +21,9 @@ def opened(path: Path) -> PartialFile:
     return PartialFile(path, Journal(path, "dump", {}))
 
 
-def started(path: Path) -> PartialFile:
+def started(path: Path, *, replace: bool = False) -> PartialFile:
     output = opened(path)
-    output.start(replace=False)
+    output.start(replace=replace)
     return output
 
 
@@ -54,7 +55,7 @@ def test_a_file_continues_after_a_commit_and_forgets_what_followed(tmp_path: Pat
 def test_a_file_has_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with closing(started(path)) as output:
+    with closing(started(path, replace=True)) as output:
         output.write(b"new")
         output.commit({})
         assert path.read_text() == "old"
@@ -62,7 +63,45 @@ def test_a_file_has_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_came_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not has_links:
+        monkeypatch.setattr("items_api.items.output.os.link", no_links)
+    path = tmp_path / "file"
+    with closing(started(path)) as output:
+        output.write(b"new")
+        path.write_text("mine")
+        with pytest.raises(OutputFailed, match="already exists"):
+            output.finish()
+        path.unlink()
+        output.finish()
+    assert path.read_text() == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_read_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its fsync makes the new name survive a power failure, and nothing else."""
+    real_open = os.open
+
+    def no_folders(path: Path, flags: int, *rest: int) -> int:
+        if flags == os.O_RDONLY:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real_open(path, flags, *rest)
+
+    with closing(started(tmp_path / "file")) as output:
+        output.write(b"new")
+        monkeypatch.setattr("items_api.items.output.os.open", no_folders)
+        output.finish()
+    assert (tmp_path / "file").read_text() == "new"
+
+
 def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    (tmp_path / "file.partial").touch(mode=0o666)
     with closing(started(tmp_path / "file")) as output:
         assert output.path.stat().st_mode & 0o777 == 0o600
 
