@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 from items_api.cli import cli  # noqa: E402
 from items_api.commands.options import file_options  # noqa: E402
 from items_api.commands.sources import long_name, variable_of  # noqa: E402
-from items_api.observe.cost import DATE, PRICES, estimate  # noqa: E402
+from items_api.observe.cost import DATE, PRICES, Price, estimate  # noqa: E402
 from items_api.settings import Settings  # noqa: E402
 from items_api.smoke.run import Check  # noqa: E402
 from items_api.terminal.result import Result, to_json  # noqa: E402
@@ -132,6 +132,16 @@ def access_costs() -> str:
     return "\n".join([f"{where} for DynamoDB and the HTTP API:", "", *lines, ""])
 
 
+# Of other ways to run the same API, also of us-east-1.
+HOSTING_PRICES = {
+    "Fargate vCPU": Price(0.03238, "hour (arm64)", "https://aws.amazon.com/fargate/pricing/"),
+    "Fargate memory": Price(0.00356, "GB-hour (arm64)", "https://aws.amazon.com/fargate/pricing/"),
+    "load balancer": Price(0.0225, "hour", "https://aws.amazon.com/elasticloadbalancing/pricing/"),
+    "load balancer capacity": Price(0.008, "LCU-hour", "https://aws.amazon.com/elasticloadbalancing/pricing/"),
+    "public IPv4 address": Price(0.005, "hour", "https://aws.amazon.com/vpc/pricing/"),
+    "EC2 t4g.small": Price(0.0168, "hour", "https://aws.amazon.com/ec2/pricing/on-demand/"),
+    "EBS gp3": Price(0.08, "GB-month", "https://aws.amazon.com/ebs/pricing/"),
+}
 HOURS = 730  # of a month
 _LOG_GB = 0.15e-6  # of a request: the handler's line
 _RESPONSE_GB = 2e-6  # of a request, in both directions
@@ -139,7 +149,7 @@ _REQUESTS_PER_CONNECTION = 10
 
 
 def _hours(*prices: str) -> float:
-    return sum(PRICES[price].dollars for price in prices) * HOURS
+    return sum(HOSTING_PRICES[price].dollars for price in prices) * HOURS
 
 
 def _lambda(requests: float) -> float:
@@ -156,7 +166,7 @@ def _fargate(requests: float) -> float:
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
     """
-    task = (0.25 * PRICES["Fargate vCPU"].dollars + 0.5 * PRICES["Fargate memory"].dollars) * HOURS
+    task = (0.25 * HOSTING_PRICES["Fargate vCPU"].dollars + 0.5 * HOSTING_PRICES["Fargate memory"].dollars) * HOURS
     rate = requests / HOURS / 3600
     capacity = max(rate / _REQUESTS_PER_CONNECTION / 25, rate * _RESPONSE_GB * 3600)  # 25 connections/s, or 1 GB/h
     balancer = _hours("load balancer") + capacity * _hours("load balancer capacity")
@@ -167,7 +177,7 @@ def _fargate(requests: float) -> float:
 
 def _ec2(requests: float) -> float:
     """One instance with a public address and a small disk, which also has the log and a proxy for TLS."""
-    disk = 8 * PRICES["EBS gp3"].dollars
+    disk = 8 * HOSTING_PRICES["EBS gp3"].dollars
     return _hours("EC2 t4g.small", "public IPv4 address") + disk + _table(requests)
 
 

@@ -83,6 +83,12 @@ def test_every_quoted_error_is_one_that_the_code_can_show() -> None:
     assert [quote for quote in quoted if quote.strip("… ") not in texts] == []
 
 
+def test_the_prices_of_other_ways_to_run_it_have_their_sources() -> None:
+    page = (DOCS / "where-to-run.md").read_text()
+    assert [price.source for price in generate.HOSTING_PRICES.values() if f"]({price.source})" not in page] == []
+    assert generate.DATE in page
+
+
 def test_every_link_between_the_docs_works() -> None:
     for path in generate.markdown_files():
         for target in re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", path.read_text()):

@@ -28,14 +28,6 @@ PRICES = {
     "DynamoDB reads": Price(0.125, "million read units", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "DynamoDB writes": Price(0.625, "million write units", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "CloudWatch logs": Price(0.50, "GB", "https://aws.amazon.com/cloudwatch/pricing/"),
-    # What other ways to run the same API cost: docs/where-to-run.md.
-    "Fargate vCPU": Price(0.03238, "hour (arm64)", "https://aws.amazon.com/fargate/pricing/"),
-    "Fargate memory": Price(0.00356, "GB-hour (arm64)", "https://aws.amazon.com/fargate/pricing/"),
-    "load balancer": Price(0.0225, "hour", "https://aws.amazon.com/elasticloadbalancing/pricing/"),
-    "load balancer capacity": Price(0.008, "LCU-hour", "https://aws.amazon.com/elasticloadbalancing/pricing/"),
-    "public IPv4 address": Price(0.005, "hour", "https://aws.amazon.com/vpc/pricing/"),
-    "EC2 t4g.small": Price(0.0168, "hour", "https://aws.amazon.com/ec2/pricing/on-demand/"),
-    "EBS gp3": Price(0.08, "GB-month", "https://aws.amazon.com/ebs/pricing/"),
 }
 DAYS = 30
 _MILLION = 1_000_000
