@@ -68,6 +68,8 @@ _MEANINGS: tuple[tuple[Container[str], type[Problem], str, str], ...] = (
 )
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 SERVER_ERROR = 500
+# The advice if there is no better one. It holds for all commands that converge.
+CONTINUE = "Run the command again; it continues where it left off."
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the user interrupted the command
@@ -141,7 +143,7 @@ class ServiceError(AwsError):
             return self.local_advice
         if "LimitExceeded" in self.code or self.code in ("TooManyEntities", "CodeStorageExceededException"):
             return "The account has reached a quota: delete what you no longer need, or request a quota increase."
-        return "Run the command again; it continues where it left off."
+        return CONTINUE
 
 
 class NoAnswer(AwsError):  # noqa: N818 - named for what happened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,13 @@ from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.commands.transfers import (
     PIPE,
+    Transfer,
     dump_file,
     dump_summary,
     file_argument,
     item_table,
     rate_option,
     run_dump,
-    transferring,
 )
 from items_api.items import Dump, Format
 from items_api.items.output import Output
@@ -46,13 +47,15 @@ def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float 
     """
     if file == PIPE and screen.json:
         raise click.UsageError("--json prints a document to stdout, so the dump needs a file.")
+    if file == PIPE and sys.stdout.name == os.devnull:  # see cli.main
+        raise click.UsageError("stdout is closed: name a file, or redirect the output to one.")
     with opened(screen, target) as stack:
         table = item_table(stack, target)
         assert stack is not None  # noqa: S101 - item_table has checked it
         limit, file_format = Rate(stack.aws, rate), Format.TYPED if typed else Format.PLAIN
         # With --force, it would start over again.
         again = f"Run the command again{' without --force' if force else ''}; it continues where it left off."
-        with transferring(stack, "read", file, "" if file == PIPE else again):
+        with Transfer(stack, target, "read", file, "" if file == PIPE else again).explained():
             if file == PIPE:
                 job = Dump(table, Output(sys.stdout.buffer), file_format, limit)
                 run_dump(screen, job, None)

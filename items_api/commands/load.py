@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import closing
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ import click
 from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
-from items_api.commands.transfers import PIPE, file_argument, item_table, rate_option, transferring
+from items_api.commands.transfers import PIPE, Transfer, file_argument, item_table, rate_option
 from items_api.items import Load, Loaded, PartReader
 from items_api.items.files import open_load
 from items_api.items.pipes import Pipe
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from items_api.commands.target import Target
     from items_api.items import ItemTable
+    from items_api.items.files import OpenLoad
     from items_api.terminal.screen import Screen
 
 
@@ -36,8 +39,11 @@ if TYPE_CHECKING:
 @file_argument
 @click.option("--typed", is_flag=True, help="The items are in DynamoDB's JSON, if the file has no header that says so.")
 @click.option("--only-new", is_flag=True, help="Keep items that already exist. By default, they are replaced.")
+@click.option("--restart", is_flag=True, help="Start over instead of continuing an interrupted load.")
 @rate_option("write")
-def load(screen: Screen, *, target: Target, file: str, typed: bool, only_new: bool, rate: float | None) -> Result:
+def load(
+    screen: Screen, *, target: Target, file: str, typed: bool, only_new: bool, restart: bool, rate: float | None
+) -> Result:
     """Write the items of a file into the table.
 
     The file comes from `dump`, or has one JSON object per line; - is stdin. Its trailer is verified first. Lines that
@@ -46,13 +52,19 @@ def load(screen: Screen, *, target: Target, file: str, typed: bool, only_new: bo
     with opened(screen, target) as stack:
         table = item_table(stack, target)
         assert stack is not None  # noqa: S101 - item_table has checked it
-        again = "" if file == PIPE else "Run the command again; it continues where it left off."
-        with transferring(stack, "write", file, again):
+        again, by_pipe = "", ""
+        if file != PIPE:
+            again = f"Run the command again{' without --restart' if restart else ''}; it continues where it left off."
+            given = {"--typed": typed, "--only-new": only_new, f"--rate {rate}": rate is not None}
+            words = " ".join(["items-api load -", *(option for option, is_given in given.items() if is_given)])
+            by_pipe = f"{words}{target.flags} < {shlex.quote(file)}"
+        with Transfer(stack, target, "write", file, again, by_pipe).explained():
             limit = Rate(stack.aws, rate)
             if file == PIPE:
                 job = _load_pipe(screen, table, limit, typed=typed, only_new=only_new)
             else:
-                job = _load_file(screen, table, limit, Path(file), typed=typed, only_new=only_new)
+                found = open_load(table, Path(file), typed=typed, new_only=only_new, fresh=restart)
+                job = _load_file(screen, table, limit, found, only_new=only_new)
         done = job.done
         return Result(
             FAILED if done.rejected else DONE,
@@ -62,8 +74,7 @@ def load(screen: Screen, *, target: Target, file: str, typed: bool, only_new: bo
         )
 
 
-def _load_file(screen: Screen, table: ItemTable, limit: Rate, path: Path, *, typed: bool, only_new: bool) -> Load:
-    found = open_load(table, path, typed=typed, new_only=only_new)
+def _load_file(screen: Screen, table: ItemTable, limit: Rate, found: OpenLoad, *, only_new: bool) -> Load:
     if found.warning:
         screen.warning(found.warning)
     job = Load(table, found.format, limit, found.rejected, found.journal, new_only=only_new, marks=found.marks)
@@ -71,8 +82,9 @@ def _load_file(screen: Screen, table: ItemTable, limit: Rate, path: Path, *, typ
     ends = [part.start.offset for part in parts]
     if found.done:
         ends = found.done["ends"]
-        job.done = Loaded(**found.done["counts"])
-        screen.line(f"Continuing the interrupted load after {job.done.written:,} items.")
+        job.done, job.started = Loaded(**found.done["counts"]), found.done["started"]
+        after = f"{job.done.written:,} items"
+        screen.warning(f"Continuing the load that was started at {job.started}, after {after}. --restart starts over.")
     readers = [PartReader(lines(found.file, part, end), end) for part, end in zip(parts, ends, strict=True)]
     before = sum(end - part.start.offset for part, end in zip(parts, ends, strict=True))
     with closing(found):
@@ -86,12 +98,18 @@ def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, *, typed: bool, on
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("There is no input: name a file, or pipe one into the command.")
     pipe = Pipe(sys.stdin.buffer, typed=typed)
-    job = Load(table, pipe.format, limit, Rejected(Path(f"stdin-{os.getpid()}.rejected")), new_only=only_new)
+    job = Load(table, pipe.format, limit, Rejected(_unused_path()), new_only=only_new)
     with closing(job.rejected):
         _run(screen, job, [PartReader(pipe.lines())], 0, 0)
     if warning := pipe.check(job.done.written):
         screen.warning(warning)
     return job
+
+
+def _unused_path() -> Path:
+    """For the rejected lines of a pipe. In a container, every process can have the same id."""
+    names = (f"stdin-{os.getpid()}{suffix}.rejected" for suffix in chain([""], (f"-{n}" for n in count(2))))
+    return next(path for path in map(Path, names) if not path.exists())
 
 
 def _run(screen: Screen, job: Load, readers: Sequence[PartReader], before: int, size: int) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import math
 import os
-import shlex
 import sys
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from items_api.aws.errors import AwsError, ServiceError
+from items_api.aws.errors import CONTINUE, AwsError, ServiceError
 from items_api.commands.known import knowing
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import CannotDump, CannotLoad, DeletedMeanwhile, Interrupted, OutputFailed, Problem
+from items_api.errors import CannotChange, CannotDump, CannotLoad, DeletedMeanwhile, Interrupted, OutputFailed, Problem
 from items_api.items import Dump, Format, ItemTable
 from items_api.items.files import format_of, open_dump, verified
 from items_api.items.rate import Rate
@@ -66,7 +66,8 @@ def item_table(stack: Stack | None, target: Target) -> ItemTable:
 def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None) -> None:
     """Run a dump and show its progress."""
     if done:
-        screen.line(f"Continuing the interrupted dump after {done['items']:,} items.")
+        when, items = done["started"], done["items"]
+        screen.warning(f"Continuing the dump that was started at {when}, after {items:,} items. --force starts over.")
     before = done["items"] if done else 0
     with screen.progress(job.table.count, before) as show, closing(job.run(done)) as events:
         for items in events:
@@ -104,18 +105,18 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
     if not stack.table.owned:
         screen.line("The stack has no table, so there is no backup.")
         return
-    table = item_table(stack, target)
+    transfer = Transfer(stack, target, "read", str(path), "Run the command again; it starts over.")
     try:
-        with transferring(stack, "read", str(path), "Run the command again; it starts over."):
+        with transfer.explained():
+            table = item_table(stack, target)
             # What an interrupted backup has is older than the answer to the question.
             job = dump_file(screen, table, path, Format.TYPED, Rate(stack.aws, None), fresh=True)
             _verify(path, job)
-    except OutputFailed as problem:
+    except Problem as problem:
         if "--force" in problem.todo:  # which this command does not have
             problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
-        problem.what += " Nothing was deleted."
-        raise
-    except Problem as problem:
+        if isinstance(problem, CannotChange):
+            problem.todo = "To delete the stack without a backup, omit --backup."
         problem.what += " Nothing was deleted."
         raise
     screen.line(dump_summary(job, str(path)))
@@ -130,36 +131,63 @@ def _verify(path: Path, job: Dump) -> None:
         )
 
 
-@contextmanager
-def transferring(stack: Stack, verb: str, file: str, again: str) -> Iterator[None]:
-    """Explain Ctrl-C, and the errors of AWS and of the file. `again` says how to continue."""
-    with knowing(interrupted=lambda: Interrupted("Interrupted.", "Not all items were transferred.", again)):
-        try:
-            yield
-        except AwsError as error:
-            raise _table_problem(error, stack, verb) from error
-        except BrokenPipeError:  # `| head` is no error
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise, Python would flush it at exit
-            raise click.exceptions.Exit(0) from None
-        except OSError as error:
-            raise _file_problem(error, verb, file, again) from error
+@dataclass(frozen=True)
+class Transfer:
+    """A dump or a load, for what its errors say.
 
+    Attributes:
+        stack: has the table.
+        target: of the stack.
+        verb: what is done with the items, "read" or "write".
+        file: as it was given.
+        again: how to continue after an error, as a sentence; empty if that is not possible.
+        by_pipe: a command that loads the same file without writing beside it.
+    """
 
-def _table_problem(error: AwsError, stack: Stack, verb: str) -> Problem:
-    what = f"Could not {verb} the items of the {stack.table.title} {stack.table.name}"
-    if isinstance(error, ServiceError) and error.says("ResourceNotFoundException"):
-        todo = "Create it again with items-api up, and start over."
-        return DeletedMeanwhile(f"{what}: it was deleted.", f"{error}.", todo)
-    return error.problem(what)
+    stack: Stack
+    target: Target
+    verb: str
+    file: str
+    again: str
+    by_pipe: str = ""
 
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Explain Ctrl-C, and the errors of AWS and of the file."""
+        with knowing(interrupted=lambda: Interrupted("Interrupted.", "Not all items were transferred.", self.again)):
+            try:
+                yield
+            except AwsError as error:
+                raise self._table_problem(error) from error
+            except BrokenPipeError:  # `| head` is no error
+                # Otherwise, Python would flush it at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise click.exceptions.Exit(0) from None
+            except OSError as error:
+                raise self._file_problem(error) from error
 
-def _file_problem(error: OSError, verb: str, file: str, again: str) -> OutputFailed:
-    todo = f"Fix the cause. {again}".rstrip()
-    if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
-        todo = "Check the path."
-    elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        todo = "Check the permissions of the file and its folder: the command also writes files beside it."
-        if verb == "write":
-            todo += f" A pipe needs none: items-api load - < {shlex.quote(file)}"
-    name = str(error.filename or file)
-    return OutputFailed(f"Could not read or write the file {name!r}.", f"{error.strerror or error}.", todo)
+    def _table_problem(self, error: AwsError) -> Problem:
+        what = f"Could not {self.verb} the items of the {self.stack.table.title} {self.stack.table.name}"
+        if isinstance(error, ServiceError) and error.says("ResourceNotFoundException"):
+            over = {"read": "--force", "write": "--restart"}[self.verb]
+            start_over = "" if self.file == PIPE else f" To start over, add {over}."
+            todo = f"To create it again, run items-api up{self.target.flags}.{start_over}"
+            return DeletedMeanwhile(f"{what}: it was deleted.", f"{error}.", todo)
+        problem = error.problem(what)
+        if problem.todo == CONTINUE:
+            problem.todo = self.again or "Run the command again."
+        return problem
+
+    def _file_problem(self, error: OSError) -> OutputFailed:
+        name = str(error.filename or self.file)
+        shown = "stdout" if name == PIPE else f"the file {name!r}"
+        todo = f"Fix the cause. {self.again}".rstrip()
+        if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
+            todo = "Check the path."
+        elif error.errno == errno.ENAMETOOLONG:
+            todo = "Choose a shorter name: the command also writes files with longer ones."
+        elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            todo = "Check the permissions of the file and its folder."
+            if self.by_pipe and name != self.file:
+                todo = f"The command writes files beside {self.file}. This one does not:\n{self.by_pipe}"
+        return OutputFailed(f"Could not read or write {shown}.", f"{error.strerror or error}.", todo)

@@ -126,8 +126,17 @@ def _started(
     return None
 
 
-def open_load(table: ItemTable, path: Path, *, typed: bool = False, new_only: bool = False) -> OpenLoad:
-    """Verify the file and find out its format; `typed` is that of a file without a header.
+def open_load(
+    table: ItemTable, path: Path, *, typed: bool = False, new_only: bool = False, fresh: bool = False
+) -> OpenLoad:
+    """Verify the file and find out its format.
+
+    Args:
+        table: that will have the items.
+        path: of the file.
+        typed: the format of a file without a header.
+        new_only: keep existing items.
+        fresh: start over instead of continuing an interrupted load.
 
     Raises:
         CannotLoad: the file is incomplete or damaged, or not a regular file.
@@ -135,17 +144,17 @@ def open_load(table: ItemTable, path: Path, *, typed: bool = False, new_only: bo
         OSError: the file cannot be read.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise CannotLoad(f"{path} is not a regular file.", "", f"Use a pipe: items-api load - < {path}")
+        raise CannotLoad(f"{path} is not a regular file.", "", "Redirect it to the command: load - < FILE")
     file = path.open("rb")
     try:
         lock(file, path)
-        return _opened(file, table, path, typed=typed, new_only=new_only)
+        return _opened(file, table, path, typed=typed, new_only=new_only, fresh=fresh)
     except BaseException:
         file.close()
         raise
 
 
-def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_only: bool) -> OpenLoad:
+def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_only: bool, fresh: bool) -> OpenLoad:
     source = SourceFile(file, compressed=is_compressed(path))
     found = _verified(path, source)
     file_format, warning = format_of(path, found.first), ""
@@ -161,7 +170,7 @@ def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_on
         "--only-new": new_only,
     }
     journal = Journal(path, "load", work)
-    done = journal.read()
+    done = None if fresh else journal.read()
     rejected = Rejected(path.with_name(f"{path.name}.rejected"), done["rejected"] if done else 0)
     return OpenLoad(path, source, file, found, file_format, marks, journal, rejected, done, warning)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from items_api.errors import CannotResume
@@ -64,9 +65,14 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
     def _problem(self, why: str) -> CannotResume:
-        how = "add --force" if self._kind == "dump" else "delete the journal"
+        how = "add --force" if self._kind == "dump" else "add --restart"
         todo = f"Run the interrupted command again as it was. To start over, {how}."
         return CannotResume(f"The journal {self.path} does not belong to this command.", why, todo)
+
+
+def now_text() -> str:
+    """The time as people read it in a journal: "2026-11-30 04:15 UTC"."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def lock(file: BinaryIO, path: Path) -> None:
@@ -85,5 +91,4 @@ def lock(file: BinaryIO, path: Path) -> None:
         todo = "Use a file on another file system, or a pipe."
         raise CannotResume(f"The file {path} cannot be locked.", why, todo) from None
     if is_replaced:
-        why = f"Another command is working on {path}."
-        raise CannotResume("Nothing was changed.", why, "Wait until it has finished.")
+        raise CannotResume(f"Another command is working on {path}.", "", "Wait until it has finished.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from items_api.aws.errors import ServiceError
+from items_api.items.journal import now_text
 from items_api.items.lines import LineError, read_item
 from items_api.items.table import BATCH
 
@@ -123,7 +124,8 @@ class Load:
     new_only: bool = False
     marks: Collection[int] = ()
     done: Loaded = field(default_factory=Loaded)
-    _is_consistent: bool = True
+    started: str = field(default_factory=now_text)
+    _is_consistent: bool = field(default=True, init=False)
 
     def run(self, parts: Sequence[PartReader]) -> Generator[int]:
         """Write the items of all lines. Yields how many bytes of the file have been read, again and again.
@@ -168,7 +170,8 @@ class Load:
     def _commit(self, parts: Sequence[PartReader]) -> None:
         if self.journal:
             ends, rejected = [part.end for part in parts], self.rejected.commit()
-            self.journal.write({"ends": ends, "rejected": rejected, "counts": vars(self.done)})
+            counts = vars(self.done)
+            self.journal.write({"started": self.started, "ends": ends, "rejected": rejected, "counts": counts})
 
     def _batches(self, parts: Sequence[PartReader]) -> Iterator[tuple[int, Batch]]:
         """Batches of lines from all parts, and how many bytes have been read. A batch can be empty."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from items_api.errors import CannotResume, OutputFailed
-from items_api.items.journal import lock
+from items_api.items.journal import lock, now_text
 from items_api.items.source import DamagedError, SourceFile, is_compressed
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class PartialFile(Output):
         self._target = path
         self._journal = journal
         self._replace = False
+        self._started = now_text()
         self.path = path.with_name(f"{path.name}.partial")
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         super().__init__(os.fdopen(descriptor, "r+b"), compressed=is_compressed(path))
@@ -109,7 +110,7 @@ class PartialFile(Output):
         Raises:
             CannotResume: it is not the same any more.
         """
-        self._replace, length = entry["replace"], entry["length"]
+        self._replace, self._started, length = entry["replace"], entry["started"], entry["length"]
         try:
             source = SourceFile(self._stream, compressed=self._compressed).source(end=length)
             while length and (chunk := source.read()):
@@ -165,4 +166,10 @@ class PartialFile(Output):
         os.fsync(self._stream.fileno())
 
     def _entry(self, length: int, progress: Mapping[str, Any]) -> dict[str, Any]:
-        return {"length": length, "sha256": self.sha256.hexdigest(), "replace": self._replace, **progress}
+        return {
+            "length": length,
+            "sha256": self.sha256.hexdigest(),
+            "replace": self._replace,
+            "started": self._started,
+            **progress,
+        }

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,7 @@ def test_a_table_that_is_deleted_during_a_load_is_an_error_that_says_so(deployed
     result = deployed("load", "items.jsonl")
     assert result.exit_code == 1
     assert "Error: Could not write the items of the DynamoDB table Items: it was deleted.\n" in result.stderr
-    assert "  Next: Create it again with items-api up, and start over.\n" in result.stderr
+    assert "  Next: To create it again, run items-api up. To start over, add --restart.\n" in result.stderr
 
 
 def test_a_load_from_a_folder_that_is_read_only_names_the_alternative(
@@ -279,7 +280,10 @@ def test_a_load_from_a_folder_that_is_read_only_names_the_alternative(
     result = deployed("load", "items.jsonl")
     assert result.exit_code == 1
     assert "  Why:  Read-only file system.\n" in result.stderr
-    assert " A pipe needs none: items-api load - < items.jsonl\n" in result.stderr
+    assert (
+        "  Next: The command writes files beside items.jsonl. This one does not:\n"
+        "        items-api load - < items.jsonl\n"
+    ) in result.stderr
 
 
 def test_a_backup_that_cannot_be_verified_deletes_nothing(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,3 +312,62 @@ def test_a_backup_of_a_stack_without_a_table_is_no_error(deployed: Run, tmp_path
     result = deployed("down", "--yes", "--backup", "backup.jsonl")
     assert (result.exit_code, "The stack has no table, so there is no backup.\n" in result.stdout) == (0, True)
     assert not (tmp_path / "backup.jsonl").exists()
+
+
+def test_restart_loads_what_the_journal_calls_complete(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = stored()
+    deployed("dump", "items.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr("items_api.items.journal.Journal.delete", lambda _: None)
+        deployed("load", "items.jsonl")
+    journal = Path("items.jsonl.load-journal")
+    content = re.sub("20[0-9-]+ [0-9:]+ UTC", "2026-01-02 03:04 UTC", journal.read_text())
+    journal.write_text(content)
+    emptied()
+    result = deployed("load", "items.jsonl")
+    assert result.stderr == (
+        "Warning: Continuing the load that was started at 2026-01-02 03:04 UTC, after 3 items. --restart starts over.\n"
+    )
+    assert (result.exit_code, stored()) == (0, {})
+    journal.write_text(content)
+    result = deployed("load", "items.jsonl", "--restart")
+    assert (result.exit_code, result.stderr, stored()) == (0, "", before)
+
+
+def test_a_dump_that_continues_says_since_when(deployed: Run, process: Process) -> None:
+    process.faults.at("dynamodb.Scan", 1, ErrorResponse("AccessDeniedException", "no"), 9)
+    deployed("dump", "items.jsonl")
+    process.faults.clear()
+    result = deployed("dump", "items.jsonl")
+    assert re.search(
+        r"^Warning: Continuing the dump that was started at 20..-..-.. ..:.. UTC, after 0 items. --force starts over.$",
+        result.stderr,
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.parametrize("command", ["dump", "load"])
+def test_the_advice_after_an_error_repeats_no_option_that_starts_over(
+    deployed: Run, process: Process, command: str
+) -> None:
+    deployed("dump", "items.jsonl")
+    process.faults.at("dynamodb.Scan", 1, ErrorResponse("InternalServerError", "no", 400), 9)
+    process.faults.at("dynamodb.BatchWriteItem", 1, ErrorResponse("InternalServerError", "no", 400), 9)
+    option = {"dump": "--force", "load": "--restart"}[command]
+    result = deployed(command, "items.jsonl", option)
+    assert result.exit_code == 1
+    assert f"  Next: Run the command again without {option}; it continues where it left off.\n" in result.stderr
+
+
+def test_a_backup_of_a_table_with_another_key_names_the_way_without(run: Run) -> None:
+    tags = {"managed-by": "items-api", "items-api:stack": "items", "items-api:region": "us-east-1"}
+    boto3.client("dynamodb").create_table(
+        TableName="Items",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    result = run("down", "--yes", "--backup", "backup.jsonl")
+    assert result.exit_code != 0
+    assert "  Next: To delete the stack without a backup, omit --backup.\n" in result.stderr
