@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# For all connections: what is received is copied from it at once.
-_BUFFER = bytearray(1 << 16)
+# For all connections: what is received is copied from it at once. A bytearray would not do: asyncio writes each further
+# TLS record into a slice, which is a copy (https://github.com/python/cpython/blob/v3.14.0/Lib/asyncio/sslproto.py#L768).
+_BUFFER = memoryview(bytearray(1 << 16))
 _CHECK_SECONDS = 0.1
 
 
@@ -36,13 +37,17 @@ class Greenlets:
     async def run(self, function: Callable[[], T]) -> T:
         """The result of a function. While it waits with the methods below, the event loop does other work."""
         done = self.loop.create_future()
-        worker = self._idle.pop() if self._idle else greenlet(self._work, self._main)
-        worker.switch(function, done)
+        if not self._idle:
+            greenlet(self._work, self._main).switch()  # it puts itself into the list
+        self._idle.pop().switch(function, done)
         return cast("T", await done)
 
-    def _work(self, function: Callable[[], Any], done: asyncio.Future[Any]) -> None:
+    def _work(self) -> None:
+        """Nothing of a finished function may stay referenced here, nor the arguments that a greenlet starts with."""
         this = getcurrent()
         while True:
+            self._idle.append(this)
+            function, done = self._main.switch()
             try:
                 result = function()
             except Exception as error:  # noqa: BLE001 - raised where the result is awaited
@@ -51,8 +56,8 @@ class Greenlets:
             else:
                 if not done.cancelled():
                     done.set_result(result)
-            self._idle.append(this)
-            function, done = self._main.switch()
+                del result
+            del function, done
 
     def sleep(self, seconds: float) -> None:
         """To be called in a greenlet, like those below."""
@@ -133,11 +138,11 @@ class Socket(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def get_buffer(self, _sizehint: int) -> bytearray:
+    def get_buffer(self, _sizehint: int) -> memoryview:
         return _BUFFER
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._received += memoryview(_BUFFER)[:nbytes]
+        self._received += _BUFFER[:nbytes]
         self.wake()
 
     def connection_lost(self, _error: Exception | None) -> None:

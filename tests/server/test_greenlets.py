@@ -1,13 +1,21 @@
 """Functions that block wait for each other's time, and their results and errors arrive."""
 
 import asyncio
+import gc
+import random
 import socket
+import ssl
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from items_api.server.greenlets import Greenlets, Socket
+from tests.servers import self_signed
 
 KEYS: dict[str, int] = {}
 
@@ -46,14 +54,45 @@ def test_functions_that_sleep_overlap_and_their_greenlets_are_used_again() -> No
     assert events[:4] == ["a starts", "b starts", "c starts", "a ends"]
 
 
-def exchanging(peer: Callable[[socket.socket], None], client: Callable[[Socket], Any], seconds: float = 5.0) -> Any:
-    """What `client` returns in a greenlet, connected with `peer` in a thread."""
+def test_nothing_of_a_finished_function_is_kept() -> None:
+    """A request can have 10 MB, and a greenlet lives as long as the worker."""
+
+    class Body:
+        pass
+
+    def function(body: Body, *, fails: bool) -> Body:
+        if fails:
+            raise KeyError
+        return body
+
+    async def main() -> None:
+        greenlets = Greenlets()
+        for fails in (False, True, False):
+            body = Body()
+            kept = weakref.ref(body)
+            with suppress(KeyError):
+                await greenlets.run(partial(function, body, fails=fails))
+            del body
+            gc.collect()
+            assert kept() is None
+
+    asyncio.run(main())
+
+
+def exchanging(
+    peer: Callable[[socket.socket], None],
+    client: Callable[[Socket], Any],
+    seconds: float = 5.0,
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
+) -> Any:
+    """What `client` returns in a greenlet, connected with `peer` in a thread. `contexts` are for TLS on both sides."""
+    ours, theirs = contexts or (None, None)
 
     async def main(port: int) -> Any:
         greenlets = Greenlets()
 
         def work() -> Any:
-            connection = greenlets.connect("127.0.0.1", port, None, 5)
+            connection = greenlets.connect("127.0.0.1", port, ours, 5)
             connection.settimeout(seconds)
             try:
                 return client(connection)
@@ -66,8 +105,8 @@ def exchanging(peer: Callable[[socket.socket], None], client: Callable[[Socket],
 
         def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
-                peer(connection)
+            with theirs.wrap_socket(connection, server_side=True) if theirs else connection as stream:
+                peer(stream)
 
         async def both() -> Any:
             result, _ = await asyncio.gather(main(listener.getsockname()[1]), asyncio.to_thread(serve))
@@ -89,6 +128,28 @@ def test_a_connection_sends_and_receives() -> None:
         return received
 
     assert exchanging(peer, client) == b"abab"
+
+
+def test_tls_records_that_arrive_together_are_received_whole(tmp_path: Path) -> None:
+    certificate, theirs = self_signed(tmp_path)
+    ours = ssl.create_default_context(cafile=str(certificate))
+    sent = random.Random(5).randbytes(300_000)
+
+    def peer(connection: socket.socket) -> None:
+        connection.recv(1)
+        for start in range(0, len(sent), 1000):
+            connection.sendall(sent[start : start + 1000])
+        connection.recv(1)
+
+    def client(connection: Socket) -> bytes:
+        connection.sendall(b"1")
+        received = b""
+        while len(received) < len(sent):
+            received += connection.recv(65_536)
+        connection.sendall(b"2")
+        return received
+
+    assert exchanging(peer, client, contexts=(ours, theirs)) == sent
 
 
 def test_nothing_is_received_when_the_peer_has_closed() -> None:
