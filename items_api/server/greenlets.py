@@ -7,7 +7,7 @@ when there is something to do. Threads would need locks, and more time: see docs
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
