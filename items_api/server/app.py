@@ -119,7 +119,8 @@ class App:
             self._report(body, route, request_id, time.monotonic() - started)
             return _refused(body, added)
         happened = event(request_id, scope, path, headers, body)
-        context = _Context(started + self._seconds)
+        # As in Lambda, the time in which the body arrived does not count.
+        context = _Context(time.monotonic() + self._seconds)
         async with self._slots:
             reply = await self._greenlets.run(lambda: self._api.handle(happened, context))
         status, reply_headers, content = response(reply)

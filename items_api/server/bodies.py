@@ -19,6 +19,8 @@ DISCARD_SECONDS = 5.0
 CLOSE = (b"connection", b"close")
 _TOO_LARGE = Refusal(413, "Request Entity Too Large", "BodyTooLarge")
 _TOO_SLOW = Refusal(408, "Request Timeout", "BodyTimeout", [CLOSE])
+# For the log only: the client has gone, or has got a 400 because its chunks are invalid.
+_INCOMPLETE = Refusal(400, "Bad Request", "BodyIncomplete", [CLOSE])
 
 
 async def body_of(
@@ -38,9 +40,11 @@ async def body_of(
         async with asyncio.timeout(READ_SECONDS):
             while more and size <= MAX_BYTES:
                 message: Any = await receive()
-                pieces.append(message.get("body", b""))
+                if message["type"] == "http.disconnect":
+                    return _INCOMPLETE
+                pieces.append(message["body"])
                 size += len(pieces[-1])
-                more = message.get("more_body", False)
+                more = message["more_body"]
     except TimeoutError:
         return _TOO_SLOW
     if size > MAX_BYTES:

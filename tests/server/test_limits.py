@@ -76,6 +76,27 @@ def test_a_body_that_takes_too_long_is_a_408(server: Server, dynamodb: FakeDynam
     assert dynamodb.operations == []
 
 
+@pytest.mark.parametrize(
+    ("framing", "sent", "reply"),
+    [
+        (b"Content-Length: 100", b'{"n":1}', b""),
+        (b"Transfer-Encoding: chunked", b'7\r\n{"n":1}\r\n', b""),
+        (b"Transfer-Encoding: chunked", b'7\r\n{"n":1}\r\nzz\r\n', b"HTTP/1.1 400 "),
+    ],
+)
+def test_a_body_that_is_not_complete_is_not_written(
+    server: Server, dynamodb: FakeDynamoDB, framing: bytes, sent: bytes, reply: bytes
+) -> None:
+    dynamodb.operations.clear()
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(b"PUT /items/1 HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n\r\n" + sent)
+        time.sleep(0.1)
+        client.shutdown(socket.SHUT_WR)
+        assert received(client).startswith(reply)
+    assert server("GET", "/items/1").status == 404
+    assert dynamodb.operations == ["GetItem"]
+
+
 def test_a_large_body_that_is_refused_is_not_read_forever(server: Server) -> None:
     with socket.create_connection(server.address, timeout=10) as client:
         client.sendall(b"PUT /items/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n\r\n")
