@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import AwsError
+from items_api.errors import Problem
 from items_api.handler.connection import Connection
 from items_api.handler.dynamodb import Client, RejectedError
 from items_api.handler.sigv4 import Signer
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from items_api.server.greenlets import Greenlets, Socket
 
 _RENEW_SECONDS = 30.0
-# At least, even if AWS rejects all requests.
+# At least, even if AWS rejects all requests. It doubles up to _RENEW_SECONDS while that goes on.
 _PAUSE_SECONDS = 1.0
+_REJECTED = "AWS rejects the credentials. Renew them: the AWS configuration is read again until AWS accepts them."
 _REJECTED_KEYS = frozenset({"ExpiredTokenException", "InvalidSignatureException", "UnrecognizedClientException"})
 
 
@@ -52,24 +54,28 @@ class Credentials:
         self._due.set()
 
     def _renew_often(self) -> None:
-        last = ""
-        while not self._stopped.wait(_PAUSE_SECONDS):
+        last, pause = "", _PAUSE_SECONDS
+        while not self._stopped.wait(pause):
             self._due.wait(_RENEW_SECONDS)
             self._due.clear()
             problem = self.renew()
             if problem and problem != last:
                 self._report(problem)
-            last = problem
+            last, pause = problem, min(2 * pause, _RENEW_SECONDS) if problem else _PAUSE_SECONDS
 
     def renew(self) -> str:
         """Use new keys if there are any. Returns why there are none, although they are needed."""
         rejected, self._rejected = self._rejected, False
         try:
             keys = self._chain.current(again=rejected)
-        except AwsError as error:
-            return f"The AWS credentials cannot be renewed: {error}."
+        except (AwsError, Problem) as error:
+            self._rejected = rejected
+            return f"The AWS credentials cannot be renewed: {str(error).rstrip('.')}."
+        except Exception as error:  # noqa: BLE001 - a file that someone is writing, for example; this must go on
+            self._rejected = rejected
+            return f"The AWS credentials cannot be renewed: {type(error).__name__}."
         if keys == self._keys:
-            return "AWS rejects the credentials, which have probably expired." if rejected else ""
+            return _REJECTED if rejected else ""
         self._keys, self._signer = keys, Signer(*self._place, *keys)
         return ""
 

@@ -11,7 +11,7 @@ import pytest
 from items_api.aws.errors import AwsError, NoAnswer
 from items_api.aws.keys import KeyChain, Keys
 from items_api.aws.session import aws_account
-from items_api.errors import NoCredentials
+from items_api.errors import AwsUnreachable, NoCredentials
 from items_api.server.dynamodb import Credentials
 from tests.handler.conftest import Exchange, FakeDynamoDB
 from tests.server.conftest import KEYS, Serve, eventually
@@ -107,26 +107,51 @@ def test_keys_that_someone_has_replaced_in_a_file_are_found_when_aws_rejects_the
     credentials.reject()
     assert (credentials.renew(), signed_by(credentials)) == ("", "SECOND")
     credentials.reject()
-    assert credentials.renew() == "AWS rejects the credentials, which have probably expired."
+    assert credentials.renew().startswith("AWS rejects the credentials. Renew them: ")
+
+
+def test_a_file_that_someone_is_writing_is_read_again_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    file.write_text("[default]\naws_access_key_id = FIRST\naws_secret_access_key = s\n")
+    said = list[str]()
+    credentials = credentials_of(chain(), said)
+    for broken in ("[default]\naws_access", "[defau"):
+        file.write_text(broken)
+        credentials.reject()
+        assert credentials.renew().startswith("The AWS credentials cannot be renewed: ")
+    file.write_text("[default]\naws_access_key_id = SECOND\naws_secret_access_key = s\n")
+    assert (credentials.renew(), signed_by(credentials)) == ("", "SECOND")
 
 
 class Failing:
     """A chain whose keys cannot be renewed."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception) -> None:
         self.calls = 0
+        self.error = error
 
     def current(self, *, again: bool = False) -> Keys:
         self.calls += 1
         if self.calls > 1:
-            raise NoAnswer(NoCredentials, "no usable AWS credentials", "500", "", sent=False)
+            raise self.error
         return Keys("FIRST", "s")
 
 
-def test_the_thread_says_once_that_keys_cannot_be_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoAnswer(NoCredentials, "no usable AWS credentials", "500", "", sent=False),
+        AwsUnreachable("There is no profile."),
+        UnicodeDecodeError("utf-8", b"x", 0, 1, "invalid"),
+    ],
+)
+def test_the_thread_says_once_that_keys_cannot_be_renewed(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr("items_api.server.dynamodb._RENEW_SECONDS", 0.01)
     monkeypatch.setattr("items_api.server.dynamodb._PAUSE_SECONDS", 0.01)
-    source, said = Failing(), list[str]()
+    source, said = Failing(error), list[str]()
     credentials = credentials_of(source, said)  # type: ignore[arg-type]
     credentials.start()
     eventually(lambda: source.calls > 5)
