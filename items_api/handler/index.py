@@ -224,20 +224,24 @@ class Api:
                 return texts, last
 
     def _report(self, request: Request, status: int, seconds: float, cause: str | None) -> None:
-        """Log one JSON line that contains no data from a path, a body or an item."""
-        known = request.route in ROUTES
-        line = {
-            "method": request.route.partition(" ")[0] if known else None,
-            "route": request.route if known else None,
-            "status": status,
-            "ms": round(seconds * 1000, 1),
-            "requestId": request.request_id,
-            "cold": self._cold,
-        }
-        if cause is not None:
-            line["error"] = cause
+        self._log(log_line(request.route, status, seconds, request.request_id, cause, cold=self._cold))
         self._cold = False
-        self._log(json.dumps(line) + "\n")
+
+
+def log_line(route: str, status: int, seconds: float, request_id: Any, cause: str | None, *, cold: bool) -> str:
+    """One JSON line that contains no data from a path, a body or an item."""
+    known = route in ROUTES
+    line = {
+        "method": route.partition(" ")[0] if known else None,
+        "route": route if known else None,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "requestId": request_id,
+        "cold": cold,
+    }
+    if cause is not None:
+        line["error"] = cause
+    return json.dumps(line) + "\n"
 
 
 def _new_id() -> str:

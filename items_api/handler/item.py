@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     #: An item in DynamoDB's JSON format: attributes by name.
     Attributes = dict[str, Attribute]
 
+MAX_BYTES = 409_600
+TOO_LARGE = "The item is larger than 400 KB, including attribute names"
 MAX_KEY_BYTES = 2048
 MAX_NAME_BYTES = 65_535
 MAX_DEPTH = 32

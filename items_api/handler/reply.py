@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from .item import json_text
+from .item import TOO_LARGE, json_text
 from .table import REVISION
 
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
@@ -44,7 +44,7 @@ def unavailable_reply(unavailable: UnavailableError) -> dict[str, Any]:
 def rejection_reply(rejected: RejectedError) -> dict[str, Any]:
     """Only the item's size and an index key are the client's errors; all others are due to the table or the role."""
     if rejected.cause == "ValidationException" and "Item size has exceeded" in rejected.message:
-        return problem_reply(413, "The item is larger than 400 KB, including attribute names")
+        return problem_reply(413, TOO_LARGE)
     # The handler checks the indexes that it knows, but another release of the stack may have created more.
     key = _INDEX_KEY.search(rejected.message) if rejected.cause == "ValidationException" else None
     if key is not None:

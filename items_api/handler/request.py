@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 
-from .item import check_key, parse
+from .item import MAX_BYTES, TOO_LARGE, check_key, parse
 from .preconditions import Preconditions, tags
 from .table import REVISION
 
@@ -56,7 +56,12 @@ class Request:
         body = self._event.get("body")
         if type(body) is not str or not body:
             raise HTTPError(400, "The body is empty: send a JSON object")
-        document = parse(_decoded(body) if self._event.get("isBase64Encoded") is True else body)
+        if self._event.get("isBase64Encoded") is True:
+            body = _decoded(body)
+        # Parsing millions of elements would take seconds and 1 GB. In DynamoDB, each takes at least a byte, too.
+        if body.count(",") > MAX_BYTES:
+            raise HTTPError(413, TOO_LARGE)
+        document = parse(body)
         if REVISION in document:
             raise HTTPError(400, f"{REVISION} is the name of an attribute that this API itself uses")
         return document

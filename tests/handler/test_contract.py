@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -113,6 +114,17 @@ def test_an_item_over_400_kb_is_a_413_and_is_not_written(gateway: Gateway) -> No
     reply = gateway.item("PUT", "1", {"text": "x" * 500_000})
     assert reply.error == (413, "The item is larger than 400 KB, including attribute names")
     assert gateway.item("GET", "1").status == 404
+
+
+@pytest.mark.parametrize("encode", [str, str.encode])
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_body_with_more_elements_than_an_item_can_hold_is_a_413_before_it_is_parsed(
+    harness: Harness, method: str, encode: Callable[[str], str | bytes]
+) -> None:
+    """Parsing it would take seconds, and 1 GB of memory."""
+    reply = harness.gateway.item(method, "1", encode('{"list": [' + "0," * 409_601))  # not valid JSON either
+    assert reply.error == (413, "The item is larger than 400 KB, including attribute names")
+    assert harness.dynamodb.operations == []
 
 
 @pytest.mark.parametrize(
