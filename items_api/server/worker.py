@@ -98,7 +98,7 @@ def application(service: Service) -> ASGI3Application:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         credentials.stop()
-        log.flush()
+        log.close()
         for task in background:
             task.cancel()
         await send({"type": "lifespan.shutdown.complete"})
