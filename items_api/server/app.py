@@ -9,14 +9,13 @@ import asyncio
 import itertools
 import json
 import secrets
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from items_api.handler.dynamodb import DynamoDBError
-from items_api.handler.index import Api
+from items_api.handler.index import Api, log_line
 from items_api.server import gateway
-from items_api.server.bodies import CLOSE, body_of
+from items_api.server.bodies import CLOSE, TOO_BUSY, Memory, Share, body_of, is_discarded, refused
 from items_api.server.events import event, headers_of, path_of, response
 from items_api.server.gateway import Gateway, Refusal, is_own_host, route_of
 
@@ -30,12 +29,19 @@ if TYPE_CHECKING:
     from items_api.server.greenlets import Greenlets
 
 MAX_HEAD_BYTES = 10_240
-# Requests that the handler answers at once. Others wait for their turn.
+# Requests that the handler answers at once. Others wait for their turn. Lists and large bodies take the most memory.
 CONCURRENCY = 100
+LISTS = 10
+LARGE_BODIES = 4
+LARGE_BYTES = 16_384
+# For the bodies and the large replies of all requests.
+MEMORY_BYTES = 64_000_000
+PIECE_BYTES = 65_536
 READY_SECONDS = 1.0
 PROBE_SECONDS = 2.0
 PROBE_ID = "items-api:ready"
 _UNAVAILABLE = 503
+_HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class App:
@@ -67,64 +73,71 @@ class App:
         self._own_hosts_only = own_hosts_only
         self._log = log
         self._api = Api(table, log)
-        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._slots, self._lists, self._large = map(asyncio.Semaphore, (CONCURRENCY, LISTS, LARGE_BODIES))
+        self._memory = Memory(MEMORY_BYTES)
         self._ids = map(f"{secrets.token_urlsafe(9)}{{:06x}}".format, itertools.count())
         self._ready: tuple[float, str] = (-READY_SECONDS, "")
+        self._probing: asyncio.Task[str] | None = None
         #: Set when the worker is going to stop: clients should use new connections.
-        self.draining = threading.Event()
+        self.draining = False
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             return  # there are no others: see run.py
-        path = path_of(scope["raw_path"])
-        status, headers, body = await (
-            self._health(path) if path in {"/healthz", "/readyz"} else self._answer(scope, path, receive)
-        )
-        if self.draining.is_set() and CLOSE not in headers:
-            headers = [*headers, CLOSE]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        share = Share(self._memory)
+        try:
+            status, headers, body = await self._answer(scope, receive, share)
+            if self.draining and CLOSE not in headers:
+                headers.append(CLOSE)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            # Large replies are sent in pieces: the next one when the client has read enough.
+            start = 0
+            while len(body) > start + PIECE_BYTES:
+                piece = body[start : start + PIECE_BYTES]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                start += PIECE_BYTES
+            rest = body[start:] if start else body
+            await send({"type": "http.response.body", "body": rest, "more_body": False})
+        finally:
+            share.give_back()
 
-    async def _health(self, path: str) -> tuple[int, Headers, bytes]:
-        """/healthz: the process works. /readyz: it can answer requests."""
-        problem = "" if path == "/healthz" else await self._problem()
-        document = {"status": "unavailable", "why": problem} if problem else {"status": "ok"}
-        content = json.dumps(document).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-        return _UNAVAILABLE if problem else 200, headers, content
-
-    async def _problem(self) -> str:
-        """Why requests cannot be answered. DynamoDB is asked at most once a second."""
-        if self.draining.is_set():
-            return "Stopping"
-        asked, problem = self._ready
-        if time.monotonic() - asked >= READY_SECONDS:
-            problem = await self._greenlets.run(lambda: probe(self._table))
-            self._ready = (time.monotonic(), problem)
-        return problem
-
-    async def _answer(self, scope: HTTPScope, path: str, receive: ASGIReceiveCallable) -> tuple[int, Headers, bytes]:
-        started = time.monotonic()
+    def refuse(self, refusal: Refusal) -> tuple[int, Headers, bytes]:
+        """The reply to something that is not a request, which is logged, too."""
         request_id = next(self._ids)
+        self._log(log_line("", refusal.status, 0.0, request_id, refusal.error, cold=False))
+        return _refused(refusal, [(b"apigw-requestid", request_id.encode())])
+
+    async def _answer(self, scope: HTTPScope, receive: ASGIReceiveCallable, share: Share) -> tuple[int, Headers, bytes]:
+        started = time.monotonic()
+        path = path_of(scope["raw_path"])
         headers, size = headers_of(scope["headers"])
+        if path in _HEALTH:
+            return await self._health(path, closing=not await is_discarded(receive, headers))
+        request_id = next(self._ids)
         added: Headers = [(b"apigw-requestid", request_id.encode())]
         allowed = self._gateway.preflight(scope["method"], headers)
         if allowed is not None:
-            return 204, [*added, *allowed], b""
+            kept = await is_discarded(receive, headers)
+            return 204, [*added, *allowed, *([] if kept else [CLOSE])], b""
         added += self._gateway.cors(headers.get("origin"))
         route = route_of(scope["method"], path)
         size += len(scope["raw_path"]) + len(scope["query_string"])
-        body = await body_of(receive, headers, await self._refusal(route, headers, size))
-        if isinstance(body, Refusal):
-            self._report(body, route, request_id, time.monotonic() - started)
-            return _refused(body, added)
-        happened = event(request_id, scope, path, headers, body)
-        # As in Lambda, the time in which the body arrived does not count.
-        context = _Context(time.monotonic() + self._seconds)
-        async with self._slots:
-            reply = await self._greenlets.run(lambda: self._api.handle(happened, context))
-        status, reply_headers, content = response(reply)
-        return status, [*reply_headers, *added], content
+        refusal = await self._refusal(route, headers, size)
+        body = await (refused(receive, headers, refusal) if refusal else body_of(receive, headers, share))
+        if not isinstance(body, Refusal):
+            happened = event(request_id, scope, path, headers, body)
+            # As in Lambda, the time in which the body arrived does not count.
+            context = _Context(time.monotonic() + self._seconds)
+            slots = self._large if len(body) > LARGE_BYTES else self._lists if route == "GET /items" else self._slots
+            async with slots:
+                reply = await self._greenlets.run(lambda: self._api.handle(happened, context))
+            status, reply_headers, content = response(reply)
+            if len(content) <= PIECE_BYTES or share.take(len(content)):
+                return status, [*reply_headers, *added], content
+            body = TOO_BUSY
+        key = route if isinstance(route, str) else ""
+        self._log(log_line(key, body.status, time.monotonic() - started, request_id, body.error, cold=False))
+        return _refused(body, added)
 
     async def _refusal(self, route: str | Refusal, headers: Mapping[str, str], size: int) -> Refusal | None:
         if size > MAX_HEAD_BYTES:
@@ -133,19 +146,27 @@ class App:
             return gateway.WRONG_HOST
         return route if isinstance(route, Refusal) else await self._gateway.refusal(route, headers)
 
-    def _report(self, refusal: Refusal, route: str | Refusal, request_id: str, seconds: float) -> None:
-        """Log a request that the handler does not see, in the same format."""
-        key = route if isinstance(route, str) else None
-        line = {
-            "method": key.partition(" ")[0] if key else None,
-            "route": key,
-            "status": refusal.status,
-            "ms": round(seconds * 1000, 1),
-            "requestId": request_id,
-            "cold": False,
-            "error": refusal.error,
-        }
-        self._log(json.dumps(line) + "\n")
+    async def _health(self, path: str, *, closing: bool) -> tuple[int, Headers, bytes]:
+        """/healthz: the process works. /readyz: it can answer requests."""
+        problem = "" if path == "/healthz" else await self._problem()
+        document = {"status": "unavailable", "why": problem} if problem else {"status": "ok"}
+        return _json(_UNAVAILABLE if problem else 200, document, [CLOSE] if closing else [])
+
+    async def _problem(self) -> str:
+        """Why requests cannot be answered. DynamoDB is asked at most once a second, for all who want to know."""
+        if self.draining:
+            return "Stopping"
+        asked, problem = self._ready
+        if time.monotonic() - asked < READY_SECONDS:
+            return problem
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.create_task(self._probe())
+        return await asyncio.shield(self._probing)
+
+    async def _probe(self) -> str:
+        problem = await self._greenlets.run(lambda: probe(self._table))
+        self._ready = (time.monotonic(), problem)
+        return problem
 
 
 class _Context:
@@ -168,6 +189,10 @@ def probe(table: Table) -> str:
 
 
 def _refused(refusal: Refusal, added: Headers) -> tuple[int, Headers, bytes]:
-    body = json.dumps({"message": refusal.message}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *refusal.headers]
-    return refusal.status, [*headers, *added], body
+    return _json(refusal.status, {"message": refusal.message}, [*refusal.headers, *added])
+
+
+def _json(status: int, document: Mapping[str, str], added: Headers) -> tuple[int, Headers, bytes]:
+    content = json.dumps(document).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)), *added]
+    return status, headers, content

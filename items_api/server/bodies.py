@@ -1,4 +1,4 @@
-"""Reads the bodies of requests, within limits of size and time."""
+"""Reads the bodies of requests, within limits of size, time and memory."""
 
 from __future__ import annotations
 
@@ -17,55 +17,102 @@ READ_SECONDS = 30.0
 # How long the rest of a body that is refused is read, so that the client has sent it and reads the reply.
 DISCARD_SECONDS = 5.0
 CLOSE = (b"connection", b"close")
+TOO_BUSY = Refusal(503, "Service Unavailable", "MemoryLimit", [(b"retry-after", b"1")])
 _TOO_LARGE = Refusal(413, "Request Entity Too Large", "BodyTooLarge")
 _TOO_SLOW = Refusal(408, "Request Timeout", "BodyTimeout", [CLOSE])
+# A proxy in front could take another part of what follows for the next request (RFC 9112, 6.3).
+_TWO_LENGTHS = Refusal(400, "Bad Request", "TwoBodyLengths", [CLOSE])
 # For the log only: the client has gone, or has got a 400 because its chunks are invalid.
 _INCOMPLETE = Refusal(400, "Bad Request", "BodyIncomplete", [CLOSE])
 
 
-async def body_of(
-    receive: ASGIReceiveCallable, headers: Mapping[str, str], refusal: Refusal | None = None
-) -> bytes | Refusal:
-    """The whole body, or why the request is refused; `refusal` is a reason that its head already gives."""
-    length = headers.get("content-length", "0")  # the server has checked that it is a number
-    if length == "0" and "transfer-encoding" not in headers:
-        return b"" if refusal is None else refusal
-    if refusal is None and int(length) > MAX_BYTES:
-        refusal = _TOO_LARGE
-    if refusal is not None:
-        return await _after_discarding(receive, headers, refusal)
+class Memory:
+    """What the bodies and the large replies of a worker may take together, in bytes."""
+
+    def __init__(self, size: int) -> None:
+        self.free = size
+
+
+class Share:
+    """What one request takes of the memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._taken = 0
+
+    def take(self, size: int) -> bool:
+        """Take some bytes. Returns whether there are so many."""
+        if size > self._memory.free:
+            return False
+        self._memory.free -= size
+        self._taken += size
+        return True
+
+    def give_back(self) -> None:
+        self._memory.free += self._taken
+        self._taken = 0
+
+
+async def body_of(receive: ASGIReceiveCallable, headers: Mapping[str, str], share: Share) -> bytes | Refusal:
+    """The whole body, or why the request is refused."""
+    if not _has_body(headers):
+        return b""
+    if "content-length" in headers and "transfer-encoding" in headers:
+        return _TWO_LENGTHS
+    if int(headers.get("content-length", "0")) > MAX_BYTES:  # the server has checked that it is a number
+        return await refused(receive, headers, _TOO_LARGE)
+    return await _read(receive, share)
+
+
+async def _read(receive: ASGIReceiveCallable, share: Share) -> bytes | Refusal:
     pieces: list[bytes] = []
     size, more = 0, True
     try:
         async with asyncio.timeout(READ_SECONDS):
-            while more and size <= MAX_BYTES:
+            while more:
                 message: Any = await receive()
                 if message["type"] == "http.disconnect":
                     return _INCOMPLETE
                 pieces.append(message["body"])
                 size += len(pieces[-1])
                 more = message["more_body"]
+                problem = _TOO_LARGE if size > MAX_BYTES else None if share.take(len(pieces[-1])) else TOO_BUSY
+                if problem:
+                    share.give_back()
+                    pieces.clear()
+                    return problem if await _is_discarded(receive, more=more) else _closing(problem)
     except TimeoutError:
         return _TOO_SLOW
-    if size > MAX_BYTES:
-        return await _after_discarding(receive, headers, _TOO_LARGE, more=more)
     return b"".join(pieces)
 
 
-async def _after_discarding(
-    receive: ASGIReceiveCallable, headers: Mapping[str, str], refusal: Refusal, *, more: bool = True
-) -> Refusal:
-    """Read the rest for a moment. A client that has not sent all of it by then loses the connection."""
+async def refused(receive: ASGIReceiveCallable, headers: Mapping[str, str], refusal: Refusal) -> Refusal:
+    """The reply to a request that its head is reason enough to refuse."""
+    return refusal if await is_discarded(receive, headers) else _closing(refusal)
+
+
+async def is_discarded(receive: ASGIReceiveCallable, headers: Mapping[str, str]) -> bool:
+    """Read a body that does not matter, for a moment. If its end has not arrived by then, the connection must end."""
+    if not _has_body(headers):
+        return True
     if headers.get("expect", "").lower() == "100-continue":
-        return _closing(refusal)  # the client waits for a reply before it sends the body
+        return False  # the client waits for a reply before it sends the body
+    return await _is_discarded(receive, more=True)
+
+
+async def _is_discarded(receive: ASGIReceiveCallable, *, more: bool) -> bool:
     try:
         async with asyncio.timeout(DISCARD_SECONDS):
             while more:
                 message: Any = await receive()
                 more = message.get("more_body", False)
     except TimeoutError:
-        return _closing(refusal)
-    return refusal
+        return False
+    return True
+
+
+def _has_body(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 def _closing(refusal: Refusal) -> Refusal:

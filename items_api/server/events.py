@@ -18,11 +18,17 @@ if TYPE_CHECKING:
     Headers = list[tuple[bytes, bytes]]
 
 _ESCAPES = re.compile(rb"(?:%(?!25)[0-9A-Fa-f]{2})+")
+_ORIGIN = re.compile(rb"^https?://[^/]*", re.IGNORECASE)
 _NO_BODY = frozenset({204, 304})
 
 
 def path_of(raw: bytes) -> str:
-    """An HTTP API decodes every escape in a path except `%25`."""
+    """The path of a request target, which may be a URL (RFC 9112, 3.2.2).
+
+    An HTTP API decodes every escape in a path except `%25`.
+    """
+    if not raw.startswith(b"/"):
+        raw = _ORIGIN.sub(b"", raw)
     if b"%" in raw:
         raw = _ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace(b"%", b"").decode()), raw)
     return raw.decode("utf-8", "replace")

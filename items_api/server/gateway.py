@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from items_api.handler import ROUTES
@@ -32,6 +31,7 @@ class Refusal(NamedTuple):
     headers: Sequence[tuple[bytes, bytes]] = ()
 
 
+BAD_REQUEST = Refusal(400, "Bad Request", "InvalidHttp")
 NOT_FOUND = Refusal(404, "Not Found", "NoRoute")
 THROTTLED = Refusal(429, "Too Many Requests", "Throttled")
 NO_TOKEN = Refusal(401, "Unauthorized", "NoToken", [(b"www-authenticate", b"Bearer")])
@@ -64,7 +64,6 @@ def route_of(method: str, path: str) -> str | Refusal:
     return Refusal(405, "Method Not Allowed", "NoMethod", [(b"allow", allowed.encode())])
 
 
-@lru_cache(maxsize=100)
 def is_own_host(host: str) -> bool:
     """Whether a Host header is `localhost` or an IP address: a web page could give this computer another name.
 

@@ -1,32 +1,45 @@
-"""uvicorn's connections, with a time limit for the head of a request, and without losing requests at the end."""
+"""uvicorn's connections, with limits for slow and wasteful clients, and without losing requests at the end."""
 
 from __future__ import annotations
 
-import json
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from items_api.server.bodies import CLOSE
+from items_api.server.gateway import BAD_REQUEST, HEADERS_TOO_LARGE
+
 if TYPE_CHECKING:
     import asyncio
 
 HEAD_SECONDS = 10.0
+# A client that reads less than this of its reply in this time loses its connection.
+MIN_READ_BYTES = 16_384
+CLIENT_SECONDS = 20.0
 # How long a connection without a request stays open when the worker stops: the client may just be sending one.
 DRAIN_SECONDS = 1.0
 #: The largest head that arrives in pieces. The application refuses smaller ones, with the headers of CORS.
 MAX_INCOMPLETE_BYTES = 65_536
-READ_BYTES = 65_536
-_MESSAGES = {400: "Bad Request", 431: "Request Header Fields Too Large"}
+# What is read at once, so that a client with many small chunks delays others for some milliseconds only.
+READ_BYTES = 16_384
+_FLUSH_BYTES = 65_536
+# Every chunk costs the same, however small. A body may have this many, and more if they are not small.
+_MAX_CHUNKS = 1000
+_MIN_CHUNK_BYTES = 64
 
 
-class _Joining:
-    """A transport that sends what is written in one go with one packet: uvicorn writes head and body separately."""
+class _Transport:
+    """Sends what is written in one go with one packet: uvicorn writes head and body separately."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._pieces: list[bytes] = []
+        self._size = self._sent = 0
+        self._timer: asyncio.TimerHandle | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -35,24 +48,69 @@ class _Joining:
         if not self._pieces:
             self._loop.call_soon(self._flush)
         self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _FLUSH_BYTES:
+            self._flush()
 
     def close(self) -> None:
         self._flush()
         self._transport.close()
 
+    def connection_lost(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
     def _flush(self) -> None:
-        if self._pieces:
-            self._transport.write(b"".join(self._pieces))
-            self._pieces.clear()
+        if not self._pieces:
+            return
+        self._transport.write(b"".join(self._pieces))
+        self._pieces.clear()
+        self._sent += self._size
+        self._size = 0
+        if not self._timer and self._transport.get_write_buffer_size():
+            self._check_later()
+
+    def _check_later(self) -> None:
+        read = self._sent - self._transport.get_write_buffer_size()
+        self._timer = self._loop.call_later(CLIENT_SECONDS, self._check, read)
+
+    def _check(self, read_before: int) -> None:
+        self._timer = None
+        waiting = self._transport.get_write_buffer_size()
+        if not waiting:
+            return
+        if self._sent - waiting - read_before < MIN_READ_BYTES:
+            self._transport.abort()
+        else:
+            self._check_later()
+
+
+class _Connection(h11.Connection):
+    """Refuses bodies of many small chunks."""
+
+    _chunks = _bytes = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if type(event) is h11.Data:
+            self._chunks += event.chunk_start
+            self._bytes += len(event.data)
+            if self._chunks > _MAX_CHUNKS + self._bytes // _MIN_CHUNK_BYTES:
+                raise h11.RemoteProtocolError("too many small chunks")
+        elif type(event) is h11.Request:
+            self._chunks = self._bytes = 0
+        return event
 
 
 class Protocol(H11Protocol):
     _head_timer: asyncio.TimerHandle | None = None
+    _has_eof = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # asyncio reads up to 256 KiB at once, and allocating them takes longer than reading a usual request.
+        # By default, asyncio reads up to 256 KiB at once. Allocating them takes longer than reading a usual request.
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]
-        super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(_Transport(transport, self.loop))  # type: ignore[arg-type]
+        self.conn = _Connection(h11.SERVER, MAX_INCOMPLETE_BYTES)
         self._close_after(self.timeout_keep_alive)
 
     def data_received(self, data: bytes) -> None:
@@ -65,25 +123,37 @@ class Protocol(H11Protocol):
             # A part of a head has arrived.
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more. If it has sent a whole request, it may still read the reply."""
+        self._has_eof = True
+        return not self._is_waiting() and self.conn.their_state is not h11.SEND_BODY
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._has_eof and self._is_waiting():
+            self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
+        self.transport.connection_lost()  # type: ignore[attr-defined]
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """The worker is going to stop. Replies from now on tell the client to close its connection."""
-        self.app_state["draining"].set()
+        self.app_state["app"].draining = True
         if self._is_waiting():
             self._close_after(DRAIN_SECONDS)
 
     def send_400_response(self, msg: str) -> None:
-        """The head is not valid HTTP, or too large."""
+        """The head is not valid HTTP, or too large, or the body is not valid."""
         del msg
-        status = 431 if len(self.conn.trailing_data[0]) > MAX_INCOMPLETE_BYTES else 400
-        body = json.dumps({"message": _MESSAGES[status]}).encode()
-        headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            for part in (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+            is_large = len(self.conn.trailing_data[0]) > MAX_INCOMPLETE_BYTES
+            status, headers, body = self.app_state["app"].refuse(HEADERS_TOO_LARGE if is_large else BAD_REQUEST)
+            headers = [(b"date", formatdate(usegmt=True).encode()), *headers, CLOSE]
+            reply = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
+            for part in (reply, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(part) or b"")
         self.transport.close()
 

@@ -90,7 +90,7 @@ def application(service: Service) -> ASGI3Application:
         # What exists now stays, so the garbage collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        scope["state"]["draining"] = app.draining
+        scope["state"]["app"] = app
         credentials.start()
         background = [asyncio.create_task(_end_with(os.getppid()))]
         if tokens:
