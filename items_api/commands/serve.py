@@ -103,7 +103,7 @@ def serve(
         _check_table(target, service)
         endpoint = f"http://{f'[{address}]' if ':' in address else address}:{chosen}"
         started = partial(_announce, screen, target, served, endpoint, workers)
-        interrupted = server.run.serve(service, listener, workers, started)
+        interrupted = server.run.serve(service, listener, workers, started, screen.warning)
     screen.line("Stopped.")
     return Result(Interrupted.exit_code if interrupted else DONE)
 

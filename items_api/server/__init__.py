@@ -1,7 +1,8 @@
 """Serves the API over HTTP without Lambda and API Gateway: the deployed handler behind uvicorn.
 
 service.py    what a worker needs to know about a stack
-run.py        listens, and runs the workers until it is told to stop
+run.py        listens, and configures the workers
+supervisor.py runs the workers until it is told to stop
 worker.py     what runs in a worker
 protocol.py   uvicorn's connections, with limits for slow clients
 app.py        the ASGI application of a worker

@@ -111,7 +111,7 @@ class Protocol(H11Protocol):
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]
         super().connection_made(_Transport(transport, self.loop))  # type: ignore[arg-type]
         self.conn = _Connection(h11.SERVER, MAX_INCOMPLETE_BYTES)
-        self._close_after(self.timeout_keep_alive)
+        self._close_after(DRAIN_SECONDS if self.app_state["app"].draining else self.timeout_keep_alive)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -140,8 +140,7 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """The worker is going to stop. Replies from now on tell the client to close its connection."""
-        self.app_state["app"].draining = True
+        """The worker is going to stop."""
         if self._is_waiting():
             self._close_after(DRAIN_SECONDS)
 

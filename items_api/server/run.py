@@ -8,16 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from items_api.errors import CannotServe
 from items_api.server.protocol import MAX_INCOMPLETE_BYTES, Protocol
-from items_api.server.worker import application
+from items_api.server.supervisor import Supervisor
+from items_api.server.worker import application, usable_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.connection import Connection
 
+    from items_api.server.dynamodb import Credentials
     from items_api.server.service import Service
 
 BACKLOG = 2048
@@ -25,7 +26,6 @@ BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 # What a request may take: 30 s for its body and 28 s for the handler.
 STOP_SECONDS = 60
-START_SECONDS = 30.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -35,6 +35,8 @@ def listen(host: str, port: int) -> socket.socket:
         return _listening(host, port)
     except socket.gaierror as error:
         raise CannotServe(what, f"{error.strerror}.", "Correct --host.") from None
+    except UnicodeError:
+        raise CannotServe(what, "This is not a valid host name.", "Correct --host.") from None
     except OSError as error:
         todo = {
             errno.EADDRINUSE: "Another program uses this port. Stop it, or choose another port with --port.",
@@ -60,7 +62,13 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(service: Service, listener: socket.socket, workers: int, started: Callable[[], None]) -> bool:
+def serve(
+    service: Service,
+    listener: socket.socket,
+    workers: int,
+    started: Callable[[], None],
+    warn: Callable[[str], object],
+) -> bool:
     """Serve until SIGTERM or Ctrl-C, and finish the requests that are running. SIGHUP replaces the workers.
 
     Args:
@@ -68,21 +76,29 @@ def serve(service: Service, listener: socket.socket, workers: int, started: Call
         listener: where.
         workers: how many processes.
         started: is called when all workers are ready.
+        warn: gets a sentence about a worker that does not start.
 
     Returns whether it was Ctrl-C. Raises `CannotServe` if the workers cannot start.
     """
-    supervisor = _Supervisor(configuration(service, workers), [listener], started)
-    supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        raise CannotServe("The workers could not start.", "", "Fix the cause that is shown above.")
-    return supervisor.was_interrupted
+    return Supervisor(_work, (service, listener), listener, warn).run(workers, started)
 
 
-def configuration(service: Service, workers: int = 1) -> uvicorn.Config:
+def _work(service: Service, listener: socket.socket, ready: Connection) -> None:
+    credentials = usable_credentials(service)
+    Server(configuration(service, credentials, lambda: ready.send("ready"))).run([listener])
+
+
+class Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Replies from now on tell the client to close its connection."""
+        self.lifespan.state["app"].draining = True
+        await super().shutdown(sockets)
+
+
+def configuration(service: Service, credentials: Credentials, ready: Callable[[], object]) -> uvicorn.Config:
     return uvicorn.Config(
-        partial(application, service),
+        partial(application, service, credentials, ready),
         factory=True,
-        workers=workers,
         http=Protocol,
         ws="none",
         loop="asyncio",
@@ -98,24 +114,3 @@ def configuration(service: Service, workers: int = 1) -> uvicorn.Config:
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=MAX_INCOMPLETE_BYTES,
     )
-
-
-class _Supervisor(Multiprocess):
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], started: Callable[[], None]) -> None:
-        super().__init__(config, sockets)
-        self._started = started
-        self.was_interrupted = False
-
-    def init_processes(self) -> None:
-        super().init_processes()
-        if all(process.wait_until_ready(START_SECONDS, self.should_exit) for process in self.processes):
-            self._started()
-
-    def terminate_all(self) -> None:
-        for listener in self.sockets:
-            listener.close()  # new clients are refused at once, instead of waiting for nothing
-        super().terminate_all()
-
-    def handle_int(self) -> None:
-        self.was_interrupted = True
-        super().handle_int()

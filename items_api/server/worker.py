@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
 import os
 import resource
 import signal
+import sys
 import time
 from contextlib import suppress
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
-from items_api.aws.errors import ServiceError
+from items_api.aws.errors import AwsError, ServiceError
 from items_api.aws.keys import KeyChain
 from items_api.aws.session import aws_account, local_account
+from items_api.errors import Problem
 from items_api.handler.connection import Connection
 from items_api.handler.dynamodb import Client, RejectedError
 from items_api.handler.sigv4 import Signer
@@ -26,12 +30,15 @@ from items_api.server.log import Log
 from items_api.server.tokens import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
     from items_api.server.service import Service
 
 CHECK_SECONDS = 10.0
-_PARENT_SECONDS = 1.0
+_MAX_PAUSE_SECONDS = 30.0
+_MANY_FILES = 10_240
 
 
 def key_chain(service: Service) -> KeyChain:
@@ -64,10 +71,25 @@ def check(service: Service) -> None:
         endpoint.close()
 
 
-def application(service: Service) -> ASGI3Application:
-    """The ASGI application of a worker process."""
+def usable_credentials(service: Service) -> Credentials:
+    """Wait until there are credentials: someone may just be changing the AWS configuration."""
+    last, pause = "", 1.0
+    while True:
+        try:
+            return Credentials(key_chain(service), Connection(service.endpoint).authority, service.region, _warn)
+        except (AwsError, Problem) as error:
+            problem = f"A process of the server waits for AWS credentials: {str(error).rstrip('.')}."
+        if problem != last:
+            _warn(problem)
+        last, pause = problem, min(2 * pause, _MAX_PAUSE_SECONDS)
+        parent = multiprocessing.parent_process()
+        if parent and wait([parent.sentinel], pause):
+            sys.exit(1)
+
+
+def application(service: Service, credentials: Credentials, ready: Callable[[], object]) -> ASGI3Application:
+    """The ASGI application of a worker process, which calls `ready` when it has started."""
     endpoint = Connection(service.endpoint)
-    credentials = Credentials(key_chain(service), endpoint.authority, service.region, _warn)
     greenlets, log = Greenlets(), Log(service.log)
     table = Table(service.table, Clients(endpoint, credentials, greenlets), service.indexes)
     rules = service.rules
@@ -92,32 +114,41 @@ def application(service: Service) -> ASGI3Application:
         gc.freeze()
         scope["state"]["app"] = app
         credentials.start()
-        background = [asyncio.create_task(_end_with(os.getppid()))]
-        if tokens:
-            background.append(asyncio.create_task(tokens.refresh()))
+        _end_with_parent()
+        fetching = asyncio.create_task(tokens.refresh()) if tokens else None
         await send({"type": "lifespan.startup.complete"})
+        ready()
         await receive()
         credentials.stop()
-        log.close()
-        for task in background:
-            task.cancel()
+        if fetching:
+            fetching.cancel()
+        await asyncio.to_thread(log.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     return run
 
 
-async def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """Stop when the process that supervises this one has ended without stopping it."""
-    while os.getppid() == parent:  # noqa: ASYNC110 - the system tells no one about it
-        await asyncio.sleep(_PARENT_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    loop, sentinel = asyncio.get_running_loop(), parent.sentinel
+
+    def stop() -> None:
+        loop.remove_reader(sentinel)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(sentinel, stop)
 
 
 def _allow_many_connections() -> None:
     """Raise the number of open files to what the system allows. The default is often 1,024 or 256."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for number in (hard, _MANY_FILES):  # macOS says that there is no limit, and has one
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+            return
 
 
 def _warn(text: str) -> None:

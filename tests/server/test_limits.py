@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-import uvicorn
 
 from items_api.server import bodies, protocol, run
 from items_api.server.service import Rules, Service
+from items_api.server.worker import usable_credentials
 from tests.handler.conftest import REGION, FakeDynamoDB, Harness
 from tests.server.conftest import KEYS, Server, eventually
 
@@ -26,7 +26,7 @@ def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyP
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     service = Service(harness.table.name, {}, REGION, dynamodb.url, Rules())
-    worker = uvicorn.Server(run.configuration(service))
+    worker = run.Server(run.configuration(service, usable_credentials(service), lambda: None))
     with run.listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
         thread = threading.Thread(target=worker.run, args=([listener],))
