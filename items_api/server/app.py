@@ -10,12 +10,13 @@ import itertools
 import json
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from items_api.handler.dynamodb import DynamoDBError
 from items_api.handler.index import Api, log_line
 from items_api.server import gateway
-from items_api.server.bodies import CLOSE, TOO_BUSY, Memory, Share, body_of, is_discarded, refused
+from items_api.server.bodies import CLOSE, TOO_BUSY, Memory, Share, body_of, has_body, is_discarded, refused
 from items_api.server.events import event, headers_of, path_of, response
 from items_api.server.gateway import Gateway, Refusal, is_own_host, route_of
 
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from items_api.server.greenlets import Greenlets
 
 MAX_HEAD_BYTES = 10_240
-# Requests that the handler answers at once. Others wait for their turn. Lists and large bodies take the most memory.
-CONCURRENCY = 100
+# How many the handler answers at once, because they take the most memory. Others wait for their turn.
 LISTS = 10
 LARGE_BODIES = 4
 LARGE_BYTES = 16_384
@@ -73,7 +73,7 @@ class App:
         self._own_hosts_only = own_hosts_only
         self._log = log
         self._api = Api(table, log)
-        self._slots, self._lists, self._large = map(asyncio.Semaphore, (CONCURRENCY, LISTS, LARGE_BODIES))
+        self._lists, self._large_bodies = asyncio.Semaphore(LISTS), asyncio.Semaphore(LARGE_BODIES)
         self._memory = Memory(MEMORY_BYTES)
         self._ids = map(f"{secrets.token_urlsafe(9)}{{:06x}}".format, itertools.count())
         self._ready: tuple[float, str] = (-READY_SECONDS, "")
@@ -122,15 +122,27 @@ class App:
         added += self._gateway.cors(headers.get("origin"))
         route = route_of(scope["method"], path)
         size += len(scope["raw_path"]) + len(scope["query_string"])
-        refusal = await self._refusal(route, headers, size)
-        body = await (refused(receive, headers, refusal) if refusal else body_of(receive, headers, share))
+        refusal = self._refusal(route, headers, size)
+        if refusal is None and self._gateway.needs_token:
+            refusal = await self._gateway.unauthorized(route, headers)
+        body: bytes | Refusal = b""
+        if refusal:
+            body = await refused(receive, headers, refusal)
+        elif has_body(headers):
+            body = await body_of(receive, headers, share)
         if not isinstance(body, Refusal):
             happened = event(request_id, scope, path, headers, body)
             # As in Lambda, the time in which the body arrived does not count.
             context = _Context(time.monotonic() + self._seconds)
-            slots = self._large if len(body) > LARGE_BYTES else self._lists if route == "GET /items" else self._slots
-            async with slots:
-                reply = await self._greenlets.run(lambda: self._api.handle(happened, context))
+            handle = partial(self._api.handle, happened, context)
+            if route == "GET /items":
+                async with self._lists:
+                    reply = await self._greenlets.run(handle)
+            elif len(body) > LARGE_BYTES:
+                async with self._large_bodies:
+                    reply = await self._greenlets.run(handle)
+            else:
+                reply = await self._greenlets.run(handle)
             status, reply_headers, content = response(reply)
             if len(content) <= PIECE_BYTES or share.take(len(content)):
                 return status, [*reply_headers, *added], content
@@ -139,12 +151,12 @@ class App:
         self._log(log_line(key, body.status, time.monotonic() - started, request_id, body.error, cold=False))
         return _refused(body, added)
 
-    async def _refusal(self, route: str | Refusal, headers: Mapping[str, str], size: int) -> Refusal | None:
+    def _refusal(self, route: str | Refusal, headers: Mapping[str, str], size: int) -> Refusal | None:
         if size > MAX_HEAD_BYTES:
             return gateway.HEADERS_TOO_LARGE
         if self._own_hosts_only and not is_own_host(headers.get("host", "")):
             return gateway.WRONG_HOST
-        return route if isinstance(route, Refusal) else await self._gateway.refusal(route, headers)
+        return route if isinstance(route, Refusal) else self._gateway.throttled()
 
     async def _health(self, path: str, *, closing: bool) -> tuple[int, Headers, bytes]:
         """/healthz: the process works. /readyz: it can answer requests."""

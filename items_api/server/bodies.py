@@ -55,8 +55,6 @@ class Share:
 
 async def body_of(receive: ASGIReceiveCallable, headers: Mapping[str, str], share: Share) -> bytes | Refusal:
     """The whole body, or why the request is refused."""
-    if not _has_body(headers):
-        return b""
     if "content-length" in headers and "transfer-encoding" in headers:
         return _TWO_LENGTHS
     if int(headers.get("content-length", "0")) > MAX_BYTES:  # the server has checked that it is a number
@@ -93,7 +91,7 @@ async def refused(receive: ASGIReceiveCallable, headers: Mapping[str, str], refu
 
 async def is_discarded(receive: ASGIReceiveCallable, headers: Mapping[str, str]) -> bool:
     """Read a body that does not matter, for a moment. If its end has not arrived by then, the connection must end."""
-    if not _has_body(headers):
+    if not has_body(headers):
         return True
     if headers.get("expect", "").lower() == "100-continue":
         return False  # the client waits for a reply before it sends the body
@@ -111,7 +109,7 @@ async def _is_discarded(receive: ASGIReceiveCallable, *, more: bool) -> bool:
     return True
 
 
-def _has_body(headers: Mapping[str, str]) -> bool:
+def has_body(headers: Mapping[str, str]) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 

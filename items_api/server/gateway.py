@@ -79,6 +79,7 @@ class Gateway:
         """`tokens` verifies those that the API needs, if it needs any."""
         self._rules = rules
         self._tokens = tokens
+        self.needs_token = tokens is not None
         self._clock = clock
         self._bucket = Bucket(rules.burst, clock())
         self._origins = frozenset(rules.origins)
@@ -106,17 +107,18 @@ class Gateway:
             return []
         return [(b"access-control-allow-origin", origin.encode("latin-1")), *self._exposed]
 
-    async def refusal(self, route: str, headers: Mapping[str, str]) -> Refusal | None:
-        """Why a request to a route does not reach the function; None if it does."""
-        if not self._bucket.take(self._rules.rate, self._rules.burst, self._clock()):
-            return THROTTLED
-        if self._tokens is None:
-            return None
+    def throttled(self) -> Refusal | None:
+        """The reply to a request to a route, if there are too many."""
+        allowed = self._bucket.take(self._rules.rate, self._rules.burst, self._clock())
+        return None if allowed else THROTTLED
+
+    async def unauthorized(self, route: str | Refusal, headers: Mapping[str, str]) -> Refusal | None:
+        """The reply to a request without the token that its route needs."""
         authorization = headers.get("authorization")
-        if not authorization:
+        if not authorization or not self._tokens:
             return NO_TOKEN
         scopes = await self._tokens.scopes(authorization)
         if scopes is None:
             return WRONG_TOKEN
-        needed = self._rules.scopes.get(route, ())
+        needed = self._rules.scopes.get(str(route), ())
         return NO_SCOPE if needed and not any(scope in scopes for scope in needed) else None

@@ -7,7 +7,8 @@ when there is something to do. Threads would need locks, and more time: see docs
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -24,30 +25,45 @@ _CHECK_SECONDS = 0.1
 
 
 class Greenlets:
-    """Runs functions in greenlets. Create it in the event loop, outside of a greenlet."""
+    """Runs functions in greenlets. Create it in the event loop, outside of a greenlet.
 
-    def __init__(self) -> None:
+    Args:
+        limit: how many run at once. Other functions wait for their turn.
+    """
+
+    def __init__(self, limit: int) -> None:
         self.loop = asyncio.get_running_loop()
         self._main = getcurrent()
+        self._unused = limit
         # Starting a greenlet maps memory, so a finished one waits for the next function.
         self._idle: list[greenlet] = []
+        self._queue: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
         self._waiting: dict[Socket, float] = {}
         self._is_checking = False
 
     async def run(self, function: Callable[[], T]) -> T:
         """The result of a function. While it waits with the methods below, the event loop does other work."""
         done = self.loop.create_future()
-        if not self._idle:
+        if not self._idle and self._unused:
+            self._unused -= 1
             greenlet(self._work, self._main).switch()  # it puts itself into the list
-        self._idle.pop().switch(function, done)
+        if self._idle:
+            self._idle.pop().switch(function, done)
+        else:
+            self._queue.append((function, done))
         return cast("T", await done)
 
     def _work(self) -> None:
         """Nothing of a finished function may stay referenced here, nor the arguments that a greenlet starts with."""
         this = getcurrent()
         while True:
-            self._idle.append(this)
-            function, done = self._main.switch()
+            if self._queue:
+                function, done = self._queue.popleft()
+            else:
+                self._idle.append(this)
+                function, done = self._main.switch()
+            if done.cancelled():
+                continue
             try:
                 result = function()
             except Exception as error:  # noqa: BLE001 - raised where the result is awaited

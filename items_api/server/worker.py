@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from items_api.server.service import Service
 
 CHECK_SECONDS = 10.0
+# Requests that the handler answers at once. Each has a connection to DynamoDB.
+CONCURRENCY = 100
 _MAX_PAUSE_SECONDS = 30.0
 _MANY_FILES = 10_240
 
@@ -90,7 +92,7 @@ def usable_credentials(service: Service) -> Credentials:
 def application(service: Service, credentials: Credentials, ready: Callable[[], object]) -> ASGI3Application:
     """The ASGI application of a worker process, which calls `ready` when it has started."""
     endpoint = Connection(service.endpoint)
-    greenlets, log = Greenlets(), Log(service.log)
+    greenlets, log = Greenlets(CONCURRENCY), Log(service.log)
     table = Table(service.table, Clients(endpoint, credentials, greenlets), service.indexes)
     rules = service.rules
     tokens = Tokens(rules.issuer, rules.audiences, _warn) if rules.issuer else None

@@ -102,15 +102,15 @@ def test_repeated_headers_are_joined() -> None:
 
 
 def refusal(rules: Gateway, route: str = "GET /items", **headers: str) -> Refusal | None:
-    return asyncio.run(rules.refusal(route, headers))
+    return asyncio.run(rules.unauthorized(route, headers))
 
 
 def test_the_throttle_is_a_token_bucket() -> None:
     now = [0.0]
     rules = gateway(now=lambda: now[0], rate=10.0, burst=2.0)
-    assert [refusal(rules) is None for _ in range(3)] == [True, True, False]
+    assert [rules.throttled() is None for _ in range(3)] == [True, True, False]
     now[0] = 0.1
-    assert [refusal(rules) is None for _ in range(2)] == [True, False]
+    assert [rules.throttled() is None for _ in range(2)] == [True, False]
 
 
 def with_tokens(issuer: Issuer) -> Gateway:

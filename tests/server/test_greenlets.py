@@ -22,7 +22,7 @@ KEYS: dict[str, int] = {}
 
 def test_a_result_and_an_error_arrive() -> None:
     async def main() -> None:
-        greenlets = Greenlets()
+        greenlets = Greenlets(10)
         assert await greenlets.run(lambda: 5) == 5
         with pytest.raises(KeyError, match="x"):
             await greenlets.run(lambda: KEYS["x"])
@@ -44,7 +44,7 @@ def test_functions_that_sleep_overlap_and_their_greenlets_are_used_again() -> No
         return sleeps
 
     async def main() -> None:
-        greenlets = Greenlets()
+        greenlets = Greenlets(10)
         for _ in range(3):
             names = await asyncio.gather(*(greenlets.run(sleeper(greenlets, name)) for name in "abc"))
             assert names == ["a", "b", "c"]
@@ -66,7 +66,7 @@ def test_nothing_of_a_finished_function_is_kept() -> None:
         return body
 
     async def main() -> None:
-        greenlets = Greenlets()
+        greenlets = Greenlets(10)
         for fails in (False, True, False):
             body = Body()
             kept = weakref.ref(body)
@@ -89,7 +89,7 @@ def exchanging(
     ours, theirs = contexts or (None, None)
 
     async def main(port: int) -> Any:
-        greenlets = Greenlets()
+        greenlets = Greenlets(10)
 
         def work() -> Any:
             connection = greenlets.connect("127.0.0.1", port, ours, 5)
@@ -194,7 +194,7 @@ def test_connecting_to_nothing_is_an_error() -> None:
         port = probe.getsockname()[1]
 
     async def main() -> None:
-        greenlets = Greenlets()
+        greenlets = Greenlets(10)
         with pytest.raises(ConnectionRefusedError):
             await greenlets.run(lambda: greenlets.connect("127.0.0.1", port, None, 5))
 
