@@ -127,7 +127,7 @@ def wait_for(address: Address) -> None:
 
 
 def throughput(endpoint: str, turns: int) -> float:
-    """Compare with a constant reply: a second each in turns, because the speed of a machine changes. Returns the rate."""
+    """Compare with a constant reply, a second each in turns, because a machine's speed changes. Returns the rate."""
     ratios, rates, bases = [], [], []
     with constant() as address, serving(endpoint) as server:
         cpu, started_at = server.cpu_seconds(), time.perf_counter()

@@ -139,11 +139,7 @@ class Connection:
 
     def _head(self) -> tuple[str, dict[str, str]]:
         status_line, *lines = self._read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        return status_line, headers
+        return status_line, {name.lower(): value.strip() for name, _, value in [line.partition(":") for line in lines]}
 
     def _body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding", "").lower() == "chunked":

@@ -230,18 +230,12 @@ class Api:
 
 def log_line(route: str, status: int, seconds: float, request_id: Any, cause: str | None, *, cold: bool) -> str:
     """One JSON line that contains no data from a path, a body or an item."""
-    known = route in ROUTES
-    line = {
-        "method": route.partition(" ")[0] if known else None,
-        "route": route if known else None,
-        "status": status,
-        "ms": round(seconds * 1000, 1),
-        "requestId": request_id,
-        "cold": cold,
-    }
-    if cause is not None:
-        line["error"] = cause
-    return json.dumps(line) + "\n"
+    method, key = (f'"{route.partition(" ")[0]}"', f'"{route}"') if route in ROUTES else ("null", "null")
+    error = "" if cause is None else f', "error": {json.dumps(cause)}'
+    return (
+        f'{{"method": {method}, "route": {key}, "status": {status}, "ms": {round(seconds * 1000, 1)}, '
+        f'"requestId": {json.dumps(request_id)}, "cold": {"true" if cold else "false"}{error}}}\n'
+    )
 
 
 def _new_id() -> str:

@@ -30,9 +30,12 @@ class Preconditions:
     def __init__(self, match: frozenset[str] | None, none_match: frozenset[str] | None) -> None:
         self.match = match
         self.none_match = none_match
-        given = (match or frozenset()) | (none_match or frozenset())
-        #: Whether the current item is needed to decide.
-        self.have_tags = match == frozenset() or bool(given - {ANY})
+
+    @property
+    def have_tags(self) -> bool:
+        """Whether the current item is needed to decide."""
+        given = (self.match or frozenset()) | (self.none_match or frozenset())
+        return self.match == frozenset() or bool(given - {ANY})
 
     def matches(self, tag: str | None) -> bool:
         """Whether If-Match allows an item with this tag; None stands for no item."""
