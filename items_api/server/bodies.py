@@ -40,9 +40,9 @@ class Share:
         self._memory = memory
         self._taken = 0
 
-    def take(self, size: int) -> bool:
-        """Take some bytes. Returns whether there are so many."""
-        if size > self._memory.free:
+    def take(self, size: int, *, anyway: bool = False) -> bool:
+        """Take some bytes. Returns whether there are so many; otherwise, takes none, or as many as that `anyway`."""
+        if size > self._memory.free and not anyway:
             return False
         self._memory.free -= size
         self._taken += size

@@ -93,9 +93,8 @@ class Supervisor:
                     self._replace_ended()
                     if signal.SIGHUP in self._signals:
                         self._restart()
-                    running = [worker for worker in self._workers if not worker.has_ended]
-                    is_complete = len(running) == len(self._workers)
-                    self._wait(running, seconds=None if is_complete else self._next_start - time.monotonic())
+                    else:
+                        self._wait_for_something()
                 return signal.SIGINT in self._signals
             finally:
                 self._stop()
@@ -158,7 +157,8 @@ class Supervisor:
 
     def _restart(self) -> None:
         """Replace one process after the other. This ends early if all have to stop, or if a new one does not start."""
-        self._signals = [number for number in self._signals if number != signal.SIGHUP]
+        while signal.SIGHUP in self._signals:
+            self._signals.remove(signal.SIGHUP)
         for old in [*self._workers]:
             new = self._start()
             if not self._becomes_ready(new):
@@ -174,6 +174,11 @@ class Supervisor:
                     self._workers.append(old)
                     return
                 self._wait([old])
+
+    def _wait_for_something(self) -> None:
+        running = [worker for worker in self._workers if not worker.has_ended]
+        is_complete = len(running) == len(self._workers)
+        self._wait(running, seconds=None if is_complete else self._next_start - time.monotonic())
 
     def _stop(self) -> None:
         """Let the processes answer their last requests. Another Ctrl-C ends them at once."""

@@ -90,6 +90,10 @@ def test_other_methods_are_not_allowed(method: str, path: str, allowed: bytes) -
         (b"/items/%C3%BC%20+", "/items/ü +"),
         (b"/items/%FF", "/items/�"),
         (b"/items/%zz", "/items/%zz"),
+        (b"http://localhost:8000/items/1", "/items/1"),  # as a proxy may send it
+        (b"HTTPS://localhost/items/http://a", "/items/http://a"),
+        (b"http://localhost", ""),
+        (b"/http://localhost/items", "/http://localhost/items"),
     ],
 )
 def test_a_path_is_decoded_except_for_percent_signs(raw: bytes, path: str) -> None:

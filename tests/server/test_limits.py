@@ -1,14 +1,15 @@
 """A client that is slow, or sends nothing, loses its connection, and others do not notice it."""
 
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
-from items_api.server import bodies, protocol, run
+from items_api.server import app, bodies, protocol, run
 from items_api.server.service import Rules, Service
 from items_api.server.worker import usable_credentials
 from tests.handler.conftest import REGION, FakeDynamoDB, Harness
@@ -21,6 +22,8 @@ def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(protocol, "DRAIN_SECONDS", 0.3)
     monkeypatch.setattr(run, "KEEP_ALIVE_SECONDS", 2)
+    monkeypatch.setattr(protocol, "CLIENT_SECONDS", 0.5)
+    monkeypatch.setattr(app, "MEMORY_BYTES", 400_000)
     monkeypatch.setattr(bodies, "READ_SECONDS", 0.3)
     monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.3)
     for name, value in KEYS.items():
@@ -138,3 +141,109 @@ def test_slow_clients_do_not_delay_others(server: Server) -> None:
     for client in slow:
         assert received(client) in (b"", b"(reset)")
         client.close()
+
+
+def test_a_client_that_does_not_read_its_replies_loses_the_connection(server: Server) -> None:
+    assert server("PUT", "/items/1", {"text": "x" * 300_000}).status == 201
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+        time.sleep(2)
+        assert len(received(client)) < 100 * 300_000
+    assert server("GET", "/items/1").status == 200  # the memory of the reply is free again
+
+
+def test_a_client_that_reads_slowly_gets_its_reply(server: Server) -> None:
+    assert server("PUT", "/items/1", {"text": "x" * 300_000}).status == 201
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(10)
+        client.connect(server.address)
+        client.sendall(b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        size = 0
+        while piece := client.recv(16_384):
+            size += len(piece)
+            time.sleep(0.05)
+    assert size > 300_000
+
+
+def test_a_body_for_which_there_is_no_memory_is_a_503(server: Server) -> None:
+    for _ in range(3):
+        assert server("PUT", "/items/1", {"text": "x" * 250_000}).status in (200, 201)
+    busy = server("PUT", "/items/1", {"text": "x" * 450_000})
+    assert (busy.status, busy.headers["retry-after"], busy.body) == (503, "1", b'{"message": "Service Unavailable"}')
+    assert server("PUT", "/items/1", {"n": 1}).status == 200
+
+
+def test_a_reply_for_which_there_is_no_memory_is_a_503(server: Server) -> None:
+    for name in "ab":
+        assert server("PUT", f"/items/{name}", {"text": "x" * 250_000}).status == 201
+    assert server("GET", "/items").status == 503
+    assert server("GET", "/items?limit=1").status == 200
+
+
+@pytest.mark.parametrize(("chunk", "count", "status"), [(b"1", 5000, 400), (b"1" * 100, 2000, 200)])
+def test_a_body_of_many_small_chunks_is_refused(server: Server, chunk: bytes, count: int, status: int) -> None:
+    """Each chunk costs about as much as a small request."""
+    server("PUT", "/items/1", {"text": ""})
+    content = b'{"text":"' + chunk * count + b'"}'
+    pieces = [content[start : start + len(chunk)] for start in range(0, len(content), len(chunk))]
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    with socket.create_connection(server.address, timeout=10) as client:
+        with suppress(ConnectionError):
+            client.sendall(b"PUT /items/1 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        assert client.recv(65_536).startswith(b"HTTP/1.1 %d " % status)
+    assert len(server("GET", "/items/1").json["text"]) == (0 if status == 400 else len(chunk) * count)
+
+
+def test_a_body_with_two_lengths_is_refused_and_nothing_after_it_is_read(server: Server) -> None:
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(
+            b"PUT /items/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\nDELETE /items/2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        reply = received(client)
+    assert reply.startswith(b"HTTP/1.1 400 ")
+    assert reply.count(b"HTTP/1.1") == 1
+
+
+def test_a_client_that_sends_no_more_gets_the_replies_to_what_it_has_sent(server: Server) -> None:
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+        client.shutdown(socket.SHUT_WR)
+        assert received(client).count(b"HTTP/1.1 404 ") == 3
+
+
+def test_a_client_that_sends_nothing_and_no_more_is_gone(server: Server) -> None:
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(b"GET /items/1 HT")
+        client.shutdown(socket.SHUT_WR)
+        assert received(client) == b""
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n", 200),
+        (b"OPTIONS /items HTTP/1.1\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: PUT\r\n", 204),
+        (b"GET /other HTTP/1.1\r\n", 404),
+    ],
+)
+def test_a_body_that_does_not_matter_does_not_count_as_the_next_request(
+    server: Server, head: bytes, status: int
+) -> None:
+    last = b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(head + b"Host: localhost\r\nContent-Length: 5\r\n\r\n")
+        time.sleep(0.1)
+        client.sendall(b"hello" + last)
+        statuses = re.findall(rb"HTTP/1\.1 (\d+)", received(client))
+    assert statuses == [b"%d" % status, b"404"]
+
+
+def test_what_is_not_http_is_answered_with_a_request_id_and_a_date(server: Server) -> None:
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(b"nonsense\r\n\r\n")
+        head, _, body = received(client).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert {b"date", b"apigw-requestid", b"connection"} <= {line.partition(b":")[0] for line in head.split(b"\r\n")}
+    assert body == b'{"message": "Bad Request"}'

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -149,6 +150,19 @@ def test_health_checks_tell_a_running_process_from_one_that_can_answer(
     harness.client.call("CreateTable", create_request(Settings(name="items0")), time.monotonic() + 20)
     eventually(lambda: server("GET", "/readyz").status == 200)
     assert server("GET", "/items/1").status == 404
+
+
+def test_readiness_checks_at_the_same_time_share_one_call(serve: Serve, dynamodb: FakeDynamoDB) -> None:
+    server, slow = serve(), Slow()
+    dynamodb.operations.clear()
+    dynamodb.faults = [slow]
+    with ThreadPoolExecutor(10) as pool:
+        checks = [pool.submit(server, "GET", "/readyz") for _ in range(10)]
+        slow.arrived.wait(10)
+        time.sleep(0.2)
+        slow.released.set()
+        assert [check.result().status for check in checks] == [200] * 10
+    assert dynamodb.operations == ["GetItem"]
 
 
 def test_a_body_of_20_mb_is_refused_and_the_client_reads_the_reply(serve: Serve) -> None:
@@ -317,6 +331,27 @@ def test_replies_do_not_depend_on_a_reader_of_the_log(dynamodb: FakeDynamoDB, ha
     eventually(lambda: not _is_closed(server))
     assert [server("GET", "/items/1").status for _ in range(20)] == [404] * 20
     assert server.stop() == 0
+
+
+def test_a_reader_of_the_log_that_reads_nothing_delays_no_one(
+    dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path
+) -> None:
+    command = arguments(dynamodb, "--auth", "none", "--throttle-rate", "10000", "--throttle-burst", "5000")
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stderr
+    url = next(line.strip() for line in process.stderr if line.startswith("http://"))
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    for _ in range(1000):  # the lines are longer than the buffer of the pipe
+        connection.request("GET", "/items/1")
+        reply = connection.getresponse()
+        assert (reply.status, len(reply.read())) == (404, 22)
+    connection.close()
+    process.terminate()
+    assert process.wait(30) == 0
+    assert all(json.loads(line)["status"] == 404 for line in process.stdout.read().splitlines()[:-1])
+    process.stdout.close()
+    process.stderr.close()
 
 
 def test_the_log_goes_to_stdout(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:

@@ -1,0 +1,238 @@
+"""The supervisor starts, replaces and stops processes, whatever happens to them and to itself."""
+
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from items_api.errors import CannotServe
+from items_api.server.supervisor import Supervisor
+from tests.handler.conftest import FakeDynamoDB, Harness
+from tests.server.conftest import Serve, arguments, environment, eventually
+from tests.server.working import work
+
+
+@dataclass
+class Found:
+    """What a supervisor did."""
+
+    warnings: list[str] = field(default_factory=list)
+    has_started: bool = False
+    interrupted: bool = False
+
+
+Run = Callable[..., Found]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Runs some processes, and in a thread what a test does meanwhile."""
+
+    def running(number: int, meanwhile: Callable[[], None], *, what: str = "works") -> Found:
+        found = Found()
+        (tmp_path / "next").write_text(what)
+
+        def stops_if_it_fails() -> None:
+            try:
+                meanwhile()
+            except BaseException:
+                send(signal.SIGTERM)
+                raise
+
+        def has_started() -> None:
+            found.has_started = True
+            (tmp_path / "all have started").touch()
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+            supervisor = Supervisor(work, (tmp_path,), listener, found.warnings.append)
+            doing = pool.submit(stops_if_it_fails)
+            found.interrupted = supervisor.run(number, has_started)
+            doing.result()
+        return found
+
+    yield running
+    for path in tmp_path.glob("*.*"):
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(int(path.suffix[1:])).kill()
+
+
+def wait_until_all_have_started(folder: Path) -> None:
+    eventually((folder / "all have started").exists)
+
+
+def started(folder: Path) -> list[int]:
+    """The ids of all processes that have been started, in this order."""
+    return [int(path.suffix[1:]) for path in sorted(folder.glob("*.*"))]
+
+
+def send(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_signal_stops_all_processes(run: Run, tmp_path: Path, number: signal.Signals) -> None:
+    def meanwhile() -> None:
+        wait_until_all_have_started(tmp_path)
+        send(number)
+
+    found = run(2, meanwhile)
+    assert (found.has_started, found.interrupted) == (True, number == signal.SIGINT)
+    assert not any(psutil.pid_exists(pid) for pid in started(tmp_path))
+
+
+def test_a_process_that_does_not_start_is_an_error(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(CannotServe, match="A process of the server could not start"):
+        run(2, lambda: None, what="ends")
+    assert not any(psutil.pid_exists(pid) for pid in started(tmp_path))
+
+
+def test_ctrl_c_while_processes_start_stops_them(run: Run, tmp_path: Path) -> None:
+    def meanwhile() -> None:
+        eventually(lambda: started(tmp_path))
+        send(signal.SIGINT)
+
+    found = run(2, meanwhile, what="starts slowly")
+    assert (found.has_started, found.interrupted) == (False, True)
+
+
+def test_a_second_ctrl_c_ends_processes_that_do_not_stop(run: Run, tmp_path: Path) -> None:
+    def meanwhile() -> None:
+        wait_until_all_have_started(tmp_path)
+        send(signal.SIGINT)
+        time.sleep(0.5)
+        (pid,) = started(tmp_path)
+        assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        send(signal.SIGINT)
+
+    assert run(1, meanwhile, what="stops slowly").interrupted
+
+
+def test_a_process_that_ends_again_and_again_is_restarted_less_and_less_often(run: Run, tmp_path: Path) -> None:
+    def meanwhile() -> None:
+        wait_until_all_have_started(tmp_path)
+        (tmp_path / "next").write_text("ends")
+        os.kill(started(tmp_path)[0], signal.SIGKILL)
+        eventually(lambda: len(started(tmp_path)) == 5)  # twice at once, after 1 s, after another 2 s
+        send(signal.SIGTERM)
+
+    run(1, meanwhile)
+    _, first, *_, last = sorted(int(path.stem) for path in tmp_path.glob("*.*"))
+    assert last - first >= 2_000_000_000
+
+
+def test_a_restart_replaces_all_processes(run: Run, tmp_path: Path) -> None:
+    def meanwhile() -> None:
+        wait_until_all_have_started(tmp_path)
+        send(signal.SIGHUP)
+        eventually(lambda: len(started(tmp_path)) == 4)
+        eventually(lambda: not any(psutil.pid_exists(pid) for pid in started(tmp_path)[:2]))
+        assert all(psutil.pid_exists(pid) for pid in started(tmp_path)[2:])
+        send(signal.SIGTERM)
+
+    assert run(2, meanwhile).warnings == []
+
+
+def test_a_restart_whose_processes_do_not_start_keeps_the_old_ones(run: Run, tmp_path: Path) -> None:
+    def meanwhile() -> None:
+        wait_until_all_have_started(tmp_path)
+        (tmp_path / "next").write_text("ends")
+        send(signal.SIGHUP)
+        eventually(lambda: len(started(tmp_path)) == 2)
+        time.sleep(0.5)
+        assert psutil.pid_exists(started(tmp_path)[0])
+        send(signal.SIGTERM)
+
+    assert run(1, meanwhile).warnings == ["A new process did not start, so the old ones continue."]
+
+
+def test_a_stop_ends_a_restart(run: Run, tmp_path: Path) -> None:
+    def meanwhile() -> None:
+        wait_until_all_have_started(tmp_path)
+        (tmp_path / "next").write_text("starts slowly")
+        send(signal.SIGHUP)
+        eventually(lambda: len(started(tmp_path)) == 2)
+        send(signal.SIGTERM)
+
+    assert run(1, meanwhile).warnings == []
+    assert not any(psutil.pid_exists(pid) for pid in started(tmp_path))
+
+
+def test_ctrl_c_in_a_terminal_ends_it_without_a_trace(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
+    """The terminal sends the signal to all processes, at any moment."""
+    for pause in (0.3, 0.9, 1.5, 2.5):
+        process = subprocess.Popen(
+            arguments(dynamodb, "--auth", "none", "--workers", "2"),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(pause)
+        os.killpg(process.pid, signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+        assert process.returncode in (130, -signal.SIGINT), said
+        assert "Traceback" not in out + said
+
+
+def in_a_terminal(command: list[str]) -> tuple[int, int]:
+    """Start a command whose controlling terminal is a new one. Returns its process id, and the other side."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execve(command[0], command, environment())
+    return pid, terminal
+
+
+def read_until(terminal: int, text: str) -> str:
+    said = ""
+    while text not in said:
+        said += os.read(terminal, 1024).decode()
+    return said
+
+
+def test_it_stops_when_its_terminal_is_closed(dynamodb: FakeDynamoDB, harness: Harness) -> None:
+    pid, terminal = in_a_terminal(arguments(dynamodb, "--auth", "none"))
+    read_until(terminal, "http://127.0.0.1:")
+    workers = psutil.Process(pid).children()
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    eventually(lambda: not any(worker.is_running() for worker in workers))
+
+
+def test_it_survives_its_terminal_with_nohup(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    in_background = ["/bin/sh", "-c", 'exec nohup "$@" >"$0" 2>&1', str(output)]
+    pid, terminal = in_a_terminal([*in_background, *arguments(dynamodb, "--auth", "none")])
+    eventually(lambda: output.exists() and "http://127.0.0.1:" in output.read_text())
+    os.close(terminal)
+    time.sleep(0.5)
+    port, *_ = re.findall(r"http://127.0.0.1:(\d+)", output.read_text())
+    socket.create_connection(("127.0.0.1", int(port)), timeout=10).close()
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_worker_that_dies_while_the_configuration_is_broken_waits_for_it(serve: Serve, tmp_path: Path) -> None:
+    keys = "[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret\n"
+    config = tmp_path / "config"
+    config.write_text(keys)
+    server = serve("--profile", "app", AWS_CONFIG_FILE=str(config), AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    config.write_text("[profile other]\n")
+    os.kill(server.workers()[0], signal.SIGKILL)
+    eventually(lambda: "A process of the server waits for AWS credentials: " in server.messages.read_text())
+    config.write_text(keys)
+    assert server("GET", "/items/1").status == 404
+    said = server.messages.read_text()
+    assert said.count("Warning: ") == 1
+    assert "Traceback" not in said
