@@ -144,7 +144,6 @@ class App:
             else:
                 reply = await self._greenlets.run(handle)
             status, reply_headers, content = response(reply)
-            share.give_back()
             # The reply to a write must not say that it has failed.
             if len(content) <= PIECE_BYTES or share.take(len(content), anyway=scope["method"] != "GET"):
                 return status, [*reply_headers, *added], content

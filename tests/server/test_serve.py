@@ -272,6 +272,14 @@ def test_a_client_that_keeps_its_connection_is_told_to_close_it_when_the_server_
     assert server.process.wait(30) == 0
 
 
+def test_clients_that_are_idle_do_not_delay_the_end(serve: Serve) -> None:
+    server = serve()
+    with socket.create_connection(server.address), socket.create_connection(server.address) as client:
+        client.sendall(b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        assert server.stop() == 0
+
+
 def test_ctrl_c_ends_it_with_130(serve: Serve) -> None:
     assert serve().stop(signal.SIGINT) == 130
 

@@ -114,6 +114,7 @@ def test_a_second_ctrl_c_ends_processes_that_do_not_stop(run: Run, tmp_path: Pat
         (pid,) = started(tmp_path)
         assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
         send(signal.SIGINT)
+        eventually(lambda: not psutil.pid_exists(pid))
 
     assert run(1, meanwhile, what="stops slowly").interrupted
 
