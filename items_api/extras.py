@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+import tomllib
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,13 @@ def install_command(
     # https://packaging.python.org/en/latest/specifications/direct-url/
     source = json.loads((copy and copy.read_text("direct_url.json")) or "{}")
     folder = unquote(urlsplit(source["url"]).path) if _is_editable(source) else ""
-    editable = ["--editable", f"{folder}[{extra}]"] if folder else []
+    receipt = prefix / "uv-receipt.toml"
+    extras = _with_installed(extra, receipt) if receipt.exists() else extra
+    editable = ["--editable", f"{folder}[{extras}]"] if folder else []
     if (prefix / "pipx_metadata.json").exists():
         words = ["pipx", "inject", prefix.name, *packages]
-    elif (prefix / "uv-receipt.toml").exists():  # with the packages alone, the next upgrade would remove them
-        words = ["uv", "tool", "install", *(editable or [_with_extra(extra, source)])]
+    elif receipt.exists():  # with the packages alone, the next upgrade would remove them
+        words = ["uv", "tool", "install", *(editable or [_with_extras(extras, source)])]
     elif copy and (copy.read_text("INSTALLER") or "").strip() == "uv":  # the environment may have no pip
         words = ["uv", "pip", "install", "--python", python, *(editable or packages)]
     else:
@@ -60,9 +63,16 @@ def _is_editable(source: dict[str, Any]) -> bool:
     return bool(source.get("dir_info", {}).get("editable"))
 
 
-def _with_extra(extra: str, source: dict[str, Any]) -> str:
+def _with_installed(extra: str, receipt: Path) -> str:
+    """The part and those that are installed, because `uv tool install` removes what it does not name."""
+    requirements = tomllib.loads(receipt.read_text()).get("tool", {}).get("requirements", [])
+    installed = [name for found in requirements if found["name"] == "items-api" for name in found.get("extras", [])]
+    return ",".join(sorted({extra, *installed}))
+
+
+def _with_extras(extras: str, source: dict[str, Any]) -> str:
     """The requirement that installs from the same source as now."""
-    name = f"items-api[{extra}]"
+    name = f"items-api[{extras}]"
     if not source:
         return name
     vcs = source.get("vcs_info", {})

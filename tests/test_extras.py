@@ -52,6 +52,11 @@ def test_the_command_works_for_this_copy(
     assert install_command("local", Distribution.at(metadata), prefix, "/v/bin/python") == command
 
 
+def test_uv_keeps_the_parts_that_are_installed(tmp_path: Path) -> None:
+    (tmp_path / UV_TOOL).write_text('[tool]\nrequirements = [{ name = "items-api", extras = ["serve"] }]\n')
+    assert install_command("local", None, tmp_path, "/v/bin/python") == "uv tool install 'items-api[local,serve]'"
+
+
 def test_a_copy_that_is_not_installed_gets_a_command_too(tmp_path: Path) -> None:
     command = install_command("local", None, tmp_path, "/v/bin/python")
     assert command == "/v/bin/python -m pip install ministack"

@@ -103,7 +103,8 @@ _folder_command(
 _folder_command(
     "container",
     container,
-    "Write a container image, and what runs it.\n\nThat is: Docker Compose, ECS with Fargate, or systemd on EC2.",
+    "Write the files that build a container image and run it with Docker Compose, on ECS or on EC2.\n\n"
+    "--memory, --tag, --protect and --expires have no effect on these files.",
     _who_may_call,
 )
 

@@ -113,6 +113,9 @@ index_option = click.option(
     metavar="ATTRIBUTE",
     help="Add an index, so that GET /items can select items by this attribute; repeatable.",
 )
+served_index_option = click.option(
+    "--index", "indexes", multiple=True, metavar="ATTRIBUTE", help="Attribute that has an index; repeatable."
+)
 cors_option = click.option(
     "--cors-origin",
     "cors_origins",
@@ -121,6 +124,9 @@ cors_option = click.option(
     show_default=True,
     metavar="ORIGIN",
     help="Origin whose pages may call the API; repeatable.",
+)
+timeout_option = click.option(
+    "--timeout", type=int, default=10, show_default=True, metavar="S", help="Function timeout in seconds."
 )
 THROTTLE = (
     click.option(
@@ -134,7 +140,7 @@ SETTINGS = (
     click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag for every resource; repeatable."),
     cors_option,
     click.option("--memory", type=int, default=256, show_default=True, metavar="MB", help="Lambda memory in MB."),
-    click.option("--timeout", type=int, default=10, show_default=True, metavar="S", help="Lambda timeout in seconds."),
+    timeout_option,
     click.option("--log-retention", type=int, default=14, show_default=True, metavar="DAYS", help="Days to keep logs."),
     *THROTTLE,
     boundary_option,
@@ -182,12 +188,12 @@ def account_options(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 def contract_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Add the settings that change the HTTP contract, each as a parameter of its own."""
-    return _with_options(callback, (*AUTHORIZATION, index_option))
+    return _with_options(callback, (*AUTHORIZATION, served_index_option))
 
 
 def serving_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Add the settings that `serve` enforces, as a dictionary of settings by field in `contract`."""
-    options = (cors_option, *THROTTLE, *AUTHORIZATION, index_option)
+    options = (cors_option, timeout_option, *THROTTLE, *AUTHORIZATION, served_index_option)
     names = [name for name in REMEMBERED if name in _parameters(options)]
 
     @wraps(callback)

@@ -60,7 +60,7 @@ class _Served(NamedTuple):
     default=8000,
     show_default=True,
     metavar="N",
-    help="Port to listen on; 0 is any free port.",
+    help="Port to listen on; 0 chooses a free port.",
 )
 @click.option(
     "--workers",
@@ -73,7 +73,7 @@ class _Served(NamedTuple):
 @click.option(
     "--table-only",
     is_flag=True,
-    help="Call nothing but the table: take the settings below from options, variables and the file.",
+    help="Access only the table. Take the settings below from options, variables and the file.",
 )
 @serving_options
 def serve(
@@ -101,11 +101,19 @@ def serve(
         address, chosen = listener.getsockname()[:2]
         service = _service(screen, target, served, address)
         _check_table(target, service)
-        endpoint = f"http://{f'[{address}]' if ':' in address else address}:{chosen}"
+        endpoint = _url(address, chosen)
         started = partial(_announce, screen, target, served, endpoint, workers)
         interrupted = server.run.serve(service, listener, workers, started, screen.warning)
     screen.line("Stopped.")
     return Result(Interrupted.exit_code if interrupted else DONE)
+
+
+def _url(address: str, port: int) -> str:
+    """A URL for this computer; 0.0.0.0 and :: stand for all of its addresses, so the loopback address works."""
+    found = ipaddress.ip_address(address)
+    if found.is_unspecified:
+        address = "127.0.0.1" if found.version == 4 else "::1"  # noqa: PLR2004 - IPv4
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 def _require_packages() -> None:
@@ -113,8 +121,8 @@ def _require_packages() -> None:
     if all(importlib.util.find_spec(names.get(package, package)) for package in PACKAGES["serve"]):
         return
     raise CannotServe(
-        "serve is not installed.",
-        f"It requires {', '.join(PACKAGES['serve'])}, which are optional dependencies of items-api.",
+        "serve needs packages that are not installed.",
+        f"They are {', '.join(PACKAGES['serve'])}, optional dependencies of items-api.",
         f"Install them with this command:\n{install_command('serve', this_copy())}",
     )
 
@@ -152,7 +160,7 @@ def _remembered(screen: Screen, target: Target) -> _Served:
         remembered = from_tags(table.tags or {})
         if remembered is None:
             raise CannotServe(
-                f"The settings of the stack {target.name} are unknown, so also who may call its API.",
+                f"The settings of the stack {target.name} are missing, so serve cannot tell who may call its API.",
                 f"The tag {KEY} of its table is missing or incomplete.",
                 f"Run items-api up{target.flags} to write it, or give the settings with --table-only.",
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from items_api import __version__
 from items_api.errors import InvalidSetting
 from items_api.export import wheel
 from items_api.export.fill import Raw, fill
@@ -35,10 +34,12 @@ def container(settings: Settings) -> dict[str, bytes]:
         why = "A server outside of API Gateway cannot verify AWS signatures."
         raise InvalidSetting("cannot be exported to a container.", why, todo, setting="auth", value=settings.auth)
     table = {"TableName": settings.table_name, "BillingMode": "PAY_PER_REQUEST", **create_request(settings)}
+    boundary = f" --permissions-boundary {settings.permissions_boundary}" if settings.permissions_boundary else ""
     values = {
         "create_table": Raw(json.dumps(table)),
         "dns_suffix": f"amazonaws.com{'.cn' if settings.partition == 'aws-cn' else ''}",
-        "version": __version__,
+        "trust_task": f"file://trust-ecs.json{boundary}",
+        "trust_instance": f"file://trust-ec2.json{boundary}",
         "wheel": wheel.NAME,
     }
     filled = {name: fill(f"container/{name}", settings, **values) for name in _TEMPLATES}

@@ -35,10 +35,11 @@ class Reply:
 class Connection:
     """A connection to one endpoint, opened on first use and reused until the server closes it.
 
-    The endpoint is `https://host[:port]`, or `http://` for an emulator. A path is not supported.
+    The endpoint is `https://host[:port]`, or `http://` for an emulator. A path is not supported. `tls` replaces the
+    certificates that are trusted by default.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, tls: ssl.SSLContext | None = None) -> None:
         scheme, _, rest = endpoint.partition("://")
         #: The value of the Host header: the port is left out if it is the scheme's default.
         self.authority = rest.rstrip("/").removesuffix(":443" if scheme == "https" else ":80")
@@ -48,7 +49,7 @@ class Connection:
         self._host = host.strip("[]")
         self._port = port
         # Loading the trusted certificates takes about 25 ms of CPU. Only Lambda's init phase has a full CPU.
-        self._tls = ssl.create_default_context() if scheme == "https" else None
+        self.tls = (tls or ssl.create_default_context()) if scheme == "https" else None
         self._socket: socket.socket | None = None
         self._received = bytearray()
         self._deadline = 0.0
@@ -100,7 +101,7 @@ class Connection:
         plain = socket.create_connection((self._host, int(self._port)), timeout=self._remaining())
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return self._tls.wrap_socket(plain, server_hostname=self._host) if self._tls else plain
+            return self.tls.wrap_socket(plain, server_hostname=self._host) if self.tls else plain
         except OSError:
             plain.close()
             raise

@@ -12,6 +12,7 @@ from items_api.handler.dynamodb import Client, RejectedError
 from items_api.handler.sigv4 import Signer
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from items_api.aws.keys import KeyChain
@@ -83,8 +84,9 @@ class Credentials:
 class Clients:
     """Calls DynamoDB like the handler's `Client`. Each call waits in its greenlet, and has a connection for itself."""
 
-    def __init__(self, endpoint: Connection, credentials: Credentials, greenlets: Greenlets) -> None:
+    def __init__(self, endpoint: str, credentials: Credentials, greenlets: Greenlets) -> None:
         self._endpoint = endpoint
+        self._tls = Connection(endpoint).tls  # once for all: loading the certificates takes 25 ms
         self._credentials = credentials
         self._greenlets = greenlets
         self._idle: list[Client] = []
@@ -102,21 +104,21 @@ class Clients:
             self._idle.append(client)
 
     def _new(self) -> Client:
-        return Client(_Connection(self._endpoint, self._greenlets), self._credentials, self._greenlets.sleep)
+        connection = _Connection(self._endpoint, self._tls, self._greenlets)
+        return Client(connection, self._credentials, self._greenlets.sleep)
 
 
 class _Connection(Connection):
-    """One to the same endpoint as another, with its trusted certificates: loading them takes 25 ms."""
+    """One in which the greenlet waits, and not the thread."""
 
     _socket: Socket | None  # type: ignore[assignment]
 
-    def __init__(self, other: Connection, greenlets: Greenlets) -> None:
-        vars(self).update(vars(other))
-        self._received = bytearray()
+    def __init__(self, endpoint: str, tls: ssl.SSLContext | None, greenlets: Greenlets) -> None:
+        super().__init__(endpoint, tls)
         self._greenlets = greenlets
 
     def _has_ended(self) -> bool:
         return self._socket is None or not self._socket.is_ready
 
     def _connect(self) -> Any:
-        return self._greenlets.connect(self._host, int(self._port), self._tls, self._remaining())
+        return self._greenlets.connect(self._host, int(self._port), self.tls, self._remaining())

@@ -91,9 +91,8 @@ def usable_credentials(service: Service) -> Credentials:
 
 def application(service: Service, credentials: Credentials, ready: Callable[[], object]) -> ASGI3Application:
     """The ASGI application of a worker process, which calls `ready` when it has started."""
-    endpoint = Connection(service.endpoint)
     greenlets, log = Greenlets(CONCURRENCY), Log(service.log)
-    table = Table(service.table, Clients(endpoint, credentials, greenlets), service.indexes)
+    table = Table(service.table, Clients(service.endpoint, credentials, greenlets), service.indexes)
     rules = service.rules
     tokens = Tokens(rules.issuer, rules.audiences, _warn) if rules.issuer else None
     app = App(

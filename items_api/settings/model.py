@@ -99,6 +99,11 @@ class Settings:
         return f"{self.function_name}-instance-role"
 
     @property
+    def target_group_name(self) -> str:
+        """Of the containers behind a load balancer. It can have 32 characters, and no hyphen at the end."""
+        return self.name[:32].rstrip("-")
+
+    @property
     def policy_name(self) -> str:
         return f"{self.name}-table-access"
 

@@ -34,7 +34,10 @@ def test_settings_that_are_unknown_are_an_error_and_not_an_open_api(run: Run) ->
     client.untag_resource(ResourceArn=arn, TagKeys=[KEY])
     result = run("serve")
     assert result.exit_code == 1
-    assert "Error: The settings of the stack items are unknown, so also who may call its API.\n" in result.stderr
+    assert (
+        "Error: The settings of the stack items are missing, so serve cannot tell who may call its API.\n"
+        in result.stderr
+    )
     assert "Run items-api up to write it" in result.stderr
 
 
@@ -95,7 +98,7 @@ def test_packages_that_are_missing_are_named(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setattr("items_api.commands.serve.importlib.util.find_spec", find)
     result = run("serve")
     assert result.exit_code == 1
-    assert "Error: serve is not installed.\n" in result.stderr
+    assert "Error: serve needs packages that are not installed.\n" in result.stderr
     assert "pip install --editable" in result.stderr
     assert "[serve]'" in result.stderr
 

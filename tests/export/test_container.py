@@ -39,6 +39,8 @@ JWT = Settings(
     jwt_read_scope="items:read",
     cors_origins=("https://todo.example", "http://localhost:3000"),
     indexes=("owner", "status"),
+    timeout=20,
+    permissions_boundary="arn:aws:iam::123456789012:policy/limit",
 )
 BOTH = {"default": Settings(), "jwt": JWT}
 PROGRAMS = Path(sys.executable).parent
@@ -88,7 +90,8 @@ def readme_lines(folder: Path) -> Iterator[str]:
 def test_the_shell_lines_of_the_readme_are_valid(folder: Path) -> None:
     script = folder / "readme.sh"
     script.write_text(
-        '#!/bin/sh\nset -eu\n: "${VPC:=}" "${SUBNETS:=}" "${GROUP:=}"\n' + "\n".join(readme_lines(folder))
+        '#!/bin/sh\nset -eu\n: "${VPC:=}" "${SUBNETS:=}" "${GROUP:=}" "${LISTENER:=}" "${INSTANCE:=}"\n'
+        + "\n".join(readme_lines(folder))
     )
     accepted(PROGRAMS / "shellcheck", script, cwd=folder)
 
@@ -98,11 +101,12 @@ def test_aws_accepts_the_lines_of_the_readme(
 ) -> None:
     """As far as the AWS CLI knows what AWS accepts."""
     known = {"$ACCOUNT": "123456789012", "$VPC": "vpc-1", "$SUBNETS": "subnet-1,subnet-2", "$GROUP": "sg-1"}
+    known |= {"$INSTANCE": "i-1", "$LISTENER": "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/a/1/2"}
     known["$TARGETS"] = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/1"
     monkeypatch.chdir(folder)
     requests: dict[str, Any] = {}
     for line in readme_lines(folder):
-        if found := re.search(r's/ACCOUNT_ID/\$ACCOUNT/g" (\S+) > (\S+)', line):
+        if found := re.search(r's/ACCOUNT_ID/\$ACCOUNT/g\S*(?: s/IMAGE_TAG/\$TAG/)?" (\S+) > (\S+)', line):
             (folder / found[2]).write_text((folder / found[1]).read_text().replace("ACCOUNT_ID", "123456789012"))
         if not (command := re.search(r"(aws (?!ecr get-login).*)", line)):
             continue
@@ -118,13 +122,24 @@ def test_aws_accepts_the_lines_of_the_readme(
         *(settings.task_role_name, settings.execution_role_name),
         settings.instance_role_name,
     ]
-    (task,) = requests["register_task_definition"]
+    assert [request.get("PermissionsBoundary") for request in requests["create_role"]] == [
+        *(settings.permissions_boundary or None, None),
+        settings.permissions_boundary or None,
+    ]
+    order = [*requests]
+    assert order.index("create_rule") < order.index("create_service")  # ECS refuses a group without a load balancer
+    task, _again = requests["register_task_definition"]
     (definition,) = task["containerDefinitions"]
     assert (task["runtimePlatform"]["cpuArchitecture"], task["requiresCompatibilities"]) == ("ARM64", ["FARGATE"])
     assert task["taskRoleArn"] == f"arn:aws:iam::123456789012:role/{settings.task_role_name}"
     assert definition["image"].startswith(f"123456789012.dkr.ecr.{settings.region}.amazonaws.com/{settings.name}-api:")
     assert definition["logConfiguration"]["options"]["awslogs-group"] == requests["create_log_group"][0]["logGroupName"]
     assert "ACCOUNT_ID" not in json.dumps(requests)
+
+
+def test_every_marker_is_replaced(settings: Settings) -> None:
+    files = {name: content for name, content in container(settings).items() if not name.endswith(".whl")}
+    assert [name for name, content in files.items() if re.search(rb"@\w+@", content)] == []
 
 
 def test_the_task_may_do_nothing_that_the_function_may_not() -> None:
@@ -151,6 +166,7 @@ def test_the_settings_are_those_of_the_stack(folder: Path, settings: Settings) -
         [*settings.cors_origins],
     )
     assert tuple(found.get("index", ())) == settings.indexes
+    assert found["timeout"] == settings.timeout
     assert tuple(found.get("jwt-audience", ())) == settings.jwt_audiences
     assert "jwt-write-scope" not in found
 
@@ -184,7 +200,7 @@ class Image:
         for line in re.sub(r"\\\n\s*", "", (folder / "Dockerfile").read_text()).splitlines():
             instruction, _, rest = line.partition(" ")
             if instruction == "COPY" and not rest.startswith("--from"):
-                *sources, target = rest.split()
+                *sources, target = [word for word in rest.split() if not word.startswith("--chmod")]
                 self._copy([folder / source for source in sources], Path(self._rooted(target)))
             elif instruction == "RUN":
                 step = self._rooted(rest).replace("python -m venv", f"{sys.executable} -m venv")

@@ -212,6 +212,12 @@ def test_what_is_not_http_is_a_400(serve: Serve, head: bytes) -> None:
     assert reply.endswith(b'{"message": "Bad Request"}')
 
 
+def test_the_url_of_all_addresses_is_one_that_works_here(serve: Serve) -> None:
+    server = serve("--host", "0.0.0.0")
+    assert server.url.startswith("http://127.0.0.1:")
+    assert server("GET", "/items/1", headers={"Host": "my-computer.example"}).status == 404
+
+
 @pytest.mark.parametrize(
     ("host", "status"), [("localhost:1", 404), ("127.0.0.1", 404), ("[::1]:80", 404), ("evil.example", 403)]
 )
