@@ -1,9 +1,14 @@
-"""An in-memory DynamoDB that answers GetItem and PutItem quickly: python benchmarks/memory.py. Prints its port."""
+"""An in-memory DynamoDB that answers GetItem and PutItem quickly. Prints its port.
+
+python benchmarks/memory.py [PEM], with a file that has the certificate and the key for TLS
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import sys
 import zlib
 from typing import Any
 
@@ -42,7 +47,11 @@ def answer(head: bytes, request: Any) -> Any:
 
 
 async def main() -> None:
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
+    context = None
+    for path in sys.argv[1:]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

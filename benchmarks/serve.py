@@ -25,9 +25,12 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from load import Measured, at_rate, get, saturate
+
+from tests.servers import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,10 +72,10 @@ def started(core: int, command: list[str], **variables: str) -> Iterator[subproc
 
 
 @contextmanager
-def memory() -> Iterator[str]:
-    with started(1, [sys.executable, str(HERE / "memory.py")]) as process:
+def memory(*pem: str) -> Iterator[str]:
+    with started(1, [sys.executable, str(HERE / "memory.py"), *pem]) as process:
         assert process.stdout
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield f"http{'s' if pem else ''}://127.0.0.1:{int(process.stdout.readline())}"
 
 
 class Server:
@@ -96,9 +99,10 @@ class Server:
 
 
 @contextmanager
-def serving(endpoint: str) -> Iterator[Server]:
+def serving(endpoint: str, **variables: str) -> Iterator[Server]:
     options = ["--table-only", "--auth", "none", "--region", "us-east-1", "--endpoint-url", endpoint, *UNLIMITED]
-    with started(0, [str(PROGRAMS / "items-api"), "serve", *options, "--port", "0", "--json"], **KEYS) as process:
+    command = [str(PROGRAMS / "items-api"), "serve", *options, "--port", "0", "--json"]
+    with started(0, command, **KEYS, **variables) as process:
         assert process.stdout
         parts = urlsplit(json.loads(process.stdout.readline())["endpoint"])
         yield Server(process, (str(parts.hostname), parts.port or 0))
@@ -144,6 +148,19 @@ def throughput(endpoint: str, turns: int) -> float:
     check("serve / constant reply", median(ratios), 0.5)
     print(f"        a quarter of a core: {rate / 4:,.0f}/s")
     return rate
+
+
+def with_tls(endpoint: str, turns: int) -> None:
+    """The same with TLS to DynamoDB, as in AWS."""
+    with tempfile.TemporaryDirectory() as folder:
+        pem = str(self_signed(Path(folder))[0])
+        with memory(pem) as encrypted, serving(endpoint) as plain, serving(encrypted, SSL_CERT_FILE=pem) as server:
+            rates = [
+                [asyncio.run(saturate(one.address, ITEM, CONNECTIONS, 1)).rate for one in (plain, server)]
+                for _ in range(turns)
+            ]
+    share = median(encrypted / plain for plain, encrypted in rates)
+    print(f"        with TLS to DynamoDB: {median(rate for _, rate in rates):,.0f}/s ({share:.0%})")
 
 
 def local_aws(seconds: float) -> float:
@@ -282,6 +299,7 @@ def main() -> int:
     os.sched_setaffinity(0, {1})
     with memory() as endpoint:
         rate = throughput(endpoint, 5 * options.rounds)
+        with_tls(endpoint, 5 * options.rounds)
         gateway = local_aws(options.seconds)
         print(f"        the local AWS's gateway and function: {gateway:,.0f}/s")
         check("serve / local AWS", rate / gateway, 5, " x")
