@@ -110,7 +110,11 @@ class CannotLoad(Problem):
 
 
 class CannotResume(Problem):
-    """A journal belongs to other work."""
+    """What an interrupted dump or load has left does not fit this one."""
+
+
+class CannotLock(Problem):
+    """Another command is working on a file, or the file system has no locks."""
 
 
 class CannotServe(Problem):

@@ -23,6 +23,7 @@ from items_api.items.rate import Rate
 from items_api.items.rejected import Rejected
 from items_api.items.source import lines
 from items_api.terminal.result import DONE, FAILED, Result
+from items_api.terminal.status import size_text
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from items_api.items import ItemTable
     from items_api.items.files import OpenLoad
     from items_api.terminal.screen import Screen
+
+# Verifying a larger file takes more than a second or so.
+_SLOW_BYTES = 200_000_000
 
 
 @click.command(cls=Command, list_key="files")
@@ -63,6 +67,7 @@ def load(
             if file == PIPE:
                 job = _load_pipe(screen, table, limit, typed=typed, only_new=only_new)
             else:
+                _announce_verification(screen, Path(file))
                 found = open_load(table, Path(file), typed=typed, new_only=only_new, fresh=restart)
                 job = _load_file(screen, table, limit, found, only_new=only_new)
         done = job.done
@@ -72,6 +77,12 @@ def load(
             document={**known_of(stack), "files": [] if file == PIPE else [file], **vars(done)},
             lines=_summary(stack.table.name, job),
         )
+
+
+def _announce_verification(screen: Screen, path: Path) -> None:
+    size = path.stat().st_size
+    if size > _SLOW_BYTES:
+        screen.line(f"Verifying {path} ({size_text(size)}) before the first write…")
 
 
 def _load_file(screen: Screen, table: ItemTable, limit: Rate, found: OpenLoad, *, only_new: bool) -> Load:

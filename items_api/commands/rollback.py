@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from items_api.commands.options import explain_option, target_options, yes_optio
 from items_api.commands.running import confirm
 from items_api.commands.target import LOCAL_IS_EMPTY
 from items_api.errors import CannotRollBack
+from items_api.settings.tags import from_tags
 from items_api.terminal.result import Result
 from items_api.terminal.text import Line, outcome_lines
 
@@ -60,9 +62,10 @@ def rollback(screen: Screen, *, target: Target, explain: bool, yes: bool) -> Res
 
 def _needs_indexes(stack: Stack, version: Version, missing: list[str], target: Target) -> CannotRollBack:
     which, it = (f"indexes on {', '.join(missing)}", "them") if len(missing) > 1 else (f"index on {missing[0]}", "it")
+    remembered = (from_tags(stack.table.owned.tags or {}) if stack.table.owned else None) or {}
+    indexes = "".join(f" --index {shlex.quote(name)}" for name in sorted({*remembered.get("index", []), *missing}))
     return CannotRollBack(
         f"Cannot roll back to version {version.number}: it needs the {which}.",
         f"The table {stack.table.name} does not have {it}, or not yet, or the role may not use {it}.",
-        f"To use the {which} again, release the current code: run items-api up{target.flags} with --index for each "
-        "index of the stack.",
+        f"To use the {which} again, release the current code with this command:\nitems-api up{target.flags}{indexes}",
     )

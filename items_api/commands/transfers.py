@@ -15,7 +15,7 @@ import click
 from items_api.aws.errors import CONTINUE, AwsError, ServiceError
 from items_api.commands.known import knowing
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import CannotChange, CannotDump, CannotLoad, DeletedMeanwhile, Interrupted, OutputFailed, Problem
+from items_api.errors import CannotChange, CannotDump, DeletedMeanwhile, Interrupted, OutputFailed, Problem
 from items_api.items import Dump, Format, ItemTable
 from items_api.items.files import format_of, open_dump, verified
 from items_api.items.rate import Rate
@@ -123,10 +123,10 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
 
 
 def _verify(path: Path, job: Dump) -> None:
-    """Raise `CannotLoad` if the file is not exactly what the dump has written."""
+    """Raise `CannotDump` if the file is not exactly what the dump has written, and `CannotLoad` if it is damaged."""
     found = verified(path)
     if found.trailer != (job.items, job.written) or format_of(path, found.first) is not job.format:
-        raise CannotLoad(
+        raise CannotDump(
             f"The file {path} is not the dump that was written.", "The disk may be faulty.", "Use another one."
         )
 

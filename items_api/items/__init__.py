@@ -4,8 +4,11 @@ lines.py     the lines of a file: header, items, trailer
 table.py     the table: parallel reads, and writes that drop nothing
 dump.py      table -> file
 load.py      file -> table
+files.py     opens the files of both
 output.py    a file that grows in steps, so that an interrupted dump continues
 source.py    a file that is read from many places at once, compressed or not
+pipes.py     the lines of a pipe
+rejected.py  the lines that could not be loaded
 journal.py   what an interrupted dump or load has completed
 rate.py      limits the use of a live table
 """

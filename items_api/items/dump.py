@@ -25,7 +25,7 @@ _PIECES = 64  # of a page, in which the segments alternate in the file
 _WRITERS: dict[Format, Callable[[Any], bytes]] = {Format.PLAIN: write_plain, Format.TYPED: write_typed}
 
 
-class Part(NamedTuple):
+class _Pieces(NamedTuple):
     """The lines of one page in pieces, and the key after which its segment continues; None at its end."""
 
     pieces: list[bytes]
@@ -33,7 +33,7 @@ class Part(NamedTuple):
     last: str | None
 
 
-Event: TypeAlias = "Part | BaseException"
+Event: TypeAlias = "_Pieces | BaseException"
 
 
 class _Segment:
@@ -46,7 +46,7 @@ class _Segment:
     def put(self, event: Event) -> None:
         self._parts.put(event)
 
-    def take(self) -> Part:
+    def take(self) -> _Pieces:
         """Raises what the reader raised."""
         event = self._parts.get()
         if isinstance(event, BaseException):
@@ -110,7 +110,7 @@ class Dump:
     def _commit(self, left: dict[int, str | None]) -> None:
         self.output.commit({"items": self.items, "segments": left})
 
-    def _rounds(self, left: Mapping[int, str | None]) -> Generator[dict[int, Part]]:
+    def _rounds(self, left: Mapping[int, str | None]) -> Generator[dict[int, _Pieces]]:
         """A page of each segment, by its number, as long as there are any.
 
         The segments alternate in the file, so that every place in it has items of all partitions of the table.
@@ -148,7 +148,7 @@ class Dump:
                     expected, per_item = page.units, page.units / len(page.lines)
                     limit = max(1, int(self.rate.per_second / per_item))
                 after = page.last
-                segment.put(Part(_in_pieces(page.lines), len(page.lines), after))
+                segment.put(_Pieces(_in_pieces(page.lines), len(page.lines), after))
                 if after is None:
                     return
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it again

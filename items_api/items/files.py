@@ -14,14 +14,12 @@ from items_api.items.journal import VERSION, Journal, lock
 from items_api.items.lines import Format, LineError, read_header
 from items_api.items.output import PartialFile, already_exists
 from items_api.items.rejected import Rejected
-from items_api.items.source import DamagedError, SourceFile, Survey, is_compressed, survey
+from items_api.items.source import GZIP_MAGIC, DamagedError, SourceFile, Survey, is_compressed, survey
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from items_api.items.table import ItemTable
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class OpenDump(NamedTuple):
@@ -82,7 +80,8 @@ def open_dump(
         fresh: start over instead of continuing an interrupted dump.
 
     Raises:
-        CannotResume: the interrupted dump was another one, or another command is writing the file.
+        CannotLock: another command is writing the file.
+        CannotResume: the interrupted dump was another one.
         OSError: the file cannot be created.
         OutputFailed: there is already such a file.
     """
@@ -110,7 +109,6 @@ def _started(
 ) -> Mapping[str, Any] | None:
     """The progress of the dump that the output continues, or None if it starts with an empty file."""
     done = None
-    # A journal without a file is that of a dump which was interrupted after it had given the file its name.
     if output.length():
         if not journal.path.exists():
             todo = "Choose another file, or rename this one."
@@ -118,6 +116,10 @@ def _started(
         done = None if fresh else journal.read()
         replace = replace or bool(done and done["replace"])
     if os.path.lexists(path) and not replace:
+        if not output.length() and journal.path.exists():
+            # The dump was interrupted after it had given the file its name.
+            journal.delete()
+            raise already_exists(path, "It is complete, although the dump was interrupted.")
         raise already_exists(path)
     if done and done["length"]:
         output.resume(done)
@@ -140,12 +142,13 @@ def open_load(
 
     Raises:
         CannotLoad: the file is incomplete or damaged, or not a regular file.
-        CannotResume: an interrupted load cannot be continued, or another command is loading the file.
+        CannotLock: another command is loading the file.
+        CannotResume: an interrupted load cannot be continued.
         OSError: the file cannot be read.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise CannotLoad(f"{path} is not a regular file.", "", "Redirect it to the command: load - < FILE")
-    file = path.open("rb")
+    file = _open_to_lock(path)
     try:
         lock(file, path)
         return _opened(file, table, path, typed=typed, new_only=new_only, fresh=fresh)
@@ -154,9 +157,21 @@ def open_load(
         raise
 
 
+def _open_to_lock(path: Path) -> BinaryIO:
+    """On NFS, only a file that is open for writing can be locked: see flock(2)."""
+    try:
+        return path.open("r+b")
+    except OSError:
+        return path.open("rb")
+
+
 def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_only: bool, fresh: bool) -> OpenLoad:
     source = SourceFile(file, compressed=is_compressed(path))
-    found = _verified(path, source)
+    try:
+        found = _verified(path, source)
+    except CannotLoad as problem:
+        problem.what += " Nothing was written."
+        raise
     file_format, warning = format_of(path, found.first), ""
     marks = {*([1] if file_format else []), *([found.lines] if found.trailer else [])}
     if file_format is None:
@@ -182,9 +197,8 @@ def verified(path: Path) -> Survey:
 
 
 def _verified(path: Path, file: SourceFile) -> Survey:
-    def problem(why: str) -> CannotLoad:
-        what = f"The file {path} is not a complete dump. Nothing was written."
-        return CannotLoad(what, why, "Use another copy, or dump the items again.")
+    def problem(why: str, todo: str = "Use another copy, or dump the items again.") -> CannotLoad:
+        return CannotLoad(f"The file {path} is not a complete dump.", why, todo)
 
     try:
         found = survey(file)
@@ -197,13 +211,14 @@ def _verified(path: Path, file: SourceFile) -> Survey:
         if format_of(path, found.first):
             raise problem("It has a header but no trailer, so the file was truncated.")
     elif trailer.sha256 != found.sha256 or trailer.items != found.lines - 2:
-        raise problem("Its content does not match its trailer.")
+        todo = "If you have edited the file, delete its first and its last line, and load it without verification."
+        raise problem("Its content does not match its trailer.", f"Use another copy. {todo}")
     return found
 
 
 def format_of(name: object, first_line: bytes) -> Format | None:
     """None if the line is not a header. Raises `CannotLoad` for one of another version, and for a compressed file."""
-    if first_line.startswith(_GZIP_MAGIC):
+    if first_line.startswith(GZIP_MAGIC):
         todo = "Decompress it with gunzip, or load a file whose name ends in .gz."
         raise CannotLoad(f"{name} is compressed.", "Only a file whose name ends in .gz is decompressed.", todo)
     try:

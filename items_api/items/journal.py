@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from items_api.errors import CannotResume
+from items_api.errors import CannotLock, CannotResume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VERSION = 1  # of what is in a journal; another version of items-api may not understand it
@@ -37,12 +39,12 @@ class Journal:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            raise self._problem("It is damaged.") from None
+            raise self._problem("is damaged", again="") from None
         if not (isinstance(work, dict) and isinstance(done, dict) and done):
-            raise self._problem("It is damaged.")
+            raise self._problem("is damaged", again="")
         if work != self._work:
             differing = sorted(key for key in self._work if work.get(key) != self._work[key])
-            raise self._problem(f"It is about another {' and '.join(differing) or 'version of items-api'}.")
+            raise self._problem(f"was written for another {' and '.join(differing) or 'version of items-api'}")
         result: dict[str, Any] = done
         return result
 
@@ -52,7 +54,7 @@ class Journal:
         new.unlink(missing_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with naming(new), os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump({"work": self._work, "done": done}, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -64,10 +66,21 @@ class Journal:
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    def _problem(self, why: str) -> CannotResume:
-        how = "add --force" if self._kind == "dump" else "add --restart"
-        todo = f"Run the interrupted command again as it was. To start over, {how}."
-        return CannotResume(f"The journal {self.path} does not belong to this command.", why, todo)
+    def _problem(self, why: str, again: str = "Run the command exactly as before. ") -> CannotResume:
+        option = "--force" if self._kind == "dump" else "--restart"
+        what = f"The interrupted {self._kind} cannot be continued."
+        todo = f"{again}To start over, add {option}."
+        return CannotResume(what, f"Its journal {self.path} {why}.", todo)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Add the name of the file to an OSError of reading or writing, which has none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def now_text() -> str:
@@ -79,7 +92,7 @@ def lock(file: BinaryIO, path: Path) -> None:
     """Lock the file, which is open, until it is closed.
 
     Raises:
-        CannotResume: another command is working on it, or the file system has no locks.
+        CannotLock: another command is working on it, or the file system has no locks.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,6 +102,6 @@ def lock(file: BinaryIO, path: Path) -> None:
     except OSError as error:
         why = f"{error.strerror}. Without a lock, another command could work on the file at the same time."
         todo = "Use a file on another file system, or a pipe."
-        raise CannotResume(f"The file {path} cannot be locked.", why, todo) from None
+        raise CannotLock(f"The file {path} cannot be locked.", why, todo) from None
     if is_replaced:
-        raise CannotResume(f"Another command is working on {path}.", "", "Wait until it has finished.")
+        raise CannotLock(f"Another command is working on {path}.", "", "Wait until it has finished.")

@@ -18,7 +18,9 @@ from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.handler.item import (
+    MAX_BYTES,
     MAX_DEPTH,
+    TOO_LARGE,
     ItemError,
     attributes,
     check_indexed,
@@ -185,16 +187,26 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
     try:
         if _marked(line):
             raise LineError("The line is the header or the trailer of another dump")
+        if line.count(b",") > MAX_BYTES:  # parsing it would take much time and memory
+            raise LineError(TOO_LARGE)
         document = parse(line.decode("utf-8-sig"), "The line")
         item = attributes(document) if file_format is Format.PLAIN else _read_typed(_exported(document))
         if REVISION in item:
             raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
-        check_key(item.get("itemId", {}).get("S"))
+        _check_id(item, file_format)
         return check_indexed(item, indexed)
     except UnicodeDecodeError:
         raise LineError("The line is not UTF-8") from None
     except ItemError as error:
         raise LineError(str(error)) from None
+
+
+def _check_id(item: Attributes, file_format: Format) -> None:
+    if "itemId" not in item:
+        raise LineError("itemId is missing")
+    if file_format is Format.PLAIN and item["itemId"].get("M", {}).keys() == {"S"}:
+        raise LineError("itemId is an object: to load DynamoDB's JSON, add --typed")
+    check_key(item["itemId"].get("S"))
 
 
 def _read_typed(document: Any) -> Attributes:

@@ -12,8 +12,8 @@ import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from items_api.errors import CannotResume, OutputFailed
-from items_api.items.journal import lock, now_text
+from items_api.errors import CannotLock, CannotResume, OutputFailed
+from items_api.items.journal import lock, naming, now_text
 from items_api.items.source import DamagedError, SourceFile, is_compressed
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 _GZIP = 31  # zlib's window bits for a gzip member
 
 
-def already_exists(path: Path) -> OutputFailed:
-    why, todo = "A dump does not overwrite files.", "Choose another file, or add --force."
-    return OutputFailed(f"The file {path} already exists.", why, todo)
+def already_exists(path: Path, why: str = "A dump does not overwrite files.") -> OutputFailed:
+    return OutputFailed(f"The file {path} already exists.", why, "Choose another file, or add --force.")
 
 
 class Output:
@@ -78,7 +77,7 @@ class PartialFile(Output):
         """Open what an interrupted command has left, or create an empty file.
 
         Raises:
-            CannotResume: another command is writing the file.
+            CannotLock: another command is writing the file.
         """
         self._target = path
         self._journal = journal
@@ -89,9 +88,13 @@ class PartialFile(Output):
         super().__init__(os.fdopen(descriptor, "r+b"), compressed=is_compressed(path))
         try:
             lock(self._stream, self.path)
-        except CannotResume:
+        except CannotLock:
             self.close()
             raise
+
+    def write(self, data: bytes) -> None:
+        with naming(self.path):
+            super().write(data)
 
     def length(self) -> int:
         """The size of the file on the disk."""
@@ -100,7 +103,8 @@ class PartialFile(Output):
     def start(self, *, replace: bool) -> None:
         """Start with an empty file; `replace` is whether it may replace an existing one in the end."""
         self._replace = replace
-        self._stream.truncate(0)  # first, because the disk may be full
+        with naming(self.path):
+            self._stream.truncate(0)  # first, because the disk may be full
         os.fchmod(self._stream.fileno(), 0o600)
         self._journal.write(self._entry(0, {}))
 
@@ -111,19 +115,22 @@ class PartialFile(Output):
             CannotResume: it is not the same any more.
         """
         self._replace, self._started, length = entry["replace"], entry["started"], entry["length"]
-        try:
-            source = SourceFile(self._stream, compressed=self._compressed).source(end=length)
-            while length and (chunk := source.read()):
-                self.sha256.update(chunk)
-                self.size += len(chunk)
-        except DamagedError:
-            self.sha256 = hashlib.sha256(b"damaged")
-        if self.length() < length or self.sha256.hexdigest() != entry["sha256"]:
+        if self.length() < length or self._hash_of_first(length) != entry["sha256"]:
             why = f"The file {self.path} has changed since then."
             todo = "To start over, add --force."
             raise CannotResume("The interrupted dump cannot be continued.", why, todo)
         self._stream.truncate(length)
         self._stream.seek(length)
+
+    def _hash_of_first(self, length: int) -> str:
+        """Read a part of the file; empty if it is damaged."""
+        with naming(self.path), suppress(DamagedError):
+            source = SourceFile(self._stream, compressed=self._compressed).source(end=length)
+            while length and (chunk := source.read()):
+                self.sha256.update(chunk)
+                self.size += len(chunk)
+            return self.sha256.hexdigest()
+        return ""
 
     def commit(self, progress: Mapping[str, Any]) -> None:
         """Write everything to the disk, and the progress to the journal."""
@@ -162,8 +169,9 @@ class PartialFile(Output):
         self._journal.delete()
 
     def _write_to_disk(self) -> None:
-        self.flush()
-        os.fsync(self._stream.fileno())
+        with naming(self.path):
+            self.flush()
+            os.fsync(self._stream.fileno())
 
     def _entry(self, length: int, progress: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from items_api.errors import CannotResume
+from items_api.items.journal import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,14 +44,16 @@ class Rejected:
             # Like the file, it may be confidential.
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "ab")
-        for piece in _json_pieces({"line": number, "reason": reason}, text):
-            self._length += self._file.write(piece)
+        with naming(self.path):
+            for piece in _json_pieces({"line": number, "reason": reason}, text):
+                self._length += self._file.write(piece)
 
     def commit(self) -> int:
         """Write everything to the disk. Returns the length of the file."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with naming(self.path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
         return self._length
 
     def close(self) -> None:

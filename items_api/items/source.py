@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 31
 _CHUNK = 1 << 16
 _MAX_PLACES = 16
@@ -87,6 +88,7 @@ class _Compressed:
         self._member = member.copy() if member else None
         self._input = b""
         self._is_empty = end == 0
+        self._is_first = position == 0
 
     def read(self) -> bytes:
         while True:
@@ -99,7 +101,10 @@ class _Compressed:
             try:
                 output = self._member.decompress(self._input, _CHUNK)
             except zlib.error as error:
+                if self._is_first and not self._input.startswith(GZIP_MAGIC):
+                    raise DamagedError("It is not compressed, although its name ends in .gz.") from None
                 raise DamagedError(f"The compressed file is damaged: {error}.") from None
+            self._is_first = False
             if self._member.eof:
                 self._input, self._member = self._member.unused_data, None
             else:

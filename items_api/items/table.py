@@ -147,7 +147,7 @@ class ItemTable:
         Raises:
             AwsError: a ValidationException if DynamoDB rejects the item, or any other error.
         """
-        expected = self._units_of(item)
+        expected = 1.0 if rate.per_second is None else self._units_of(item)
         rate.wait(expected)
         try:
             response = self.aws.send(

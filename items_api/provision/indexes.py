@@ -9,6 +9,7 @@ one takes 5 seconds; and one that CreateTable creates is ready together with the
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from items_api.aws.errors import ServiceError, tolerate
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _ACTIVE, _CREATING, _DELETING = "ACTIVE", "CREATING", "DELETING"
 _PROJECTION = "ALL"
+# In a text such as "owner (S) and price (N), ALL".
+_KEYS = re.compile(r"([A-Za-z0-9_.-]+) \(([SNB])\)")
 
 
 def definitions(*attributes: str) -> list[dict[str, str]]:
@@ -186,8 +189,8 @@ def _is_in_the_way(text: str, attributes: Iterable[str]) -> bool:
 
     DynamoDB creates one at a time, and an attribute has the same type in all keys.
     """
-    other_type = any(f"{attribute} (" in text and f"{attribute} (S)" not in text for attribute in attributes)
-    return text.endswith(_CREATING) or other_type
+    keys = dict(_KEYS.findall(text))
+    return text.endswith(_CREATING) or any(keys.get(attribute, "S") != "S" for attribute in attributes)
 
 
 def _by_name(description: TableDescriptionTypeDef) -> dict[str, Mapping[str, Any]]:

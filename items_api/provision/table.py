@@ -103,10 +103,11 @@ class Table(Step[FoundTable]):
         ):
             what = f"turn off the deletion protection and point-in-time recovery of the table {self.name}"
             lost.append(Weakening(what, "protect"))
-        lost += [
-            Weakening(f"delete the index {name} of the table {self.name}, which callers and older versions may use")
-            for name in indexes.unwanted(self.settings, found.fields["indexes"])
-        ]
+        if names := indexes.unwanted(self.settings, found.fields["indexes"]):
+            which = f"index{'' if len(names) == 1 else 'es'} {', '.join(names)}"
+            lost.append(
+                Weakening(f"delete the {which} of the table {self.name}, which callers and older versions may use")
+            )
         if effect := self._effect_on_expiry(found):
             lost.append(Weakening(effect, "expires"))
         return tuple(lost)

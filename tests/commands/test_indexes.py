@@ -74,8 +74,8 @@ def test_a_rollback_to_a_version_that_needs_a_deleted_index_fails_and_says_so(ru
     assert result.stderr == (
         "Error: Cannot roll back to version 1: it needs the index on owner.\n"
         "  Why:  The table Items does not have it, or not yet, or the role may not use it.\n"
-        "  Next: To use the index on owner again, release the current code: run items-api up --region us-east-1 with "
-        "--index for each index of the stack.\n"
+        "  Next: To use the index on owner again, release the current code with this command:\n"
+        "        items-api up --region us-east-1 --index owner --index status\n"
     )
     assert run("status").exit_code == 0
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -202,17 +203,29 @@ def test_errors_of_aws_name_the_table(deployed: Run, process: Process) -> None:
     assert "  Next: Your user or role needs dynamodb:Scan.\n" in result.stderr
 
 
-def test_a_disk_that_is_full_is_an_error(deployed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "arguments", "name"),
+    [
+        ("output", ("dump", "new.jsonl"), "new.jsonl.partial"),
+        ("journal", ("load", "items.jsonl"), "items.jsonl.load-journal.new"),
+        ("rejected", ("load", "items.jsonl"), "items.jsonl.rejected"),
+    ],
+)
+def test_a_disk_that_is_full_is_an_error_that_names_the_file(
+    deployed: Run, monkeypatch: pytest.MonkeyPatch, module: str, arguments: tuple[str, ...], name: str
+) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("items_api.items.output.os.fsync", full)
-    result = deployed("dump", "items.jsonl")
+    Path("items.jsonl").write_text('{"itemId":"1"}\nnonsense\n')
+    with monkeypatch.context() as patch:
+        patch.setattr(f"items_api.items.{module}.os", SimpleNamespace(**{**vars(os), "fsync": full}))
+        result = deployed(*arguments)
     assert result.exit_code == 1
     assert (
-        "  Why:  No space left on device.\n  Next: Fix the cause. Run the command again; it continues" in result.stderr
-    )
-    monkeypatch.undo()
+        f"Error: Could not read or write the file '{name}'.\n  Why:  No space left on device.\n"
+        "  Next: Fix the cause. Run the command again; it continues where it left off.\n"
+    ) in result.stderr
 
 
 def test_down_writes_a_verified_backup_before_it_deletes(deployed: Run, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from items_api.errors import CannotDump, CannotResume, OutputFailed
+from items_api.errors import CannotDump, CannotLock, CannotResume, OutputFailed
 from items_api.items import Dump, Format
 from items_api.items.files import open_dump, verified
 from items_api.items.rate import Rate
@@ -113,7 +113,7 @@ def interrupted(account: Account, path: Path, *, replace: bool = False) -> None:
 def test_a_dump_of_another_format_does_not_continue_an_interrupted_one(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
-    with pytest.raises(CannotResume, match=r"items.jsonl.dump-journal does not belong .* It is about another format"):
+    with pytest.raises(CannotResume, match=r"items.jsonl.dump-journal was written for another format"):
         dump(item_table(account), path, Format.TYPED)
 
 
@@ -122,7 +122,7 @@ def test_a_damaged_journal_is_an_error(account: Account, tmp_path: Path, damage:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
     (tmp_path / "items.jsonl.dump-journal").write_text(damage)
-    with pytest.raises(CannotResume, match="It is damaged"):
+    with pytest.raises(CannotResume, match="dump-journal is damaged"):
         dump(item_table(account), tmp_path / "items.jsonl")
 
 
@@ -185,7 +185,7 @@ def test_two_dumps_cannot_write_one_file(account: Account, tmp_path: Path) -> No
     interrupted(account, path)
     with closing(open_dump(item_table(account), path, Format.PLAIN).output):
         before = partial(path).read_bytes()
-        with pytest.raises(CannotResume, match="Another command is working on"):
+        with pytest.raises(CannotLock, match="Another command is working on"):
             open_dump(item_table(account), path, Format.PLAIN)
     assert partial(path).read_bytes() == before
 
@@ -213,8 +213,9 @@ def test_a_dump_that_was_killed_after_it_was_complete_is_complete(account: Accou
         patch.setattr("items_api.items.journal.Journal.delete", lambda _: None)
         dump(item_table(account), path)
     assert verified(path).lines == 3
-    with pytest.raises(OutputFailed, match="already exists"):
+    with pytest.raises(OutputFailed, match=r"already exists. It is complete, although the dump was interrupted."):
         dump(item_table(account), path)
+    assert [file.name for file in tmp_path.iterdir()] == ["items.jsonl"]
     assert dump(item_table(account), path, replace=True) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["items.jsonl"]
 
@@ -244,7 +245,7 @@ def test_a_new_table_of_the_same_name_does_not_continue_the_dump(account: Accoun
     document = json.loads(journal.read_text())
     document["work"]["table"] += " older"
     journal.write_text(json.dumps(document))
-    with pytest.raises(CannotResume, match="It is about another table"):
+    with pytest.raises(CannotResume, match="was written for another table"):
         dump(item_table(account), path)
 
 

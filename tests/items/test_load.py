@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from items_api.aws.errors import ServiceError
-from items_api.errors import CannotChange, CannotLoad, CannotResume, TimedOut
+from items_api.errors import CannotChange, CannotLoad, CannotLock, CannotResume, TimedOut
 from items_api.items import Format, Loaded
 from items_api.items.files import open_load
 from tests.aws import Account, ErrorResponse, Fault, ProcessKilled, ProcessSession
@@ -142,7 +142,7 @@ def test_bad_lines_go_to_a_file_with_their_numbers_and_reasons_and_the_rest_is_l
     assert [(entry["line"], entry["reason"], entry["text"]) for entry in rejected] == [
         (2, "itemId must be a string", '{"itemId":5}'),
         (4, "The line is not valid JSON: Expecting value: line 1 column 1 (char 0)", "nonsense"),
-        (6, "itemId must be a string", '{"name":"x"}'),
+        (6, "itemId is missing", '{"name":"x"}'),
     ]
     assert sorted(stored()) == ["1", "2"]
 
@@ -231,7 +231,7 @@ def test_a_load_does_not_continue_with_another_file(account: Account, tmp_path: 
     with pytest.raises(ProcessKilled):
         load(item_table(account, session), path)
     plain(path, *numbered(99))
-    with pytest.raises(CannotResume, match=r"It is about another file"):
+    with pytest.raises(CannotResume, match=r"was written for another file"):
         load(item_table(account), path)
 
 
@@ -248,7 +248,7 @@ def test_a_load_that_was_killed_after_its_last_item_is_complete(account: Account
 
 def test_two_loads_cannot_read_one_file(account: Account, tmp_path: Path) -> None:
     path = plain(tmp_path / "f", *numbered(5))
-    with closing(open_load(item_table(account), path)), pytest.raises(CannotResume, match="Another command is working"):
+    with closing(open_load(item_table(account), path)), pytest.raises(CannotLock, match="Another command is working"):
         load(item_table(account), path)
 
 
@@ -314,7 +314,9 @@ def test_nothing_is_written_from_a_file_that_is_incomplete_or_damaged(
 
 def test_a_compressed_file_with_another_name_is_an_error(account: Account, tmp_path: Path) -> None:
     path = complete(tmp_path, account, "items.jsonl.gz").rename(tmp_path / "items.jsonl")
-    with pytest.raises(CannotLoad, match=r"items.jsonl is compressed. Only a file whose name ends in .gz"):
+    with pytest.raises(
+        CannotLoad, match=r"items.jsonl is compressed. Nothing was written. Only a file whose name ends in .gz"
+    ):
         load(item_table(account), path)
     assert not (tmp_path / "items.jsonl.rejected").exists()
 

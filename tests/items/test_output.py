@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from items_api.errors import CannotResume, OutputFailed
+from items_api.errors import CannotLock, OutputFailed
 from items_api.items.journal import Journal
 from items_api.items.output import PartialFile
 
@@ -118,7 +118,7 @@ def test_gzip_reads_what_was_committed_in_steps(tmp_path: Path) -> None:
 
 
 def test_two_commands_cannot_write_one_file(tmp_path: Path) -> None:
-    with closing(started(tmp_path / "file")), pytest.raises(CannotResume, match="Another command is working on"):
+    with closing(started(tmp_path / "file")), pytest.raises(CannotLock, match="Another command is working on"):
         opened(tmp_path / "file")
 
 
@@ -134,7 +134,7 @@ def test_a_command_that_opened_the_file_before_another_one_finished_it_does_not_
         output.close()
 
     monkeypatch.setattr("items_api.items.journal.fcntl.flock", finished_meanwhile)
-    with pytest.raises(CannotResume, match="Another command is working on"):
+    with pytest.raises(CannotLock, match="Another command is working on"):
         opened(path)
     assert path.read_bytes() == b""
 
@@ -144,5 +144,5 @@ def test_a_file_system_without_locks_is_an_error_that_says_so(tmp_path: Path, mo
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("items_api.items.journal.fcntl.flock", no_locks)
-    with pytest.raises(CannotResume, match=r"file.partial cannot be locked. No locks available. .*another file system"):
+    with pytest.raises(CannotLock, match=r"file.partial cannot be locked. No locks available. .*another file system"):
         opened(tmp_path / "file")

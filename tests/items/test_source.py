@@ -110,10 +110,16 @@ def test_a_truncated_compressed_file_is_damaged(tmp_path: Path, kind: str, cut: 
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip at all", gzip.compress(b"abc" * 1000, mtime=0)[:20] + b"X" * 20], ids=["no gzip", "broken"]
+    ("content", "reason"),
+    [
+        (b"no gzip at all", "It is not compressed, although its name ends in .gz."),
+        (gzip.compress(b"abc" * 1000, mtime=0)[:20] + b"X" * 20, "is damaged"),
+        (gzip.compress(b"abc") + b"something else", "is damaged"),
+    ],
+    ids=["no gzip", "broken", "end"],
 )
-def test_a_damaged_compressed_file_is_damaged(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(DamagedError, match="is damaged"):
+def test_a_damaged_compressed_file_is_damaged(tmp_path: Path, content: bytes, reason: str) -> None:
+    with pytest.raises(DamagedError, match=reason):
         survey(opened(_gz(tmp_path, content)))
 
 
