@@ -45,10 +45,12 @@ class Pipe:
     def _verified(self, stream: BinaryIO) -> Iterator[Line]:
         for line in split(_Chunks(stream)):
             self._before = self._sha256.hexdigest()
-            self._sha256.update((line.text or b"") + b"\n")
+            self._sha256.update(line.text or b"")
+            self._sha256.update(b"\n")
             self._count = line.number
             self._trailer = read_trailer(line.text or b"")
             yield line
+            del line  # before the next one is read: a line can have megabytes
 
     def lines(self) -> Iterator[Line]:
         """The lines of the items, in an order that spreads over the partitions of the table."""
@@ -57,14 +59,16 @@ class Pipe:
         for line in self._without_marks():
             held.append(line)
             size += len(line.text or b"")
+            del line
             if size > _MAX_HELD_BYTES or len(held) > _MAX_HELD_LINES:
                 yield from _shuffled(held)
-                held, size = [], 0
+                size = 0
         yield from _shuffled(held)
 
     def _without_marks(self) -> Iterator[Line]:
         """All lines except the header and the trailer, which is known only when no line follows it."""
         last = None if self._header else self._first
+        self._first = None
         for line in self._lines:
             if last:
                 yield last
@@ -89,6 +93,8 @@ class Pipe:
         )
 
 
-def _shuffled(lines: list[Line]) -> list[Line]:
+def _shuffled(lines: list[Line]) -> Iterator[Line]:
+    """Take the lines in random order. What has been taken is not kept."""
     random.shuffle(lines)
-    return lines
+    while lines:
+        yield lines.pop()
