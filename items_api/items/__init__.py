@@ -1,6 +1,7 @@
 """Moves items between a table and a file.
 
 lines.py     the lines of a file: header, items, trailer
+writing.py   items as lines
 table.py     the table: parallel reads, and writes that drop nothing
 dump.py      table -> file
 load.py      file -> table

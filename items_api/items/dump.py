@@ -9,11 +9,12 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from items_api.errors import CannotDump
-from items_api.items.lines import Format, NotPlainError, Trailer, header, write_plain, write_typed
+from items_api.items.lines import Format, NotPlainError, Trailer, header
 from items_api.items.table import parsed
+from items_api.items.writing import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Generator, Mapping
 
     from items_api.items.output import Output
     from items_api.items.rate import Rate
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 SEGMENTS = 4
 _COMMIT_SECONDS = 1.0
 _PIECES = 64  # of a page, in which the segments alternate in the file
-_WRITERS: dict[Format, Callable[[Any], bytes]] = {Format.PLAIN: write_plain, Format.TYPED: write_typed}
+# A page is about as long as this in DynamoDB's JSON, which can be nine times as long as the size that DynamoDB counts.
+_PAGE_CHARS = 2_000_000
+_FIRST_LIMIT = 100
 
 
 class _Pieces(NamedTuple):
@@ -133,8 +136,10 @@ class Dump:
                 segment.stop()
 
     def _read(self, number: int, after: str | None, segment: _Segment, stop: threading.Event) -> None:
+        limit = _FIRST_LIMIT
         # With a rate, a page is about as large as what may be read in a second.
-        limit = max(1, int(self.rate.per_second)) if self.rate.per_second else None
+        if self.rate.per_second:
+            limit = max(1, min(limit, int(self.rate.per_second)))
         expected = self.rate.per_second or 0.0
         try:
             while True:
@@ -142,11 +147,15 @@ class Dump:
                 if stop.is_set():
                     return
                 self.rate.wait(expected)
-                page = self._page(self.table.scan(number, SEGMENTS, after, limit))
+                text = self.table.scan(number, SEGMENTS, after, limit)
+                page = self._page(text)
                 self.rate.correct(expected, page.units)
-                if self.rate.per_second and page.lines:
-                    expected, per_item = page.units, page.units / len(page.lines)
-                    limit = max(1, int(self.rate.per_second / per_item))
+                if page.lines:
+                    limit = _PAGE_CHARS * len(page.lines) // len(text)
+                    if self.rate.per_second:
+                        limit = min(limit, int(self.rate.per_second * len(page.lines) / page.units))
+                        expected = page.units
+                    limit = max(1, limit)
                 after = page.last
                 segment.put(_Pieces(_in_pieces(page.lines), len(page.lines), after))
                 if after is None:
@@ -154,10 +163,10 @@ class Dump:
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it again
             segment.put(error)
 
-    def _page(self, raw: bytes) -> Page:
+    def _page(self, text: str) -> Page:
         with self.table.parsing:
             try:
-                return parsed(raw, _WRITERS[self.format])
+                return parsed(text, LineWriter(self.format))
             except NotPlainError as error:
                 raise CannotDump(
                     f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."

@@ -14,7 +14,6 @@ import base64
 import binascii
 import json
 from enum import StrEnum
-from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.handler.item import (
@@ -31,7 +30,7 @@ from items_api.handler.item import (
 from items_api.handler.table import REVISION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     Attribute = dict[str, Any]
     Attributes = dict[str, Attribute]
@@ -40,7 +39,6 @@ VERSION = 1
 # More than the JSON of any item, which has at most 400 KB: up to six characters for each byte, as in \\u0000.
 MAX_LINE = 1 << 22
 _MARK = "items-api-dump"
-_SETS = {"SS": "a string set", "NS": "a number set", "BS": "a binary set", "B": "a binary value"}
 
 
 class Format(StrEnum):
@@ -101,74 +99,6 @@ def _marked(line: bytes) -> dict[str, Any] | None:
 
 def _line(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode() + b"\n"
-
-
-def write_typed(item: Attributes) -> bytes:
-    item.pop(REVISION, None)
-    line = _compact(item)
-    # DynamoDB writes 1E+125 with 126 digits, so that an item with many such numbers would be too long to be loaded.
-    return line if len(line) <= MAX_LINE else _compact(_short_numbers({"M": item})["M"])
-
-
-def _compact(item: Attributes) -> bytes:
-    return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _short_numbers(attribute: Attribute) -> Attribute:
-    ((kind, value),) = attribute.items()
-    if kind == "M":
-        return {kind: {name: _short_numbers(member) for name, member in value.items()}}
-    if kind == "L":
-        return {kind: [_short_numbers(element) for element in value]}
-    if kind == "N":
-        return {kind: number_text(value, "number")}
-    return {kind: [number_text(element, "number") for element in value]} if kind == "NS" else attribute
-
-
-def write_plain(item: Attributes) -> bytes:
-    """Raises NotPlainError."""
-    item.pop(REVISION, None)
-    try:
-        return (_members(item) + "\n").encode()
-    except KeyError:
-        path, kind = next(_sets(item, ""))
-        raise NotPlainError(f"The item {item['itemId'].get('S')!r} has {_SETS[kind]}: {path}.") from None
-
-
-def _members(members: Attributes) -> str:
-    return "{" + ",".join([f"{encode_basestring(name)}:{_text(value)}" for name, value in members.items()]) + "}"
-
-
-def _text(attribute: Attribute) -> str:
-    ((kind, value),) = attribute.items()
-    return _WRITERS[kind](value)
-
-
-_WRITERS: dict[str, Callable[[Any], str]] = {
-    "S": encode_basestring,
-    "N": lambda number: number_text(number, "number"),
-    "BOOL": lambda value: "true" if value else "false",
-    "NULL": lambda _: "null",
-    "M": _members,
-    "L": lambda elements: "[" + ",".join([_text(element) for element in elements]) + "]",
-}
-
-
-def _sets(members: Attributes, path: str) -> Iterator[tuple[str, str]]:
-    """The path and the type of each value that a plain file cannot have."""
-    for name, attribute in members.items():
-        yield from _sets_in(attribute, f"{path}.{name}" if path else name)
-
-
-def _sets_in(attribute: Attribute, path: str) -> Iterator[tuple[str, str]]:
-    ((kind, value),) = attribute.items()
-    if kind in _SETS:
-        yield path, kind
-    elif kind == "M":
-        yield from _sets(value, path)
-    elif kind == "L":
-        for number, element in enumerate(value):
-            yield from _sets_in(element, f"{path}[{number}]")
 
 
 def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -> Attributes:

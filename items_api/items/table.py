@@ -13,11 +13,12 @@ from items_api.aws.errors import ServiceError
 from items_api.errors import CannotChange, TimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from items_api.aws.client import Aws
     from items_api.items.lines import Attributes
     from items_api.items.rate import Rate
+    from items_api.items.writing import LineWriter
 
 BATCH = 25  # items in a BatchWriteItem
 _KEY = [{"AttributeName": "itemId", "KeyType": "HASH"}]
@@ -27,7 +28,6 @@ _STALLED_SECONDS = 300.0
 _RAW = "Raw"
 _ITEMS = re.compile(r'"Items"\s*:\s*\[\s*')
 _NEXT = re.compile(r"[\s,]*")
-_DECODER = json.JSONDecoder()
 
 
 class Page(NamedTuple):
@@ -65,14 +65,12 @@ class ItemTable:
         keys = [i["KeySchema"][0]["AttributeName"] for i in description.get("GlobalSecondaryIndexes", [])]
         self.indexed = tuple(key for key in keys if types.get(key) == "S")
 
-    def scan(self, segment: int, segments: int, after: str | None, limit: int | None = None) -> bytes:
+    def scan(self, segment: int, segments: int, after: str | None, limit: int) -> str:
         """A page of one of the segments, in which the table is read in parallel; to be parsed by `parsed`.
 
         The read is consistent: it has every write that was confirmed before. `limit` is the largest number of items.
         """
         start: Any = {"ExclusiveStartKey": {"itemId": {"S": after}}} if after is not None else {}
-        if limit:
-            start["Limit"] = limit
         response: Mapping[str, Any] = self.aws.send(
             self.aws.items.scan,
             TableName=self.name,
@@ -80,10 +78,11 @@ class ItemTable:
             TotalSegments=segments,
             ConsistentRead=True,
             ReturnConsumedCapacity="TOTAL",
+            Limit=limit,
             **start,
         )
-        raw: bytes = response[_RAW]
-        return raw
+        text: str = response[_RAW]
+        return text
 
     def write(self, items: Mapping[str, Attributes], rate: Rate) -> dict[str, str]:
         """Put up to 25 items, given by their ids, until DynamoDB has accepted or rejected each of them.
@@ -169,33 +168,28 @@ class ItemTable:
         return math.ceil(len(str(item)) / 1024) * (1 + len(self.indexed))
 
 
-def parsed(raw: bytes, write: Callable[[Attributes], bytes]) -> Page:
-    """A page, with each item as a line. Only one item at a time is in memory: a parsed one can take 100 times its size.
-
-    Raises:
-        NotPlainError: `write` cannot write an item.
-    """
-    text = raw.decode()
+def parsed(text: str, writer: LineWriter) -> Page:
+    """A page, with each item as a line. Raises NotPlainError."""
     found = _ITEMS.search(text)
     assert found is not None  # noqa: S101 - see _keep_raw
     lines: list[bytes] = []
     position = found.end()
     while text[position] != "]":
-        item, end = _DECODER.raw_decode(text, position)
-        lines.append(write(item))
+        line, end = writer.line(text, position)
+        lines.append(line)
         position = _NEXT.match(text, end).end()  # type: ignore[union-attr]
     rest = json.loads(f"{text[: found.end()]}{text[position:]}")
     last = rest.get("LastEvaluatedKey")
-    return Page(lines, last["itemId"]["S"] if last else None, _units(rest, math.ceil(len(raw) / 4096)))
+    return Page(lines, last["itemId"]["S"] if last else None, _units(rest, math.ceil(len(text) / 4096)))
 
 
 def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Give the body of a page of items to the caller as it is; botocore parses an empty one.
+    """Give the body of a page of items to the caller as text; botocore parses an empty one.
 
     This event of botocore is for customized responses: https://github.com/boto/botocore/blob/develop/botocore/endpoint.py
     """
     if response_dict["status_code"] == 200 and b'"Items"' in response_dict["body"]:  # noqa: PLR2004 - success
-        customized_response_dict[_RAW] = response_dict["body"]
+        customized_response_dict[_RAW] = response_dict["body"].decode()
         response_dict["body"] = b"{}"
 
 

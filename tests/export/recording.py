@@ -55,7 +55,7 @@ def move_items(stack: Stack) -> None:
         item = {"itemId": {"S": "1"}}
         table.write({"1": item}, limit)
         table.write_new(item, limit)
-        table.scan(0, 1, None)
+        table.scan(0, 1, None, 100)
 
     try:
         stack.table.explained("move the items of", move)

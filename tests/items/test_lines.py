@@ -19,9 +19,8 @@ from items_api.items.lines import (
     read_header,
     read_item,
     read_trailer,
-    write_plain,
-    write_typed,
 )
+from items_api.items.writing import LineWriter
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBERS = st.one_of(
@@ -51,6 +50,14 @@ SETS = st.one_of(
 )
 
 
+def write_plain(item: dict[str, Any]) -> bytes:
+    return LineWriter(Format.PLAIN).line(json.dumps(item))[0]
+
+
+def write_typed(item: dict[str, Any]) -> bytes:
+    return LineWriter(Format.TYPED).line(json.dumps(item))[0]
+
+
 def items(values: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     others = st.dictionaries(TEXT.filter(lambda name: name not in ("", "itemId", REVISION)), values, max_size=5)
     return st.tuples(TEXT.filter(bool), others).map(lambda pair: {"itemId": {"S": pair[0]}, **pair[1]})
@@ -67,7 +74,7 @@ def on_the_wire(value: Any) -> Any:
 
 @given(items(PLAIN))
 def test_a_plain_item_comes_back_equal(item: dict[str, Any]) -> None:
-    assert read_item(write_plain(dict(item)).rstrip(b"\n"), Format.PLAIN, ()) == item
+    assert read_item(write_plain(item).rstrip(b"\n"), Format.PLAIN, ()) == item
 
 
 @given(items(st.one_of(PLAIN, SETS)))
@@ -79,21 +86,28 @@ def test_a_typed_item_comes_back_equal(item: dict[str, Any]) -> None:
 
 @given(items(PLAIN))
 def test_a_plain_line_is_json(item: dict[str, Any]) -> None:
-    document = json.loads(write_plain(dict(item)))
+    document = json.loads(write_plain(item))
     assert (document["itemId"], document.keys()) == (item["itemId"]["S"], item.keys())
+
+
+@pytest.mark.parametrize("names", [["S"], ["M"], ["L"], ["NULL"], ["S", "N"], ["itemId"], []])
+def test_attributes_with_the_names_of_types_are_no_types(names: list[str]) -> None:
+    item = {"itemId": {"S": "1"}, "m": {"M": {name: {"S": "x"} for name in names}}, "S": {"M": {"S": {"NULL": True}}}}
+    assert json.loads(write_typed(item)) == item
+    assert json.loads(write_plain(item)) == {"itemId": "1", "m": dict.fromkeys(names, "x"), "S": {"S": None}}
 
 
 @pytest.mark.parametrize("number", ["1E-10", "1.50", "+5", "007", "1e3"])
 def test_a_typed_number_keeps_its_spelling(number: str) -> None:
     """DynamoDB normalizes numbers; some emulators do not."""
     item: dict[str, Any] = {"itemId": {"S": "1"}, "n": {"N": number}, "s": {"NS": [number]}}
-    assert read_item(write_typed(dict(item)).rstrip(b"\n"), Format.TYPED, ()) == item
+    assert read_item(write_typed(item).rstrip(b"\n"), Format.TYPED, ()) == item
 
 
 def test_an_item_full_of_numbers_that_dynamodb_writes_with_126_digits_can_be_loaded() -> None:
     number = "1" + "0" * 125
     item: dict[str, Any] = {"itemId": {"S": "1"}, "n": {"L": [{"M": {"x": {"N": number}}}, {"NS": [number]}] * 20_000}}
-    line = write_typed(json.loads(json.dumps(item)))
+    line = write_typed(item)
     assert len(line) < 4_000_000
     found = read_item(line.rstrip(b"\n"), Format.TYPED, ())
     assert found["n"]["L"][:2] == [{"M": {"x": {"N": "1E+125"}}}, {"NS": ["1E+125"]}]
