@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -25,7 +26,7 @@ _COMMIT_SECONDS = 1.0
 _PIECES = 64  # of a page, in which the segments alternate in the file
 # A page is about as long as this in DynamoDB's JSON, which can be nine times as long as the size that DynamoDB counts.
 _PAGE_CHARS = 2_000_000
-_FIRST_LIMIT = 100
+_FIRST_LIMIT = 1
 
 
 class _Pieces(NamedTuple):
@@ -136,7 +137,7 @@ class Dump:
                 segment.stop()
 
     def _read(self, number: int, after: str | None, segment: _Segment, stop: threading.Event) -> None:
-        limit = _FIRST_LIMIT
+        limit, is_first = _FIRST_LIMIT, True
         # With a rate, a page is about as large as what may be read in a second.
         if self.rate.per_second:
             limit = max(1, min(limit, int(self.rate.per_second)))
@@ -147,11 +148,15 @@ class Dump:
                 if stop.is_set():
                     return
                 self.rate.wait(expected)
-                text = self.table.scan(number, SEGMENTS, after, limit)
-                page = self._page(text)
+                # The length of the items is unknown, so only one segment at a time reads its first page.
+                with self.table.parsing if is_first else nullcontext():
+                    text = self.table.scan(number, SEGMENTS, after, limit)
+                    page = self._page(text)
+                length, is_first = len(text), False
+                del text
                 self.rate.correct(expected, page.units)
                 if page.lines:
-                    limit = _PAGE_CHARS * len(page.lines) // len(text)
+                    limit = _PAGE_CHARS * len(page.lines) // length
                     if self.rate.per_second:
                         limit = min(limit, int(self.rate.per_second * len(page.lines) / page.units))
                         expected = page.units

@@ -54,7 +54,7 @@ class ItemTable:
         # botocore's conversion of each value takes three quarters of the time of a dump, and adds nothing.
         aws.items.meta.events.register("before-parse.dynamodb.Scan", _keep_raw, unique_id=__name__)
         # One page at a time, to save memory. More would not be faster.
-        self.parsing = threading.Lock()
+        self.parsing = threading.RLock()
         description = aws.send(aws.dynamodb.describe_table, TableName=name)["Table"]
         types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
         if description["KeySchema"] != _KEY or types["itemId"] != "S":
