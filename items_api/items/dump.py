@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.errors import CannotDump
 from items_api.items.lines import Format, NotPlainError, Trailer, header
@@ -15,7 +15,7 @@ from items_api.items.table import parsed
 from items_api.items.writing import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from items_api.items.output import Output
     from items_api.items.rate import Rate
@@ -26,10 +26,9 @@ _COMMIT_SECONDS = 1.0
 _PIECES = 64  # of a page, in which the segments alternate in the file
 # A page is about as long as this in DynamoDB's JSON, which can be nine times as long as the size that DynamoDB counts.
 _PAGE_CHARS = 2_000_000
-_FIRST_LIMIT = 1
 
 
-class _Pieces(NamedTuple):
+class _Part(NamedTuple):
     """The lines of one page in pieces, and the key after which its segment continues; None at its end."""
 
     pieces: list[bytes]
@@ -37,32 +36,43 @@ class _Pieces(NamedTuple):
     last: str | None
 
 
-Event: TypeAlias = "_Pieces | BaseException"
+class _Request(NamedTuple):
+    """A page of at most `limit` items, for which about `units` read units are used."""
+
+    after: str | None
+    limit: int
+    units: float
 
 
 class _Segment:
-    """The pages of a segment. The next one is read when the one before it has been taken."""
+    """Reads pages in a thread of its own, one at a time, while the pages of other segments are converted."""
 
-    def __init__(self) -> None:
-        self._parts: queue.Queue[Event] = queue.Queue()
-        self._wanted = threading.Semaphore(1)
+    def __init__(self, read: Callable[[_Request], str]) -> None:
+        self._read = read
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._pages: queue.SimpleQueue[str | BaseException] = queue.SimpleQueue()
+        threading.Thread(target=self._run, daemon=True).start()
 
-    def put(self, event: Event) -> None:
-        self._parts.put(event)
+    def request(self, request: _Request) -> None:
+        self._requests.put(request)
 
-    def take(self) -> _Pieces:
-        """Raises what the reader raised."""
-        event = self._parts.get()
-        if isinstance(event, BaseException):
-            raise event
-        self._wanted.release()
-        return event
-
-    def wait(self) -> None:
-        self._wanted.acquire()
+    def take(self) -> str:
+        """Raises what reading has raised."""
+        page = self._pages.get()
+        if isinstance(page, BaseException):
+            raise page
+        return page
 
     def stop(self) -> None:
-        self._wanted.release()
+        self._requests.put(None)
+
+    def _run(self) -> None:
+        while request := self._requests.get():
+            try:
+                page: str | BaseException = self._read(request)
+            except BaseException as error:  # noqa: BLE001 - the caller's thread raises it again
+                page = error
+            self._pages.put(page)
 
 
 @dataclass
@@ -114,68 +124,55 @@ class Dump:
     def _commit(self, left: dict[int, str | None]) -> None:
         self.output.commit({"items": self.items, "segments": left})
 
-    def _rounds(self, left: Mapping[int, str | None]) -> Generator[dict[int, _Pieces]]:
+    def _rounds(self, left: Mapping[int, str | None]) -> Generator[dict[int, _Part]]:
         """A page of each segment, by its number, as long as there are any.
 
         The segments alternate in the file, so that every place in it has items of all partitions of the table.
         Otherwise, a load would write to one partition after the other.
         """
-        stop = threading.Event()
-        segments = {number: _Segment() for number in left}
-        for number, after in left.items():
-            arguments = (number, after, segments[number], stop)
-            threading.Thread(target=self._read, args=arguments, daemon=True).start()
-        unfinished = [*segments]
+        requests = {number: self._request(after, 0, 0, 0.0) for number, after in left.items()}
+        segments: dict[int, _Segment] = {}
         try:
-            while unfinished:
-                parts = {number: segments[number].take() for number in unfinished}
-                unfinished = [number for number, part in parts.items() if part.last is not None]
+            while requests:
+                parts: dict[int, _Part] = {}
+                for number, request in requests.items():
+                    if number not in segments:
+                        # The length of its items is unknown, so the first page of a segment is read alone.
+                        segments[number] = _Segment(partial(self._read, number))
+                        segments[number].request(request)
+                    text = segments[number].take()
+                    page = self._page(text)
+                    self.rate.correct(request.units, page.units)
+                    if page.last is not None:
+                        requests[number] = self._request(page.last, len(page.lines), len(text), page.units)
+                        segments[number].request(requests[number])
+                    parts[number] = _Part(_in_pieces(page.lines), len(page.lines), page.last)
+                    del text, page
+                requests = {number: request for number, request in requests.items() if parts[number].last is not None}
                 yield parts
         finally:
-            stop.set()
             for segment in segments.values():
                 segment.stop()
 
-    def _read(self, number: int, after: str | None, segment: _Segment, stop: threading.Event) -> None:
-        limit, is_first = _FIRST_LIMIT, True
+    def _request(self, after: str | None, items: int, length: int, units: float) -> _Request:
+        """The next page after one with this number of items, this length in JSON, and these read units."""
+        limit = _PAGE_CHARS * items // length if items else 1
         # With a rate, a page is about as large as what may be read in a second.
         if self.rate.per_second:
-            limit = max(1, min(limit, int(self.rate.per_second)))
-        expected = self.rate.per_second or 0.0
-        try:
-            while True:
-                segment.wait()
-                if stop.is_set():
-                    return
-                self.rate.wait(expected)
-                # The length of the items is unknown, so only one segment at a time reads its first page.
-                with self.table.parsing if is_first else nullcontext():
-                    text = self.table.scan(number, SEGMENTS, after, limit)
-                    page = self._page(text)
-                length, is_first = len(text), False
-                del text
-                self.rate.correct(expected, page.units)
-                if page.lines:
-                    limit = _PAGE_CHARS * len(page.lines) // length
-                    if self.rate.per_second:
-                        limit = min(limit, int(self.rate.per_second * len(page.lines) / page.units))
-                        expected = page.units
-                    limit = max(1, limit)
-                after = page.last
-                segment.put(_Pieces(_in_pieces(page.lines), len(page.lines), after))
-                if after is None:
-                    return
-        except BaseException as error:  # noqa: BLE001 - the caller's thread raises it again
-            segment.put(error)
+            limit = min(limit, int(self.rate.per_second * items / units) if items else limit)
+        return _Request(after, max(1, limit), units)
+
+    def _read(self, number: int, request: _Request) -> str:
+        self.rate.wait(request.units)
+        return self.table.scan(number, SEGMENTS, request.after, request.limit)
 
     def _page(self, text: str) -> Page:
-        with self.table.parsing:
-            try:
-                return parsed(text, LineWriter(self.format))
-            except NotPlainError as error:
-                raise CannotDump(
-                    f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."
-                ) from None
+        try:
+            return parsed(text, LineWriter(self.format))
+        except NotPlainError as error:
+            raise CannotDump(
+                f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."
+            ) from None
 
 
 def _in_pieces(lines: list[bytes]) -> list[bytes]:

@@ -6,7 +6,6 @@ import json
 import math
 import random
 import re
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.aws.errors import ServiceError
@@ -53,8 +52,6 @@ class ItemTable:
         self.aws = aws
         # botocore's conversion of each value takes three quarters of the time of a dump, and adds nothing.
         aws.items.meta.events.register("before-parse.dynamodb.Scan", _keep_raw, unique_id=__name__)
-        # One page at a time, to save memory. More would not be faster.
-        self.parsing = threading.RLock()
         description = aws.send(aws.dynamodb.describe_table, TableName=name)["Table"]
         types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
         if description["KeySchema"] != _KEY or types["itemId"] != "S":
