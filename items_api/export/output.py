@@ -29,11 +29,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, force: bool) -> li
         raise OutputFailed(f"{folder} is a file.", "This export is a folder.", "Choose another folder with --output.")
     if folder.exists() and any(folder.iterdir()) and not force:
         raise _already_exists(f"The folder {folder} is not empty.")
-    paths = [_write(folder / name, content) for name, content in files.items()]
-    for path in paths:
-        # Regardless of the umask: another user may build an image from the files, or run them.
-        path.chmod(0o755 if path.suffix == ".sh" else 0o644)
-    return paths
+    # Regardless of the umask: another user may build an image from the files, or run them.
+    return [_write(folder / name, content, 0o755 if name.endswith(".sh") else 0o644) for name, content in files.items()]
 
 
 def _already_exists(what: str) -> OutputFailed:
@@ -44,10 +41,12 @@ def _already_exists(what: str) -> OutputFailed:
     )
 
 
-def _write(path: Path, content: bytes) -> Path:
+def _write(path: Path, content: bytes, mode: int | None = None) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        if mode is not None:
+            path.chmod(mode)
     except OSError as error:
         raise OutputFailed(
             f"Could not write {path}.", f"{error.strerror}.", "Choose another location with --output."

@@ -32,6 +32,12 @@ class Reply:
         self.body = body
 
 
+def authority_of(endpoint: str) -> str:
+    """The value of the Host header: the port is left out if it is the scheme's default."""
+    scheme, _, rest = endpoint.partition("://")
+    return rest.rstrip("/").removesuffix(":443" if scheme == "https" else ":80")
+
+
 class Connection:
     """A connection to one endpoint, opened on first use and reused until the server closes it.
 
@@ -40,9 +46,8 @@ class Connection:
     """
 
     def __init__(self, endpoint: str, tls: ssl.SSLContext | None = None) -> None:
-        scheme, _, rest = endpoint.partition("://")
-        #: The value of the Host header: the port is left out if it is the scheme's default.
-        self.authority = rest.rstrip("/").removesuffix(":443" if scheme == "https" else ":80")
+        scheme = endpoint.partition("://")[0]
+        self.authority = authority_of(endpoint)
         host, colon, port = self.authority.rpartition(":")
         if not colon or port.endswith("]"):
             host, port = self.authority, "443" if scheme == "https" else "80"

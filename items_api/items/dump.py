@@ -130,7 +130,8 @@ class Dump:
         The segments alternate in the file, so that every place in it has items of all partitions of the table.
         Otherwise, a load would write to one partition after the other.
         """
-        requests = {number: self._request(after, 0, 0, 0.0) for number, after in left.items()}
+        writer = LineWriter(self.format)
+        requests = {number: _Request(after, 1, 0.0) for number, after in left.items()}
         segments: dict[int, _Segment] = {}
         try:
             while requests:
@@ -141,10 +142,10 @@ class Dump:
                         segments[number] = _Segment(partial(self._read, number))
                         segments[number].request(request)
                     text = segments[number].take()
-                    page = self._page(text)
+                    page = _page(text, writer)
                     self.rate.correct(request.units, page.units)
                     if page.last is not None:
-                        requests[number] = self._request(page.last, len(page.lines), len(text), page.units)
+                        requests[number] = _Request(page.last, self._limit(page, len(text)), page.units)
                         segments[number].request(requests[number])
                     parts[number] = _Part(_in_pieces(page.lines), len(page.lines), page.last)
                     del text, page
@@ -154,25 +155,25 @@ class Dump:
             for segment in segments.values():
                 segment.stop()
 
-    def _request(self, after: str | None, items: int, length: int, units: float) -> _Request:
-        """The next page after one with this number of items, this length in JSON, and these read units."""
-        limit = _PAGE_CHARS * items // length if items else 1
+    def _limit(self, page: Page, length: int) -> int:
+        """How many items the page after this one may have, which has this length in JSON."""
+        limit = _PAGE_CHARS * len(page.lines) // length
         # With a rate, a page is about as large as what may be read in a second.
-        if self.rate.per_second:
-            limit = min(limit, int(self.rate.per_second * items / units) if items else limit)
-        return _Request(after, max(1, limit), units)
+        if self.rate.per_second and page.lines:
+            limit = min(limit, int(self.rate.per_second * len(page.lines) / page.units))
+        return max(1, limit)
 
     def _read(self, number: int, request: _Request) -> str:
         self.rate.wait(request.units)
         return self.table.scan(number, SEGMENTS, request.after, request.limit)
 
-    def _page(self, text: str) -> Page:
-        try:
-            return parsed(text, LineWriter(self.format))
-        except NotPlainError as error:
-            raise CannotDump(
-                f"{error}", "Plain JSON has no such values.", "Use --typed, which writes DynamoDB's JSON."
-            ) from None
+
+def _page(text: str, writer: LineWriter) -> Page:
+    try:
+        return parsed(text, writer)
+    except NotPlainError as error:
+        todo = "Use --typed, which writes DynamoDB's JSON."
+        raise CannotDump(f"{error}", "Plain JSON has no such values.", todo) from None
 
 
 def _in_pieces(lines: list[bytes]) -> list[bytes]:

@@ -96,7 +96,7 @@ def open_dump(
     output = PartialFile(path, journal)
     try:
         done = _started(output, path, journal, replace=replace, fresh=fresh)
-    except BaseException:
+    except BaseException:  # Ctrl-C, too: an empty file would be in the way of the next dump
         if not output.length():
             output.path.unlink()
         output.close()
@@ -152,7 +152,7 @@ def open_load(
     try:
         lock(file, path)
         return _opened(file, table, path, typed=typed, new_only=new_only, fresh=fresh)
-    except BaseException:
+    except BaseException:  # Ctrl-C, too: an open file stays locked
         file.close()
         raise
 

@@ -12,7 +12,7 @@ from items_api.aws.errors import ServiceError
 from items_api.errors import CannotChange, TimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from items_api.aws.client import Aws
     from items_api.items.lines import Attributes
@@ -118,7 +118,7 @@ class ItemTable:
     def _put(self, items: Mapping[str, Attributes], rate: Rate) -> dict[str, Attributes]:
         """One BatchWriteItem. Returns the items that DynamoDB did not process."""
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items.values()]
-        expected = float(len(items)) if rate.per_second is None else sum(map(self._units_of, items.values()))
+        expected = self._units_of(items.values(), rate)
         rate.wait(expected)
         response = self.aws.send(
             self.aws.items.batch_write_item, RequestItems={self.name: requests}, ReturnConsumedCapacity="TOTAL"
@@ -143,7 +143,7 @@ class ItemTable:
         Raises:
             AwsError: a ValidationException if DynamoDB rejects the item, or any other error.
         """
-        expected = 1.0 if rate.per_second is None else self._units_of(item)
+        expected = self._units_of([item], rate)
         rate.wait(expected)
         try:
             response = self.aws.send(
@@ -160,9 +160,11 @@ class ItemTable:
         rate.correct(expected, _units(response, expected))
         return True
 
-    def _units_of(self, item: Attributes) -> float:
-        """About how many write units an item uses, in the table and its indexes."""
-        return math.ceil(len(str(item)) / 1024) * (1 + len(self.indexed))
+    def _units_of(self, items: Collection[Attributes], rate: Rate) -> float:
+        """About how many write units these items use, in the table and its indexes; without a limit, one for each."""
+        if rate.per_second is None:
+            return float(len(items))
+        return sum(math.ceil(len(str(item)) / 1024) * (1 + len(self.indexed)) for item in items)
 
 
 def parsed(text: str, writer: LineWriter) -> Page:

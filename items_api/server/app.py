@@ -104,8 +104,13 @@ class App:
     def refuse(self, refusal: Refusal) -> tuple[int, Headers, bytes]:
         """The reply to something that is not a request, which is logged, too."""
         request_id = next(self._ids)
-        self._log(log_line("", refusal.status, 0.0, request_id, refusal.error, cold=False))
-        return _refused(refusal, [(b"apigw-requestid", request_id.encode())])
+        return self._refuse(refusal, "", 0.0, request_id, [(b"apigw-requestid", request_id.encode())])
+
+    def _refuse(
+        self, refusal: Refusal, route: str, seconds: float, request_id: str, added: Headers
+    ) -> tuple[int, Headers, bytes]:
+        self._log(log_line(route, refusal.status, seconds, request_id, refusal.error, cold=False))
+        return _json(refusal.status, {"message": refusal.message}, [*refusal.headers, *added])
 
     async def _answer(self, scope: HTTPScope, receive: ASGIReceiveCallable, share: Share) -> tuple[int, Headers, bytes]:
         started = time.monotonic()
@@ -135,22 +140,19 @@ class App:
             # As in Lambda, the time in which the body arrived does not count.
             context = _Context(time.monotonic() + self._seconds)
             handle = partial(self._api.handle, happened, context)
-            if route == "GET /items":
-                async with self._lists:
-                    reply = await self._greenlets.run(handle)
-            elif len(body) > LARGE_BYTES:
-                async with self._large_bodies:
-                    reply = await self._greenlets.run(handle)
-            else:
+            few = self._lists if route == "GET /items" else self._large_bodies if len(body) > LARGE_BYTES else None
+            if few is None:  # without a semaphore, which takes time
                 reply = await self._greenlets.run(handle)
+            else:
+                async with few:
+                    reply = await self._greenlets.run(handle)
             status, reply_headers, content = response(reply)
             # The reply to a write must not say that it has failed.
             if len(content) <= PIECE_BYTES or share.take(len(content), anyway=scope["method"] != "GET"):
                 return status, [*reply_headers, *added], content
             body = TOO_BUSY
         key = route if isinstance(route, str) else ""
-        self._log(log_line(key, body.status, time.monotonic() - started, request_id, body.error, cold=False))
-        return _refused(body, added)
+        return self._refuse(body, key, time.monotonic() - started, request_id, added)
 
     def _refusal(self, route: str | Refusal, headers: Mapping[str, str], size: int) -> Refusal | None:
         if size > MAX_HEAD_BYTES:
@@ -199,10 +201,6 @@ def probe(table: Table) -> str:
     except DynamoDBError as error:
         return error.cause
     return ""
-
-
-def _refused(refusal: Refusal, added: Headers) -> tuple[int, Headers, bytes]:
-    return _json(refusal.status, {"message": refusal.message}, [*refusal.headers, *added])
 
 
 def _json(status: int, document: Mapping[str, str], added: Headers) -> tuple[int, Headers, bytes]:

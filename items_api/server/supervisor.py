@@ -94,7 +94,7 @@ class Supervisor:
                     if signal.SIGHUP in self._signals:
                         self._restart()
                     else:
-                        self._wait_for_something()
+                        self._wait_for_event()
                 return signal.SIGINT in self._signals
             finally:
                 self._stop()
@@ -175,7 +175,7 @@ class Supervisor:
                     return
                 self._wait([old])
 
-    def _wait_for_something(self) -> None:
+    def _wait_for_event(self) -> None:
         running = [worker for worker in self._workers if not worker.has_ended]
         is_complete = len(running) == len(self._workers)
         self._wait(running, seconds=None if is_complete else self._next_start - time.monotonic())

@@ -18,7 +18,7 @@ from items_api.aws.errors import AwsError, ServiceError
 from items_api.aws.keys import KeyChain
 from items_api.aws.session import aws_account, local_account
 from items_api.errors import Problem
-from items_api.handler.connection import Connection
+from items_api.handler.connection import Connection, authority_of
 from items_api.handler.dynamodb import Client, RejectedError
 from items_api.handler.sigv4 import Signer
 from items_api.handler.table import Table
@@ -78,7 +78,7 @@ def usable_credentials(service: Service) -> Credentials:
     last, pause = "", 1.0
     while True:
         try:
-            return Credentials(key_chain(service), Connection(service.endpoint).authority, service.region, _warn)
+            return Credentials(key_chain(service), authority_of(service.endpoint), service.region, _warn)
         except (AwsError, Problem) as error:
             problem = f"A process of the server waits for AWS credentials: {str(error).rstrip('.')}."
         if problem != last:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from items_api.cli import cli
 from tests.aws import Account, Process
+from tests.items.conftest import item, put
 
 Run = Callable[..., Result]
 
@@ -43,3 +44,11 @@ def document(result: Result) -> dict[str, Any]:
     found = json.loads(result.stdout)
     assert isinstance(found, dict)
     return found
+
+
+@pytest.fixture
+def deployed(run: Run) -> Run:
+    """A stack with three items."""
+    run("up")
+    put(*(item(number) for number in range(3)))
+    return run

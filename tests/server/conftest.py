@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +19,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.handler.conftest import FakeDynamoDB, Harness, dynamodb, harness, new_harness
+from tests.handler.conftest import Exchange, FakeDynamoDB, Harness, dynamodb, harness, new_harness
 from tests.issuers import Issuer, issuing
 
 __all__ = ["dynamodb", "harness", "new_harness"]
@@ -153,3 +155,32 @@ def serve(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> Iterator[
     yield start
     for context in running:
         context.__exit__(None, None, None)
+
+
+class Slow:
+    """A write of DynamoDB that takes until it is released."""
+
+    def __init__(self) -> None:
+        self.arrived, self.released = threading.Event(), threading.Event()
+
+    def __call__(self, exchange: Exchange) -> None:
+        self.arrived.set()
+        self.released.wait(20)
+        exchange.succeeds()
+
+
+def is_closed(server: Server) -> bool:
+    try:
+        socket.create_connection(server.address, timeout=1).close()
+    except OSError:
+        return True
+    return False
+
+
+def failing(command: list[str], **variables: str) -> str:
+    """What the command says before it ends with 1."""
+    done = subprocess.run(
+        command, env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr

@@ -1,9 +1,7 @@
-"""`serve` answers like the deployed API, at its limits too, and ends without losing a request."""
+"""`serve` answers like the deployed API, at its limits too."""
 
 import http.client
 import json
-import os
-import signal
 import socket
 import subprocess
 import threading
@@ -12,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 
 from items_api.provision.table import create_request
 from items_api.settings import Settings
 from tests.handler.conftest import Exchange, FakeDynamoDB, Harness
-from tests.server.conftest import Serve, Server, arguments, environment, eventually, serving
+from tests.server.conftest import Serve, Server, Slow, arguments, environment, eventually, failing, is_closed, serving
 from tests.servers import self_signed
 from tests.servers import serving as serving_http
 
@@ -225,114 +222,6 @@ def test_a_web_page_cannot_reach_it_under_another_name(serve: Serve, host: str, 
     assert serve()("GET", "/items/1", headers={"Host": host}).status == status
 
 
-class Slow:
-    """A write of DynamoDB that takes until it is released."""
-
-    def __init__(self) -> None:
-        self.arrived, self.released = threading.Event(), threading.Event()
-
-    def __call__(self, exchange: Exchange) -> None:
-        self.arrived.set()
-        self.released.wait(20)
-        exchange.succeeds()
-
-
-def test_sigterm_during_a_write_lets_it_finish(serve: Serve, dynamodb: FakeDynamoDB, harness: Harness) -> None:
-    server, slow = serve(), Slow()
-    dynamodb.operations.clear()
-    dynamodb.faults = [slow]
-    with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(server, "PUT", "/items/1", {"n": 1})
-        slow.arrived.wait(10)
-        server.process.terminate()
-        eventually(lambda: _is_closed(server))
-        slow.released.set()
-        reply = writing.result()
-    assert (reply.status, reply.headers["connection"]) == (201, "close")
-    assert server.process.wait(30) == 0
-    assert dynamodb.operations == ["PutItem"]
-    assert harness.gateway.item("GET", "1").json == {"itemId": "1", "n": 1}
-
-
-def _is_closed(server: Server) -> bool:
-    try:
-        socket.create_connection(server.address, timeout=1).close()
-    except OSError:
-        return True
-    return False
-
-
-def test_a_client_that_keeps_its_connection_is_told_to_close_it_when_the_server_stops(serve: Serve) -> None:
-    server = serve()
-    connection = http.client.HTTPConnection(*server.address, timeout=20)
-    connection.request("GET", "/items/1")
-    first = connection.getresponse()
-    first.read()
-    server.process.terminate()
-    eventually(lambda: _is_closed(server))
-    connection.request("GET", "/items/1")  # on the same connection
-    second = connection.getresponse()
-    assert (first.getheader("connection"), second.status, second.getheader("connection")) == (None, 404, "close")
-    second.read()
-    connection.close()
-    assert server.process.wait(30) == 0
-
-
-def test_clients_that_are_idle_do_not_delay_the_end(serve: Serve) -> None:
-    server = serve()
-    with socket.create_connection(server.address), socket.create_connection(server.address) as client:
-        client.sendall(b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert client.recv(65_536).startswith(b"HTTP/1.1 404 ")
-        assert server.stop() == 0
-
-
-def test_ctrl_c_ends_it_with_130(serve: Serve) -> None:
-    assert serve().stop(signal.SIGINT) == 130
-
-
-def test_sighup_replaces_the_workers_without_losing_a_request(serve: Serve) -> None:
-    server = serve("--workers", "2", "--throttle-rate", "10000", "--throttle-burst", "5000")
-    before, done = server.workers(), threading.Event()
-    assert len(before) == 2
-
-    def ask_again_and_again() -> list[int]:
-        connection = http.client.HTTPConnection(*server.address, timeout=20)
-        statuses = []
-        while not done.is_set():
-            connection.request("GET", "/items/1")
-            reply = connection.getresponse()
-            reply.read()
-            statuses.append(reply.status)
-            done.wait(0.01)
-        connection.close()
-        return statuses
-
-    with ThreadPoolExecutor(4) as pool:
-        clients = [pool.submit(ask_again_and_again) for _ in range(4)]
-        server.process.send_signal(signal.SIGHUP)
-        try:
-            eventually(lambda: len(server.workers()) == 2 and not {*before} & {*server.workers()})
-        finally:
-            done.set()
-        statuses = [status for client in clients for status in client.result()]
-    assert {*statuses} == {404}
-
-
-def test_a_worker_that_dies_is_replaced(serve: Serve) -> None:
-    server = serve()
-    (first,) = server.workers()
-    os.kill(first, signal.SIGKILL)
-    eventually(lambda: server.workers() not in ([], [first]))
-    eventually(lambda: server("GET", "/healthz").status == 200)
-
-
-def test_workers_end_with_their_parent(serve: Serve) -> None:
-    server = serve()
-    (worker,) = server.workers()
-    server.process.kill()
-    eventually(lambda: not psutil.pid_exists(worker))
-
-
 def test_replies_do_not_depend_on_a_reader_of_the_log(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
     """The log goes to stdout, and its reader has ended."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -342,7 +231,7 @@ def test_replies_do_not_depend_on_a_reader_of_the_log(dynamodb: FakeDynamoDB, ha
     server = Server(process, f"http://127.0.0.1:{port}", tmp_path)  # type: ignore[arg-type]
     assert process.stdout
     process.stdout.close()
-    eventually(lambda: not _is_closed(server))
+    eventually(lambda: not is_closed(server))
     assert [server("GET", "/items/1").status for _ in range(20)] == [404] * 20
     assert server.stop() == 0
 
@@ -377,43 +266,3 @@ def test_the_log_goes_to_stdout(dynamodb: FakeDynamoDB, harness: Harness, tmp_pa
     process.terminate()
     out, _ = process.communicate(timeout=30)
     assert [json.loads(line)["status"] for line in out.splitlines()] == [404]
-
-
-def failing(command: list[str], **variables: str) -> str:
-    """What the command says before it ends with 1."""
-    done = subprocess.run(
-        command, env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    return done.stderr
-
-
-def test_a_table_that_does_not_exist_is_an_error_at_the_start(dynamodb: FakeDynamoDB) -> None:
-    said = failing(arguments(dynamodb, "--auth", "none"))
-    assert "Error: The stack items0 does not exist or is incomplete.\n" in said
-    assert "  Why:  The table Items0 does not exist in eu-central-1.\n" in said
-
-
-def test_a_missing_permission_is_an_error_at_the_start(dynamodb: FakeDynamoDB, harness: Harness) -> None:
-    dynamodb.faults = [lambda exchange: exchange.reject(400, "AccessDeniedException", "User: x is not authorized")]
-    said = failing(arguments(dynamodb, "--auth", "none"))
-    assert "Error: Could not read the table Items0: access denied.\n" in said
-    assert "Your user or role needs GetItem." in said
-
-
-def test_a_dynamodb_that_cannot_be_reached_is_an_error_at_the_start(
-    dynamodb: FakeDynamoDB, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    said = failing([word if word != dynamodb.url else url for word in arguments(dynamodb, "--auth", "none")])
-    assert f"Error: Could not read the table Items0: no response from {url}.\n" in said
-    assert "serve connects to DynamoDB directly, without a proxy." in said
-
-
-def test_missing_credentials_are_an_error_at_the_start(dynamodb: FakeDynamoDB, tmp_path: Path) -> None:
-    nothing = str(tmp_path / "nothing")
-    variables = {"AWS_SHARED_CREDENTIALS_FILE": nothing, "AWS_CONFIG_FILE": nothing, "AWS_ACCESS_KEY_ID": ""}
-    said = failing(arguments(dynamodb, "--auth", "none"), **variables, AWS_SECRET_ACCESS_KEY="")
-    assert "no usable AWS credentials" in said
-    assert "Run aws configure" in said

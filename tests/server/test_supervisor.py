@@ -1,11 +1,8 @@
 """The supervisor starts, replaces and stops processes, whatever happens to them and to itself."""
 
 import os
-import pty
-import re
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +15,7 @@ import pytest
 
 from items_api.errors import CannotServe
 from items_api.server.supervisor import Supervisor
-from tests.handler.conftest import FakeDynamoDB, Harness
-from tests.server.conftest import Serve, arguments, environment, eventually
+from tests.server.conftest import eventually
 from tests.server.working import work
 
 
@@ -167,73 +163,3 @@ def test_a_stop_ends_a_restart(run: Run, tmp_path: Path) -> None:
 
     assert run(1, meanwhile).warnings == []
     assert not any(psutil.pid_exists(pid) for pid in started(tmp_path))
-
-
-def test_ctrl_c_in_a_terminal_ends_it_without_a_trace(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
-    """The terminal sends the signal to all processes, at any moment."""
-    for pause in (0.3, 0.9, 1.5, 2.5):
-        process = subprocess.Popen(
-            arguments(dynamodb, "--auth", "none", "--workers", "2"),
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        time.sleep(pause)
-        os.killpg(process.pid, signal.SIGINT)
-        out, said = process.communicate(timeout=30)
-        assert process.returncode in (130, -signal.SIGINT), said
-        assert "Traceback" not in out + said
-
-
-def in_a_terminal(command: list[str]) -> tuple[int, int]:
-    """Start a command whose controlling terminal is a new one. Returns its process id, and the other side."""
-    pid, terminal = pty.fork()
-    if not pid:
-        os.execve(command[0], command, environment())
-    return pid, terminal
-
-
-def read_until(terminal: int, text: str) -> str:
-    said = ""
-    while text not in said:
-        said += os.read(terminal, 1024).decode()
-    return said
-
-
-def test_it_stops_when_its_terminal_is_closed(dynamodb: FakeDynamoDB, harness: Harness) -> None:
-    pid, terminal = in_a_terminal(arguments(dynamodb, "--auth", "none"))
-    read_until(terminal, "http://127.0.0.1:")
-    workers = psutil.Process(pid).children()
-    os.close(terminal)
-    os.waitpid(pid, 0)
-    eventually(lambda: not any(worker.is_running() for worker in workers))
-
-
-def test_it_survives_its_terminal_with_nohup(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
-    output = tmp_path / "output"
-    in_background = ["/bin/sh", "-c", 'exec nohup "$@" >"$0" 2>&1', str(output)]
-    pid, terminal = in_a_terminal([*in_background, *arguments(dynamodb, "--auth", "none")])
-    eventually(lambda: output.exists() and "http://127.0.0.1:" in output.read_text())
-    os.close(terminal)
-    time.sleep(0.5)
-    port, *_ = re.findall(r"http://127.0.0.1:(\d+)", output.read_text())
-    socket.create_connection(("127.0.0.1", int(port)), timeout=10).close()
-    os.kill(pid, signal.SIGTERM)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-
-def test_a_worker_that_dies_while_the_configuration_is_broken_waits_for_it(serve: Serve, tmp_path: Path) -> None:
-    keys = "[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret\n"
-    config = tmp_path / "config"
-    config.write_text(keys)
-    server = serve("--profile", "app", AWS_CONFIG_FILE=str(config), AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
-    config.write_text("[profile other]\n")
-    os.kill(server.workers()[0], signal.SIGKILL)
-    eventually(lambda: "A process of the server waits for AWS credentials: " in server.messages.read_text())
-    config.write_text(keys)
-    assert server("GET", "/items/1").status == 404
-    said = server.messages.read_text()
-    assert said.count("Warning: ") == 1
-    assert "Traceback" not in said
