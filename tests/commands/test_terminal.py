@@ -5,8 +5,10 @@ import os
 import pty
 import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -159,7 +161,8 @@ def test_watch_refreshes_until_ctrl_c_and_reads_the_metrics_once(
         if interrupted := next(looks):
             raise interrupted
 
-    monkeypatch.setattr("items_api.commands.status.time.sleep", sleep)
+    # Not time.sleep itself, which other threads call too.
+    monkeypatch.setattr("items_api.commands.status.time", SimpleNamespace(sleep=sleep, strftime=time.strftime))
     assert terminal.run("status", "--watch") == 130
     assert sum("Stack items at" in line for line in terminal.lines) == 1  # the earlier ones were cleared
     assert sum(call.operation == "cloudwatch.GetMetricData" for call in account.journal) == 2  # of a day and of a month

@@ -31,9 +31,10 @@ SETTINGS = {
 # The calls of a run that fail: (operation, nth).
 Case = tuple[tuple[str, int], ...]
 COMMANDS = ("up", "changing up", "down")
-# A read has no effect, so a lost response and a 500 are one case for it, and so are both ways to be killed.
-FAULTS_OF_READS = (Fault.THROTTLED, Fault.FAILED_BEFORE, Fault.DENIED, Fault.KILLED_BEFORE)
-FAULTS = (*FAULTS_OF_READS, Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.KILLED_AFTER)
+# A read has no effect, so a lost response and a 500 are one case for it. A process that is killed at a read leaves what
+# one leaves that is killed at the writes around it.
+FAULTS_OF_READS = (Fault.THROTTLED, Fault.FAILED_BEFORE, Fault.DENIED)
+FAULTS = (*FAULTS_OF_READS, Fault.KILLED_BEFORE, Fault.FAILED_AFTER, Fault.CUT_AFTER, Fault.KILLED_AFTER)
 # What a command cannot survive. After any other fault it has to succeed.
 FATAL = {Fault.DENIED, Fault.KILLED_BEFORE, Fault.KILLED_AFTER}
 

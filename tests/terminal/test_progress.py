@@ -1,6 +1,7 @@
 """The progress of a dump or a load, in a terminal and in a pipe."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,7 @@ from items_api.terminal import progress
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr("items_api.terminal.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("items_api.terminal.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
