@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.handler.item import (
@@ -39,6 +40,8 @@ VERSION = 1
 # More than the JSON of any item, which has at most 400 KB: up to six characters for each byte, as in \\u0000.
 MAX_LINE = 1 << 22
 _MARK = "items-api-dump"
+_MANY = 10_000  # values of an item, from which on it pays to compact it
+_SHORT = 2
 
 
 class Format(StrEnum):
@@ -120,7 +123,13 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
         if line.count(b",") > MAX_BYTES:  # parsing it would take much time and memory
             raise LineError(TOO_LARGE)
         document = parse(line.decode("utf-8-sig"), "The line")
-        item = attributes(document) if file_format is Format.PLAIN else _read_typed(_exported(document))
+        if file_format is Format.TYPED:
+            item = _read_typed(_exported(document))
+        else:
+            item = attributes(document)
+            if line.count(b",") > _MANY:
+                del document
+                _compact({"M": item})
         if REVISION in item:
             raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
         _check_id(item, file_format)
@@ -195,7 +204,7 @@ def _typed(attribute: Any, depth: int) -> Attribute:
         raise LineError(' is not in DynamoDB\'s JSON, such as {"S": "text"}')
     ((kind, value),) = attribute.items()
     if kind in {"S", "N", "B"}:
-        return {kind: _scalar(kind, value)}
+        return _shared(kind, _scalar(kind, value))
     if kind == "M":
         return {"M": _typed_members(value, depth + 1)}
     if kind == "L" and type(value) is list:
@@ -203,8 +212,33 @@ def _typed(attribute: Any, depth: int) -> Attribute:
     if kind in {"SS", "NS", "BS"} and type(value) is list and value:
         return {kind: [_scalar(kind[0], element) for element in value]}
     if (kind == "BOOL" and type(value) is bool) or (kind == "NULL" and value is True):
-        return {kind: value}
+        return _shared(kind, value)
     raise LineError(f" has no valid value of DynamoDB's type {kind}")
+
+
+def _compact(attribute: Attribute) -> Attribute:
+    """Replace equal short values inside an attribute by one object."""
+    ((kind, value),) = attribute.items()
+    if kind == "L":
+        value[:] = map(_compact, value)
+    elif kind == "M":
+        value.update({name: _compact(member) for name, member in value.items()})
+    else:
+        return _shared(kind, value)
+    return attribute
+
+
+def _shared(kind: str, value: Any) -> Attribute:
+    """An attribute, which is the same object for equal short values.
+
+    An item can have 200,000 of them, and each dictionary would take 184 bytes.
+    """
+    return {kind: value} if type(value) is not bool and len(value) > _SHORT else _short(kind, value)
+
+
+@lru_cache(maxsize=1000)
+def _short(kind: str, value: str | bytes | bool) -> Attribute:  # noqa: FBT001 - a value
+    return {kind: value}
 
 
 def _check_unicode(text: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Writers: TypeAlias = Mapping[str, Callable[[Any], bytes]]
 
 _SETS = {"SS": "a string set", "NS": "a number set", "BS": "a binary set", "B": "a binary value"}
+_SCALARS = {"S", "N", "BOOL", "NULL"}
+_SHORT_VALUE = 2  # characters
 _PARSER = json.JSONDecoder()
 _EMPTY = b'""'
 
@@ -110,10 +112,20 @@ _PLAIN: Writers = {
 }
 
 
+def _sharing(write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Equal short values become one object: an item can have 200,000 of them."""
+    short = lru_cache(maxsize=1000)(write)
+    return lambda value: short(value) if type(value) is bool or len(value) <= _SHORT_VALUE else write(value)
+
+
 def _with_types(writers: Writers) -> Writers:
     def typed(kind: str, write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
         start = b'{"%b":' % kind.encode()
-        return lambda value: start + write(value) + b"}"
+
+        def whole(value: Any) -> bytes:
+            return start + write(value) + b"}"
+
+        return _sharing(whole) if kind in _SCALARS else whole
 
     return {kind: typed(kind, write) for kind, write in writers.items()}
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import signal
+import subprocess
 import time
 from contextlib import suppress
 from typing import Any
@@ -107,25 +108,39 @@ def test_a_full_pipe_is_no_error(filled: Cli) -> None:
     assert len(done.splitlines()) == 2
 
 
+def peak_of(process: subprocess.Popen[str]) -> int:
+    """The memory of a process, in bytes, until it ends."""
+    peak = 0
+    while process.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            peak = max(peak, psutil.Process(process.pid).memory_info().rss)
+        time.sleep(0.005)
+    return peak
+
+
 @pytest.mark.parametrize(
-    ("lines", "text"),
+    ("lines", "value"),
     [
-        (12, rb"\u0041" * 640_000),  # almost as long as the longest line, but too large for an item
-        (30, rb"\n" * 190_000),  # almost the largest item
+        (12, rb'"%s"' % (rb"\u0041" * 640_000)),  # almost as long as the longest line, but too large for an item
+        (30, rb'"%s"' % (rb"\n" * 190_000)),  # almost the largest item
+        (3, rb"[%s]" % b",".join([b'""'] * 190_000)),  # an item with almost as many values as it can have
     ],
+    ids=["long lines", "large items", "many values"],
 )
 @pytest.mark.parametrize("source", ["file", "pipe"])
-def test_long_lines_need_less_than_120_mb_of_memory(cli: Cli, lines: int, text: bytes, source: str) -> None:
+def test_long_lines_need_less_than_120_mb_of_memory(cli: Cli, lines: int, value: bytes, source: str) -> None:
     cli.ok("up")
     path = cli.home / "long.jsonl"
-    path.write_bytes(b"".join(b'{"itemId":"%d","text":"%s"}\n' % (number, text) for number in range(lines)))
+    path.write_bytes(b"".join(b'{"itemId":"%d","value":%s}\n' % (number, value) for number in range(lines)))
     with path.open("rb") as stdin:
         process = cli.start("load", path.name if source == "file" else "-", stdin=stdin)
-        peak = 0
-        while process.poll() is None:
-            with suppress(psutil.NoSuchProcess):
-                peak = max(peak, psutil.Process(process.pid).memory_info().rss)
-            time.sleep(0.005)
+        peak = peak_of(process)
     written, _ = process.communicate()
-    assert ("Rejected 12 lines" if lines == 12 else "Wrote 30 items") in written
+    accepted = b"\\u0041" not in value
+    assert (f"Wrote {lines} items" if accepted else f"Rejected {lines} lines") in written
     assert 20_000_000 < peak < 120_000_000
+    if accepted and source == "file":
+        process = cli.start("dump", "--typed", "dump.jsonl")
+        assert 20_000_000 < peak_of(process) < 120_000_000
+        process.communicate()
+        assert process.returncode == 0
