@@ -154,8 +154,14 @@ class Stack:
         confirmed = set(self.weakenings())
         done: dict[AnyStep, Outcome] = {}
         for last in (False, False, True):
-            yield from self._run("create or update", self._ensured, self._graph_up())
-            yield from self._remove_unused(confirmed)
+            unfinished: list[Outcome] = []
+            for event in self._run("create or update", self._ensured, self._graph_up()):
+                if isinstance(event, Outcome) and any(s.has_unused for s in self.steps if s.title == event.title):
+                    unfinished.append(event)
+                else:
+                    yield event
+            finished = yield from self._remove_unused(confirmed)
+            yield from (outcome for outcome in unfinished if outcome.title not in finished)
             # A resource that an earlier round created or updated is unchanged in a later one: keep the earlier change.
             earlier = {step: o for step, o in done.items() if o.change in (Change.CREATED, Change.UPDATED)}
             unchanged = {step for step, o in self.outcomes.items() if o.change is Change.UNCHANGED}
@@ -168,14 +174,15 @@ class Stack:
             if not confirmed.issuperset(self.weakenings()):
                 return
 
-    def _remove_unused(self, confirmed: Container[Weakening]) -> Generator[Progress | Outcome]:
+    def _remove_unused(self, confirmed: Container[Weakening]) -> Generator[Progress | Outcome, None, set[str]]:
+        """Returns the titles of the steps that did it."""
         first = self.outcomes
         steps = [step for step in self.steps if step.has_unused]
         table = self.table.found
         if table and not all(weakening in confirmed for weakening in self.table.weakenings(table)):
             steps = [step for step in steps if step not in (self.table, self.role)]  # another `up` created the table
         if not steps or any(outcome.error for outcome in first.values()):
-            return
+            return set()
 
         def remove(step: AnyStep) -> Outcome:
             if step is self.table:
@@ -186,6 +193,7 @@ class Stack:
         graph = {step: {*steps[:number]} for number, step in enumerate(steps)}
         yield from self._run("update", remove, graph)
         self.outcomes = {**first, **self.outcomes}
+        return {step.title for step in steps}
 
     @property
     def queried(self) -> list[str]:

@@ -29,7 +29,9 @@ def test_an_index_is_deleted_only_after_a_confirmation(run: Run, given: list[str
     assert (refused.exit_code, indexes()) == (1, ["owner-index"])
     assert "This would delete the index owner-index of the table Items" in refused.stderr
     assert "Add --yes to confirm." in refused.stderr
-    assert run("up", *given, "--yes").exit_code == 0
+    done = run("up", *given, "--yes")
+    assert done.exit_code == 0
+    assert [done.stdout.count(f"updated   {title}") for title in ("DynamoDB table", "IAM role")] == [1, 1]
     assert indexes() == (["status-index"] if "status" in given else [])
     assert run("status").exit_code == 0
 
