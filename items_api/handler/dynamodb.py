@@ -74,7 +74,11 @@ class RejectedError(DynamoDBError):
 
 
 class UnavailableError(DynamoDBError):
-    """DynamoDB throttled, failed or did not reply in time."""
+    """DynamoDB throttled, failed or did not reply in time. A write may have been applied nevertheless."""
+
+    def __init__(self, cause: str, *, maybe_applied: bool = False) -> None:
+        super().__init__(cause)
+        self.maybe_applied = maybe_applied
 
 
 class _TransientError(Exception):
@@ -130,7 +134,7 @@ class Client:
             if time.monotonic() + wait >= deadline:
                 break
             self._sleep(wait)
-        raise UnavailableError(cause)
+        raise UnavailableError(cause, maybe_applied=maybe_applied)
 
     def _attempt(self, target: str, body: bytes, deadline: float) -> dict[str, Any]:
         deadline = min(deadline, time.monotonic() + ATTEMPT_SECONDS)

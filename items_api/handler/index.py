@@ -129,7 +129,11 @@ class Api:
             if current is None:
                 raise HTTPError(404, "Not found")
             merged = check_indexed(merge(current, patch), self._table.indexes)
-            return self._table.put(merged, condition, request.deadline)[0]
+            try:
+                return self._table.put(merged, condition, request.deadline)[0]
+            except UnavailableError as unavailable:
+                # Patching again could undo another write.
+                raise UnavailableError(MAYBE_APPLIED) if unavailable.maybe_applied else unavailable from None
 
         stored = self._change(request, item_id, preconditions, write, must_exist=True)
         return item_reply(200, stored, tag_of(stored))

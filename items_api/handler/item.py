@@ -15,8 +15,11 @@ from json.encoder import encode_basestring
 TYPE_CHECKING = False  # importing `typing` would slow down every cold start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, TypeAlias
 
+    #: The path of its object or array, if it is in one, and its name or number in there. A path is put into words only
+    #: for an error: that of a deeply nested value can have megabytes.
+    Path: TypeAlias = "tuple[Path | None, str | int]"
     #: A value in DynamoDB's JSON format, such as `{"S": "Widget"}`.
     Attribute = dict[str, Any]
     #: An item in DynamoDB's JSON format: attributes by name.
@@ -33,7 +36,8 @@ MIN_MAGNITUDE = -130
 # A longer exponent is always out of range, and parsing a very long one with int() would be slow.
 _MAX_EXPONENT_CHARS = 6
 
-_NUMBER = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?")
+# Possessive, because the time for a long text that is not a number would grow with the square of its length.
+_NUMBER = re.compile(r"([+-]?)([0-9]*+)\.?([0-9]*+)(?:[eE]([+-]?[0-9]++))?")
 _PLAIN = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 
 
@@ -75,7 +79,7 @@ def attributes(document: dict[str, Any]) -> Attributes:
     Raises:
         ItemError: DynamoDB cannot store a number, name, string or nesting level of the object.
     """
-    return _members(document, "", 1)
+    return _members(document, None, 1)
 
 
 def check_key(value: object, name: str = "itemId") -> str:
@@ -110,7 +114,7 @@ def json_text(item: Attributes) -> str:
     return "{" + ",".join([f"{encode_basestring(name)}:{_text(value)}" for name, value in item.items()]) + "}"
 
 
-def merge(item: Attributes, patch: dict[str, Any], path: str = "", depth: int = 1) -> Attributes:
+def merge(item: Attributes, patch: dict[str, Any], path: Path | None = None, depth: int = 1) -> Attributes:
     """Apply a JSON merge patch (RFC 7396), as `parse` returns it. What it does not name keeps its type, sets included.
 
     Raises:
@@ -123,7 +127,7 @@ def merge(item: Attributes, patch: dict[str, Any], path: str = "", depth: int = 
             merged.pop(name, None)
         elif type(value) is dict:
             if depth > MAX_DEPTH:
-                raise ItemError(f"{member_path} is nested deeper than {MAX_DEPTH} levels")
+                raise ItemError(f"{_shown(member_path)} is nested deeper than {MAX_DEPTH} levels")
             existing = merged.get(name, {}).get("M", {})
             merged[name] = {"M": merge(existing, value, member_path, depth + 1)}
         else:
@@ -140,29 +144,31 @@ def fingerprint(item: Attributes) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        names = [name for name, _ in pairs]
-        duplicate = next(name for name in names if names.count(name) > 1)
-        raise ItemError(f"A JSON object has the name {json.dumps(duplicate)} more than once")
+        seen = set[str]()
+        for name, _ in pairs:
+            if name in seen:
+                raise ItemError(f"A JSON object has the name {json.dumps(name)} more than once")
+            seen.add(name)
     return document
 
 
-def _members(document: dict[str, Any], path: str, depth: int) -> Attributes:
+def _members(document: dict[str, Any], path: Path | None, depth: int) -> Attributes:
     return {name: _attribute(value, _member_path(name, path), depth) for name, value in document.items()}
 
 
-def _member_path(name: str, path: str) -> str:
+def _member_path(name: str, path: Path | None) -> Path:
     """Check the name of a member of the object at this path."""
-    member_path = f"{path}.{name}" if path else name
+    member_path = (path, name)
     if not name:
-        raise ItemError(f"An attribute name in {path or 'the item'} is empty")
+        raise ItemError(f"An attribute name in {_shown(path) or 'the item'} is empty")
     if len(_utf8(name, member_path)) > MAX_NAME_BYTES:
-        raise ItemError(f"An attribute name in {path or 'the item'} is longer than {MAX_NAME_BYTES} bytes")
+        raise ItemError(f"An attribute name in {_shown(path) or 'the item'} is longer than {MAX_NAME_BYTES} bytes")
     return member_path
 
 
-def _attribute(value: Any, path: str, depth: int) -> Attribute:
+def _attribute(value: Any, path: Path, depth: int) -> Attribute:
     if depth > MAX_DEPTH:
-        raise ItemError(f"{path} is nested deeper than {MAX_DEPTH} levels")
+        raise ItemError(f"{_shown(path)} is nested deeper than {MAX_DEPTH} levels")
     kind = type(value)
     if kind is str:
         _utf8(value, path)
@@ -172,18 +178,29 @@ def _attribute(value: Any, path: str, depth: int) -> Attribute:
     if kind is dict:
         return {"M": _members(value, path, depth + 1)}
     if kind is list:
-        return {"L": [_attribute(element, f"{path}[{i}]", depth + 1) for i, element in enumerate(value)]}
+        return {"L": [_attribute(element, (path, i), depth + 1) for i, element in enumerate(value)]}
     return {"NULL": True} if value is None else {"BOOL": value}
 
 
-def _utf8(text: str, path: str) -> bytes:
+def _shown(path: Path | str | None) -> str:
+    """A path as errors show it, such as `address.lines[0]`."""
+    if type(path) is str:
+        return path
+    parts: list[str] = []
+    while type(path) is tuple:
+        path, part = path
+        parts.append(f".{part}" if type(part) is str else f"[{part}]")
+    return "".join(reversed(parts)).removeprefix(".")
+
+
+def _utf8(text: str, path: Path | str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise ItemError(f"{path} contains an unpaired surrogate, which is not valid Unicode") from None
+        raise ItemError(f"{_shown(path)} contains an unpaired surrogate, which is not valid Unicode") from None
 
 
-def number_text(text: str, path: str) -> str:
+def number_text(text: str, path: Path | str) -> str:
     """Format a number in the one canonical way: no redundant zeros, and an exponent only beyond 38 places.
 
     DynamoDB normalizes `1.00` to `1` and `1.5E2` to `150`, and returns `1E+125` as 126 digits
@@ -194,20 +211,20 @@ def number_text(text: str, path: str) -> str:
         return text
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise ItemError(f"{path} is {text}, which is not a JSON number")
+        raise ItemError(f"{_shown(path)} is {text[:80]}, which is not a JSON number")
     sign, whole, fraction, exponent_text = match.groups(default="")
     significant = (whole + fraction).lstrip("0")
     digits = significant.rstrip("0")
     if not digits:
         return "0"
     if len(digits) > MAX_DIGITS:
-        raise ItemError(f"{path} has {len(digits)} significant digits; the maximum is {MAX_DIGITS}")
+        raise ItemError(f"{_shown(path)} has {len(digits)} significant digits; the maximum is {MAX_DIGITS}")
     too_long = len(exponent_text.lstrip("+-0")) > _MAX_EXPONENT_CHARS
     exponent = MAX_MAGNITUDE + 1 if too_long else int(exponent_text or "0")
     exponent += len(significant) - len(digits) - len(fraction)
     magnitude = exponent + len(digits) - 1
     if too_long or not MIN_MAGNITUDE <= magnitude <= MAX_MAGNITUDE:
-        raise ItemError(f"{path} is outside the range from 1E{MIN_MAGNITUDE} to 9.99E+{MAX_MAGNITUDE}")
+        raise ItemError(f"{_shown(path)} is outside the range from 1E{MIN_MAGNITUDE} to 9.99E+{MAX_MAGNITUDE}")
     return ("-" if sign == "-" else "") + _format(digits, exponent, magnitude)
 
 

@@ -62,7 +62,7 @@ def test_a_hanging_dynamodb_is_a_503_before_the_function_times_out(harness: Harn
     harness.dynamodb.fail("hangs")
     reply = harness.gateway("GET", "/items/1", seconds=0.8)
     assert (reply.status, harness.log[-1]["error"]) == (503, "TimeoutError")
-    assert harness.log[-1]["ms"] < 30_000
+    assert harness.log[-1]["ms"] < 800
 
 
 def test_no_attempt_starts_without_enough_time(harness: Harness) -> None:

@@ -143,6 +143,8 @@ def nested(levels: int, leaf: str = "1") -> str:
         ('{"a":{"b":[{"":1}]}}', "An attribute name in a.b[0] is empty"),
         ('{"' + "n" * 65_536 + '":1}', "An attribute name in the item is longer than 65535 bytes"),
         ('{"a":1,"b":2,"a":1}', 'A JSON object has the name "a" more than once'),
+        # With a search that takes time with the square of their number, this would take minutes.
+        ("{" + "".join(f'"{n}":1,' for n in range(100_000)) + '"z":1,"z":1}', 'A JSON object has the name "z" more'),
         ('{"x":{"a":1,"\\u0061":2}}', 'A JSON object has the name "a" more than once'),
         ('{"a":"\\ud800"}', "a contains an unpaired surrogate"),
         ('{"a":["\\udc00\\ud800"]}', "a[0] contains an unpaired surrogate"),

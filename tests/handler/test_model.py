@@ -130,7 +130,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(item_id=IDS, body=BAD_BODIES, method=st.sampled_from(["POST", "PUT"]))
     def bad_body(self, item_id: str, body: str, method: str) -> None:
-        reply = self.gateway(method, "/items") if method == "POST" else self.gateway.item("PUT", item_id, body)
+        reply = self.gateway(method, "/items", body) if method == "POST" else self.gateway.item("PUT", item_id, body)
         assert reply.status == 400
         assert set(reply.json) == {"error"}
 

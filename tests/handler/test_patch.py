@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from items_api.handler.dynamodb import ATTEMPTS
 from items_api.handler.table import REVISION
 from tests.handler.conftest import Gateway, Harness
 
@@ -100,6 +101,23 @@ def test_a_patch_whose_reply_was_lost_is_applied_once(harness: Harness, fault: s
     assert (reply.status, reply.json) == (200, {"itemId": "1", "n": 2})
     assert reply.headers["etag"] == harness.gateway.item("GET", "1").headers["etag"]
     assert harness.dynamodb.operations[-3:-1] == ["PutItem", "PutItem"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "hint"),
+    [
+        ("fails_after_write", "MaybeApplied", None),
+        ("throttles", "ProvisionedThroughputExceededException", "1"),
+    ],
+)
+def test_a_patch_that_may_have_been_applied_must_not_be_sent_again(
+    harness: Harness, fault: str, error: str, hint: str | None
+) -> None:
+    """No attempt has got a reply. A client that sends the patch again could undo another write."""
+    harness.gateway.item("PUT", "1", {"n": 1})
+    harness.dynamodb.fail("succeeds", *[fault] * ATTEMPTS)
+    reply = harness.gateway.item("PATCH", "1", {"n": 2})
+    assert (reply.status, harness.log[-1]["error"], reply.headers.get("retry-after")) == (503, error, hint)
 
 
 def test_if_it_is_unknown_whether_a_patch_was_applied_it_is_not_applied_again(harness: Harness) -> None:

@@ -90,8 +90,9 @@ def test_a_stopped_dump_does_not_read_again_what_it_has_written(
     table = item_table(account)
     account.journal.clear()
     assert dump(table, path) == 80
-    read = sum(call.parameters.get("ExclusiveStartKey") is not None for call in account.journal.of("dynamodb.Scan"))
-    assert read >= 4
+    scans = account.journal.of("dynamodb.Scan")
+    assert scans
+    assert all("ExclusiveStartKey" in call.parameters for call in scans)
     assert sorted(ids_in(path)) == sorted(stored())
     assert 0 < written < 80
 

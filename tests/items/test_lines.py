@@ -181,6 +181,8 @@ def test_a_plain_line_that_is_no_item_is_refused_with_the_reason(line: bytes | N
         ('{"X":"a"}', "a has no valid value of DynamoDB's type X"),
         ('{"N":5}', "a has no valid value of DynamoDB's type N"),
         ('{"N":"five"}', "a is five, which is not a JSON number"),
+        # With a regular expression that backtracks, this would take minutes.
+        ('{"N":"' + "1" * 100_000 + 'x"}', "a is " + "1" * 80 + ", which is not a JSON number"),
         ('{"SS":[]}', "a has no valid value of DynamoDB's type SS"),
         ('{"NULL":false}', "a has no valid value of DynamoDB's type NULL"),
         ('{"BOOL":"true"}', "a has no valid value of DynamoDB's type BOOL"),
