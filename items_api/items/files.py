@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from items_api.errors import CannotLoad, OutputFailed
+from items_api.errors import CannotLoad, CannotResume, OutputFailed
 from items_api.items.dump import SEGMENTS
 from items_api.items.journal import VERSION, Journal, lock
 from items_api.items.lines import Format, LineError, read_header
@@ -116,10 +116,13 @@ def _started(
         done = None if fresh else journal.read()
         replace = replace or bool(done and done["replace"])
     if os.path.lexists(path) and not replace:
-        if not output.length() and journal.path.exists():
-            # The dump was interrupted after it had given the file its name.
+        if not output.length():
+            with suppress(CannotResume):
+                done = journal.read()
             journal.delete()
-            raise already_exists(path, "It is complete, although the dump was interrupted.")
+            if done and done.get("inode") == path.stat().st_ino:
+                # The dump was interrupted after it had given the file its name.
+                raise already_exists(path, "It is complete, although the dump was interrupted.")
         raise already_exists(path)
     if done and done["length"]:
         output.resume(done)

@@ -84,17 +84,28 @@ class PartialFile(Output):
         self._replace = False
         self._started = now_text()
         self.path = path.with_name(f"{path.name}.partial")
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        super().__init__(os.fdopen(descriptor, "r+b"), compressed=is_compressed(path))
-        try:
-            lock(self._stream, self.path)
-        except CannotLock:
+        super().__init__(self._opened(), compressed=is_compressed(path))
+        if path.exists() and self._inode() == path.stat().st_ino:
+            # The complete file still has both names: see `_rename`. It must not be written to.
+            self.path.unlink()
             self.close()
+            self._stream = self._opened()
+
+    def _opened(self) -> BinaryIO:
+        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
+        try:
+            lock(file, self.path)
+        except CannotLock:
+            file.close()
             raise
+        return file
 
     def write(self, data: bytes) -> None:
         with naming(self.path):
             super().write(data)
+
+    def _inode(self) -> int:
+        return os.fstat(self._stream.fileno()).st_ino
 
     def length(self) -> int:
         """The size of the file on the disk."""
@@ -175,6 +186,7 @@ class PartialFile(Output):
 
     def _entry(self, length: int, progress: Mapping[str, Any]) -> dict[str, Any]:
         return {
+            "inode": self._inode(),  # the file keeps it when it gets its name
             "length": length,
             "sha256": self.sha256.hexdigest(),
             "replace": self._replace,

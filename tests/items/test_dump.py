@@ -221,6 +221,50 @@ def test_a_dump_that_was_killed_after_it_was_complete_is_complete(account: Accou
     assert [file.name for file in tmp_path.iterdir()] == ["items.jsonl"]
 
 
+def test_a_complete_file_that_still_has_both_names_is_not_written_to(account: Account, tmp_path: Path) -> None:
+    """The dump was killed after it had linked the new name, and before it removed the old one."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    put(item(1))
+    path = tmp_path / "items.jsonl"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pathlib.Path.unlink", kill)
+        patch.setattr("items_api.items.journal.Journal.write", lambda *_: None)
+        with pytest.raises(Killed):
+            dump(item_table(account), path)
+    complete = path.read_bytes()
+    assert partial(path).samefile(path)
+    open_dump(item_table(account), path, Format.PLAIN, replace=True, fresh=True).output.close()
+    assert path.read_bytes() == complete
+    assert dump(item_table(account), path, replace=True) == 1
+    assert verified(path).lines == 3
+
+
+@pytest.mark.parametrize("killed_early", [False, True])
+def test_an_old_file_is_not_taken_for_the_new_dump(account: Account, tmp_path: Path, *, killed_early: bool) -> None:
+    """A dump that would have replaced it was interrupted, and nothing of it is left."""
+    path = tmp_path / "items.jsonl"
+    put(item(1))
+    dump(item_table(account), path)
+    old = path.read_bytes()
+    if killed_early:
+        open_dump(item_table(account), path, Format.PLAIN, replace=True).output.close()
+    else:
+        interrupted(account, path, replace=True)
+        partial(path).unlink()
+    for _ in range(2):
+        with pytest.raises(OutputFailed, match="already exists") as found:
+            dump(item_table(account), path)
+        assert "complete" not in found.value.why
+    assert [file.name for file in tmp_path.iterdir()] == ["items.jsonl"]
+    assert path.read_bytes() == old
+
+
 def test_a_file_that_was_changed_is_not_continued(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
