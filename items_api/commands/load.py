@@ -111,8 +111,14 @@ def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, *, typed: bool, on
     pipe = Pipe(sys.stdin.buffer, typed=typed)
     job = Load(table, pipe.format, limit, Rejected(_unused_path()), new_only=only_new)
     with closing(job.rejected):
-        _run(screen, job, [PartReader(pipe.lines())], 0, 0)
-    if warning := pipe.check(job.done.written):
+        try:
+            _run(screen, job, [PartReader(pipe.lines())], 0, 0)
+            warning = pipe.check(job.done.written)
+        except BaseException:  # Ctrl-C, too: no one could guess the name of the file
+            if job.done.rejected:
+                screen.warning(_rejected(job))
+            raise
+    if warning:
         screen.warning(warning)
     return job
 
@@ -139,6 +145,10 @@ def _summary(table: str, job: Load) -> list[Line]:
     if done.kept:
         found.append(Line(f"Kept {items(done.kept)} that already existed."))
     if done.rejected:
-        text = f"Rejected {done.rejected:,} line{'' if done.rejected == 1 else 's'}: see {job.rejected.path}."
-        found.append(Line(text, "red", essential=True))
+        found.append(Line(_rejected(job), "red", essential=True))
     return found
+
+
+def _rejected(job: Load) -> str:
+    count = job.done.rejected
+    return f"Rejected {count:,} line{'' if count == 1 else 's'}: see {job.rejected.path}."

@@ -88,7 +88,7 @@ def dump_file(
     with closing(output):
         try:
             run_dump(screen, job, done)
-        except CannotDump:  # also the next time
+        except CannotDump:  # a retry would fail in the same way
             output.discard()
             raise
     return job
@@ -103,6 +103,9 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
     if not stack.table.owned:
         screen.line("The stack has no table, so there is no backup.")
         return
+    if stack.table.owned.deleting:
+        screen.line("The table is already being deleted, so there is no backup.")
+        return
     transfer = Transfer(stack, target, "read", str(path), "Run the command again; it starts over.")
     try:
         with transfer.explained():
@@ -111,11 +114,15 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
             job = dump_file(screen, table, path, Format.TYPED, Rate(stack.aws, None), fresh=True)
             _verify(path, job)
     except Problem as problem:
-        if "--force" in problem.todo:  # which this command does not have
+        was_deleted = isinstance(problem, DeletedMeanwhile)
+        if was_deleted:
+            problem.why = "Another items-api down is probably running."
+            problem.todo = "To delete what is left of the stack, run the command again."
+        elif "--force" in problem.todo:  # which this command does not have
             problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
         if isinstance(problem, CannotChange):
             problem.todo = "To delete the stack without a backup, omit --backup."
-        problem.what += " Nothing was deleted."
+        problem.what += " This command deleted nothing." if was_deleted else " Nothing was deleted."
         raise
     screen.line(dump_summary(job, str(path)))
 

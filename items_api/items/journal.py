@@ -44,13 +44,14 @@ class Journal:
             raise self._problem("is damaged", again="")
         if work != self._work:
             differing = sorted(key for key in self._work if work.get(key) != self._work[key])
-            raise self._problem(f"was written for another {' and '.join(differing) or 'version of items-api'}")
+            names = " and ".join(name.replace("--only-new", "use of --only-new") for name in differing)
+            raise self._problem(f"was written for another {names or 'version of items-api'}")
         result: dict[str, Any] = done
         return result
 
     def write(self, done: dict[str, Any]) -> None:
         new = self.path.with_name(f"{self.path.name}.new")
-        # It has keys of items.
+        # Only for its owner, because it has keys of items.
         new.unlink(missing_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

@@ -40,7 +40,7 @@ VERSION = 1
 # More than the JSON of any item, which has at most 400 KB: up to six characters for each byte, as in \\u0000.
 MAX_LINE = 1 << 22
 _MARK = "items-api-dump"
-_MANY = 10_000  # values of an item, from which on it pays to compact it
+_MANY = 10_000  # Items with more values than this are compacted.
 _SHORT = 2
 
 
@@ -142,7 +142,8 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
 
 def _check_id(item: Attributes, file_format: Format) -> None:
     if "itemId" not in item:
-        raise LineError("itemId is missing")
+        hint = ": to load DynamoDB's export to S3, add --typed" if item.keys() == {"Item"} else ""
+        raise LineError(f"itemId is missing{hint}")
     if file_format is Format.PLAIN and item["itemId"].get("M", {}).keys() == {"S"}:
         raise LineError("itemId is an object: to load DynamoDB's JSON, add --typed")
     check_key(item["itemId"].get("S"))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 WORKERS = 12
 _COMMIT_SECONDS = 1.0
-# What a batch, and the batches in progress together, may take in memory by the estimate of `_cost`; more if it is one
-# item or one batch. With this limit, a batch is also smaller than the 16 MB that DynamoDB accepts.
+# Memory limits of a batch and of all running batches, as `_cost` estimates it. A single item or batch may exceed them.
+# They also keep a batch below the 16 MB that DynamoDB accepts.
 _MAX_BATCH_COST, _MAX_COST = 4_000_000, 24_000_000
 # Lines whose turn to be completed has not come, because one before them has not been written yet.
 _MAX_OPEN_LINES, _MAX_OPEN_BYTES = 20_000, 8_000_000
@@ -128,7 +128,7 @@ class Load:
     _is_consistent: bool = field(default=True, init=False)
 
     def run(self, parts: Sequence[PartReader]) -> Generator[int]:
-        """Write the items of all lines. Yields how many bytes of the file have been read, again and again.
+        """Write the items of all lines. Repeatedly yields the number of bytes read.
 
         Args:
             parts: all parts of the file, each from where it is completed.

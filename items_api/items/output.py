@@ -166,13 +166,17 @@ class PartialFile(Output):
         try:
             os.link(self.path, self._target)
         except FileExistsError:
-            raise already_exists(self._target) from None
+            raise self._came_meanwhile() from None
         except OSError:  # the file system has no hard links
             if os.path.lexists(self._target):
-                raise already_exists(self._target) from None
+                raise self._came_meanwhile() from None
             self.path.rename(self._target)
         else:
             self.path.unlink()
+
+    def _came_meanwhile(self) -> OutputFailed:
+        todo = "Move that file away, and run the command again to finish."
+        return OutputFailed(f"The file {self._target} already exists.", "It was created during the dump.", todo)
 
     def discard(self) -> None:
         """Delete the file."""

@@ -38,7 +38,7 @@ class Pipe:
         self._first = next(self._lines, None)
         if self._first is None:
             why = "The command that writes it has probably failed."
-            raise CannotLoad("The input is empty. Nothing was written.", why, "See what that command says.")
+            raise CannotLoad("The input is empty. Nothing was written.", why, "Check the output of that command.")
         self._header = format_of("The input", self._first.text or b"")
         self.format = self._header or (Format.TYPED if typed else Format.PLAIN)
 

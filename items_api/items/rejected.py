@@ -36,7 +36,9 @@ class Rejected:
             return
         if not path.exists() or path.stat().st_size < length:
             why = f"The file {path} is shorter than when the load was interrupted, or gone."
-            raise CannotResume("The interrupted load cannot be continued.", why, "Restore it, or delete the journal.")
+            raise CannotResume(
+                "The interrupted load cannot be continued.", why, "Restore it. To start over, add --restart."
+            )
         os.truncate(path, length)
 
     def add(self, number: int, reason: str, text: bytes | None) -> None:

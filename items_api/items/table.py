@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BATCH = 25  # items in a BatchWriteItem
 _KEY = [{"AttributeName": "itemId", "KeyType": "HASH"}]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
-# DynamoDB gives even a table without any capacity to spare a few writes in this time.
+# Even a table at its limit accepts a few writes in this time.
 _STALLED_SECONDS = 300.0
 _RAW = "Raw"
 _ITEMS = re.compile(r'"Items"\s*:\s*\[\s*')
@@ -56,7 +56,11 @@ class ItemTable:
         types = {a["AttributeName"]: a["AttributeType"] for a in description.get("AttributeDefinitions", [])}
         if description["KeySchema"] != _KEY or types["itemId"] != "S":
             key = " and ".join(f"{k['AttributeName']} ({types[k['AttributeName']]})" for k in description["KeySchema"])
-            raise CannotChange(f"The table {name} has the key {key}.", "Items of this tool have the key itemId (S).")
+            raise CannotChange(
+                f"The table {name} has the key {key}.",
+                "Items of this tool have the key itemId (S).",
+                "Choose another --name.",
+            )
         self.identity = f"{description['TableArn']} {description.get('TableId', '')}"
         self.count = description.get("ItemCount", 0)
         keys = [i["KeySchema"][0]["AttributeName"] for i in description.get("GlobalSecondaryIndexes", [])]
@@ -94,8 +98,11 @@ class ItemTable:
         pause, accepted = _FIRST_PAUSE, self.aws.now()
         while pending:
             before = len(pending)
+            expected, asked = self._units_of(pending.values(), rate), self.aws.now()
+            rate.wait(expected)
+            accepted += self.aws.now() - asked  # this was not DynamoDB's time
             try:
-                pending = self._put(pending, rate)
+                pending = self._put(pending, expected, rate)
             except ServiceError as error:
                 if error.says("ValidationException"):
                     return rejected | self._write_each(pending, str(error.message), rate)
@@ -107,7 +114,7 @@ class ItemTable:
             elif stalled > _STALLED_SECONDS:
                 raise TimedOut(
                     f"DynamoDB has accepted no write to the table {self.name} for {stalled:.0f} s.",
-                    "It throttles the writes, or the table is overloaded by others.",
+                    "The table is throttled, probably because other clients use its capacity.",
                     "Run the command again later.",
                 )
             if pending:
@@ -115,11 +122,9 @@ class ItemTable:
                 pause = min(pause * 2, _LONGEST_PAUSE)
         return rejected
 
-    def _put(self, items: Mapping[str, Attributes], rate: Rate) -> dict[str, Attributes]:
+    def _put(self, items: Mapping[str, Attributes], expected: float, rate: Rate) -> dict[str, Attributes]:
         """One BatchWriteItem. Returns the items that DynamoDB did not process."""
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items.values()]
-        expected = self._units_of(items.values(), rate)
-        rate.wait(expected)
         response = self.aws.send(
             self.aws.items.batch_write_item, RequestItems={self.name: requests}, ReturnConsumedCapacity="TOTAL"
         )

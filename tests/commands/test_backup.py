@@ -1,6 +1,7 @@
 """`down --backup` deletes nothing before the backup is complete and verified."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -8,7 +9,7 @@ import pytest
 
 from items_api.items.output import Output
 from items_api.items.source import _Plain
-from tests.aws import ErrorResponse, Process
+from tests.aws import Account, ErrorResponse, Process
 from tests.commands.conftest import Run
 from tests.items.conftest import stored
 
@@ -83,6 +84,28 @@ def test_a_backup_of_a_stack_without_a_table_is_no_error(deployed: Run, tmp_path
     result = deployed("down", "--yes", "--backup", "backup.jsonl")
     assert (result.exit_code, "The stack has no table, so there is no backup.\n" in result.stdout) == (0, True)
     assert not (tmp_path / "backup.jsonl").exists()
+
+
+def test_a_backup_of_a_table_that_is_being_deleted_is_no_error(
+    deployed: Run, account: Account, process: Process, tmp_path: Path
+) -> None:
+    """As after a `down --backup` that was interrupted during the deletion."""
+    account.delays = replace(account.delays, table_deleting=60.0)
+    boto3.client("dynamodb").delete_table(TableName="Items")
+    process.faults.at("lambda.RemovePermission", 1, account.rest)
+    result = deployed("down", "--yes", "--backup", "backup.jsonl")
+    assert (result.exit_code, "is already being deleted, so there is no backup.\n" in result.stdout) == (0, True)
+    assert not (tmp_path / "backup.jsonl").exists()
+
+
+def test_a_table_that_is_deleted_during_its_backup_leaves_the_rest_to_the_next_down(
+    deployed: Run, process: Process
+) -> None:
+    process.faults.at("dynamodb.Scan", 1, ErrorResponse("ResourceNotFoundException", "not found"), 9)
+    result = deployed("down", "--yes", "--backup", "backup.jsonl")
+    assert result.exit_code == 1
+    assert "Items: it was deleted. This command deleted nothing.\n" in result.stderr
+    assert "  Next: To delete what is left of the stack, run the command again.\n" in result.stderr
 
 
 def test_a_backup_of_a_table_with_another_key_names_the_way_without(run: Run) -> None:

@@ -89,6 +89,12 @@ def test_rejected_lines_of_a_pipe_go_to_a_file_of_their_own(deployed: Run, tmp_p
     assert (tmp_path / "stdin.rejected").read_text() == "mine"
 
 
+def test_rejected_lines_of_a_pipe_are_mentioned_if_the_load_fails(deployed: Run) -> None:
+    result = deployed("load", input='{"items-api-dump":1,"format":"plain"}\nnonsense\n{"itemId":"b"}\n')
+    assert (result.exit_code, "It has a header but no trailer." in result.stderr) == (1, True)
+    assert f"Warning: Rejected 1 line: see stdin-{os.getpid()}.rejected.\n" in result.stderr
+
+
 def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
     result = deployed("load", input=gzip.compress(deployed("dump").stdout.encode()))
     assert result.exit_code == 1

@@ -147,6 +147,7 @@ def test_a_plain_file_cannot_have_sets_and_binary_values(item: dict[str, Any], s
         (b"[1]", "The line must be a JSON object"),
         (b'{"itemId":5}', "itemId must be a string"),
         (b'{"name":"x"}', "itemId is missing"),
+        (b'{"Item":{"itemId":{"S":"1"}}}', "itemId is missing: to load DynamoDB's export to S3, add --typed"),
         (b'{"itemId":{"S":"1"}}', "itemId is an object: to load DynamoDB's JSON, add --typed"),
         (b'{"itemId":"1","a":[' + b"1," * 409_601, "The item is larger than 400 KB, including attribute names"),
         (b'{"itemId":""}', "itemId must not be empty"),

@@ -15,6 +15,7 @@ from items_api.aws.errors import ServiceError
 from items_api.errors import CannotChange, CannotLoad, CannotLock, CannotResume, TimedOut
 from items_api.items import Format, Loaded
 from items_api.items.files import open_load
+from items_api.items.rate import Rate
 from tests.aws import Account, ErrorResponse, Fault, ProcessKilled, ProcessSession
 from tests.items.conftest import create_table, dump, item, item_table, load, put, stored, typed_items
 
@@ -119,6 +120,15 @@ def test_a_table_that_accepts_nothing_for_minutes_ends_the_load(account: Account
     ):
         load(item_table(account, session), plain(tmp_path / "f", *numbered(10)))
     assert 300 < account.clock.now() - before < 400
+
+
+def test_waiting_for_the_rate_is_not_waiting_for_the_table(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = account.session()
+    session.faults.at("dynamodb.BatchWriteItem", 1, ErrorResponse("ThrottlingException", "slow down"), times=70)
+    table = item_table(account, session)
+    monkeypatch.setattr(Rate, "wait", lambda *_: account.clock.advance(200.0))
+    assert table.write({"1": {"itemId": {"S": "1"}}}, Rate(table.aws, 1.0)) == {}
+    assert account.clock.now() > 500  # two waits, and two minutes in which the client tried
 
 
 def test_a_table_that_throttles_every_batch_for_minutes_ends_the_load(account: Account, tmp_path: Path) -> None:
