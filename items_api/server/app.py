@@ -37,11 +37,14 @@ LARGE_BYTES = 16_384
 # For the bodies and the large replies of all requests.
 MEMORY_BYTES = 64_000_000
 PIECE_BYTES = 65_536
+# An idle one takes 10 KB.
+MAX_CONNECTIONS = 20_000
 READY_SECONDS = 1.0
 PROBE_SECONDS = 2.0
 PROBE_ID = "items-api:ready"
 _UNAVAILABLE = 503
 _HEALTH = frozenset({"/healthz", "/readyz"})
+_SAFE = frozenset({"GET", "HEAD"})
 
 
 class App:
@@ -80,6 +83,8 @@ class App:
         self._probing: asyncio.Task[str] | None = None
         #: Set when the worker is going to stop: clients should use new connections.
         self.draining = False
+        #: Further connections are closed immediately.
+        self.max_connections = MAX_CONNECTIONS
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
@@ -116,7 +121,7 @@ class App:
         started = time.monotonic()
         path = path_of(scope["raw_path"])
         headers, size = headers_of(scope["headers"])
-        if path in _HEALTH:
+        if path in _HEALTH and scope["method"] in _SAFE:
             return await self._health(path, closing=not await is_discarded(receive, headers))
         request_id = next(self._ids)
         added: Headers = [(b"apigw-requestid", request_id.encode())]
@@ -168,7 +173,7 @@ class App:
         return _json(_UNAVAILABLE if problem else 200, document, [CLOSE] if closing else [])
 
     async def _problem(self) -> str:
-        """Why requests cannot be answered. DynamoDB is asked at most once a second, for all who want to know."""
+        """Why requests cannot be answered. DynamoDB is asked once a second at most; concurrent checks share a call."""
         if self.draining:
             return "Stopping"
         asked, problem = self._ready

@@ -20,7 +20,6 @@ CLOSE = (b"connection", b"close")
 TOO_BUSY = Refusal(503, "Service Unavailable", "MemoryLimit", [(b"retry-after", b"1")])
 _TOO_LARGE = Refusal(413, "Request Entity Too Large", "BodyTooLarge")
 _TOO_SLOW = Refusal(408, "Request Timeout", "BodyTimeout", [CLOSE])
-# A proxy in front could take another part of what follows for the next request (RFC 9112, 6.3).
 _TWO_LENGTHS = Refusal(400, "Bad Request", "TwoBodyLengths", [CLOSE])
 # For the log only: the client has gone, or has got a 400 because its chunks are invalid.
 _INCOMPLETE = Refusal(400, "Bad Request", "BodyIncomplete", [CLOSE])
@@ -41,7 +40,7 @@ class Share:
         self._taken = 0
 
     def take(self, size: int, *, anyway: bool = False) -> bool:
-        """Take some bytes. Returns whether there are so many; otherwise, takes none, or as many as that `anyway`."""
+        """Take some bytes. Returns False, and takes none, if too few are free; `anyway` takes them nevertheless."""
         if size > self._memory.free and not anyway:
             return False
         self._memory.free -= size
@@ -55,7 +54,7 @@ class Share:
 
 async def body_of(receive: ASGIReceiveCallable, headers: Mapping[str, str], share: Share) -> bytes | Refusal:
     """The whole body, or why the request is refused."""
-    if "content-length" in headers and "transfer-encoding" in headers:
+    if _has_two_lengths(headers):
         return _TWO_LENGTHS
     if int(headers.get("content-length", "0")) > MAX_BYTES:  # the server has checked that it is a number
         return await refused(receive, headers, _TOO_LARGE)
@@ -93,6 +92,8 @@ async def is_discarded(receive: ASGIReceiveCallable, headers: Mapping[str, str])
     """Read a body that does not matter, for a moment. If its end has not arrived by then, the connection must end."""
     if not has_body(headers):
         return True
+    if _has_two_lengths(headers):
+        return False
     if headers.get("expect", "").lower() == "100-continue":
         return False  # the client waits for a reply before it sends the body
     return await _is_discarded(receive, more=True)
@@ -111,6 +112,11 @@ async def _is_discarded(receive: ASGIReceiveCallable, *, more: bool) -> bool:
 
 def has_body(headers: Mapping[str, str]) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def _has_two_lengths(headers: Mapping[str, str]) -> bool:
+    """A proxy in front could take another part of what follows for the next request (RFC 9112, 6.3)."""
+    return "content-length" in headers and "transfer-encoding" in headers
 
 
 def _closing(refusal: Refusal) -> Refusal:

@@ -113,6 +113,8 @@ class Protocol(H11Protocol):
         self.app = self.app_state["app"]  # directly, instead of through the function that handles uvicorn's lifespan
         self._idle_since = self.loop.time()
         self._check_idle()
+        if len(self.connections) > self.app.max_connections:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

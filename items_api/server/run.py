@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from functools import partial
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from items_api.server.service import Service
 
 BACKLOG = 2048
+# How many connections are accepted before the first of them is looked at: asyncio takes as many as its backlog has.
+_ACCEPTED_AT_ONCE = 16
 # Longer than the idle timeout of load balancers (AWS: 60 s), so that they never use a connection that is being closed.
 KEEP_ALIVE_SECONDS = 75
 # What a request may take: 30 s for its body and 28 s for the handler.
@@ -89,10 +92,22 @@ def _work(service: Service, listener: socket.socket, ready: Connection) -> None:
 
 
 class Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(BACKLOG)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Replies from now on tell the client to close its connection."""
         self.lifespan.state["app"].draining = True
+        aborting = asyncio.get_running_loop().call_later(STOP_SECONDS - 1, self._abort)
         await super().shutdown(sockets)
+        aborting.cancel()
+
+    def _abort(self) -> None:
+        """Clients that are still reading a reply have had enough time. uvicorn would cancel it, with a trace."""
+        for connection in [*self.server_state.connections]:
+            connection.transport.abort()
 
 
 def configuration(service: Service, credentials: Credentials, ready: Callable[[], object]) -> uvicorn.Config:
@@ -109,7 +124,7 @@ def configuration(service: Service, credentials: Credentials, ready: Callable[[]
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=BACKLOG,
+        backlog=_ACCEPTED_AT_ONCE,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=MAX_INCOMPLETE_BYTES,

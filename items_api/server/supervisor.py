@@ -88,7 +88,7 @@ class Supervisor:
                 if all(self._becomes_ready(worker) for worker in self._workers):
                     started()
                 elif not self._must_stop:
-                    raise CannotServe("A process of the server could not start.", "", "Fix the cause shown above.")
+                    raise CannotServe("A server process could not start.", "", "Fix the cause shown above.")
                 while not self._must_stop:
                     self._replace_ended()
                     if signal.SIGHUP in self._signals:
@@ -159,7 +159,7 @@ class Supervisor:
         """Replace one process after the other. This ends early if all have to stop, or if a new one does not start."""
         while signal.SIGHUP in self._signals:
             self._signals.remove(signal.SIGHUP)
-        for old in [*self._workers]:
+        for number in range(len(self._workers)):
             new = self._start()
             if not self._becomes_ready(new):
                 new.process.kill()
@@ -167,18 +167,19 @@ class Supervisor:
                 if not self._must_stop:
                     self._warn("A new process did not start, so the old ones continue.")
                 return
-            self._workers[self._workers.index(old)] = new
+            old, self._workers[number] = self._workers[number], new
             old.process.terminate()
             while not old.has_ended:
                 if self._must_stop:
                     self._workers.append(old)
                     return
-                self._wait([old])
+                self._replace_ended()
+                self._wait_for_event(old)
 
-    def _wait_for_event(self) -> None:
+    def _wait_for_event(self, *others: _Worker) -> None:
         running = [worker for worker in self._workers if not worker.has_ended]
         is_complete = len(running) == len(self._workers)
-        self._wait(running, seconds=None if is_complete else self._next_start - time.monotonic())
+        self._wait([*running, *others], seconds=None if is_complete else self._next_start - time.monotonic())
 
     def _stop(self) -> None:
         """Let the processes answer their last requests. Another Ctrl-C ends them at once."""

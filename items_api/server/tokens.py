@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _ALGORITHMS = ("RS256", "RS384", "RS512")
 _REQUIRED = ("exp", "iss")
+# `aud` is verified here. API Gateway does not look at the others.
+_NOT_VERIFIED = {"verify_aud": False, "verify_sub": False, "verify_jti": False}
 # A key that is not known may be a new one. The issuer is asked only once in this time, so that made-up tokens cannot
 # make this server call it all the time.
 _REFRESH_SECONDS = 30.0
@@ -60,7 +62,7 @@ class Tokens:
             key = await self._key(jwt.get_unverified_header(token))
             if key is None:
                 return None
-            options: Any = {"require": [*_REQUIRED], "verify_aud": False}
+            options: Any = {"require": [*_REQUIRED], **_NOT_VERIFIED}
             claims = jwt.decode(token, key, algorithms=_ALGORITHMS, issuer=self._issuer, options=options)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             return None

@@ -80,7 +80,7 @@ def usable_credentials(service: Service) -> Credentials:
         try:
             return Credentials(key_chain(service), authority_of(service.endpoint), service.region, _warn)
         except (AwsError, Problem) as error:
-            problem = f"A process of the server waits for AWS credentials: {str(error).rstrip('.')}."
+            problem = f"A server process is waiting for AWS credentials: {str(error).rstrip('.')}."
         if problem != last:
             _warn(problem)
         last, pause = problem, min(2 * pause, _MAX_PAUSE_SECONDS)
@@ -109,7 +109,7 @@ def application(service: Service, credentials: Credentials, ready: Callable[[], 
             await app(scope, receive, send)
             return
         await receive()
-        _allow_many_connections()
+        app.max_connections = min(app.max_connections, _allow_many_files() * 5 // 8)
         # What exists now stays, so the garbage collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -143,13 +143,14 @@ def _end_with_parent() -> None:
     loop.add_reader(sentinel, stop)
 
 
-def _allow_many_connections() -> None:
-    """Raise the number of open files to what the system allows. The default is often 1,024 or 256."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def _allow_many_files() -> int:
+    """Raise the number of open files to what the system allows. The default is often 1,024 or 256. Returns it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for number in (hard, _MANY_FILES):  # macOS says that there is no limit, and has one
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
-            return
+            return number if number >= 0 else _MANY_FILES
+    return soft
 
 
 def _warn(text: str) -> None:

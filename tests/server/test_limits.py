@@ -230,6 +230,22 @@ def test_a_body_that_does_not_matter_does_not_count_as_the_next_request(
 
 
 @pytest.mark.parametrize(("head", "status"), HEADS)
+def test_nothing_is_read_after_a_body_with_two_lengths_that_does_not_matter(
+    server: Server, head: bytes, status: int
+) -> None:
+    lengths = b"Host: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(head + lengths + b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert re.findall(rb"HTTP/1\.1 (\d+)", received(client)) == [b"%d" % status]
+
+
+def test_a_health_check_is_a_read(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    for method, status in (("GET", 200), ("HEAD", 200), ("POST", 404), ("CONNECT", 404)):
+        assert server(method, "/healthz").status == status
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(("head", "status"), HEADS)
 def test_a_body_that_does_not_matter_is_not_waited_for(server: Server, head: bytes, status: int) -> None:
     with socket.create_connection(server.address, timeout=10) as client:
         client.sendall(head + b"Host: localhost\r\nContent-Length: 5\r\n\r\n")

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -266,3 +267,20 @@ def test_the_log_goes_to_stdout(dynamodb: FakeDynamoDB, harness: Harness, tmp_pa
     process.terminate()
     out, _ = process.communicate(timeout=30)
     assert [json.loads(line)["status"] for line in out.splitlines()] == [404]
+
+
+def test_more_connections_than_files_are_closed_and_the_others_work(
+    dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path
+) -> None:
+    limited = ["bash", "-c", 'ulimit -n 256 && exec "$@"', "-", *arguments(dynamodb, "--auth", "none")]
+    with serving(tmp_path, limited) as server, ExitStack() as opened:
+        clients = [opened.enter_context(socket.create_connection(server.address, timeout=10)) for _ in range(400)]
+        answered = 0
+        for client in clients:
+            with suppress(OSError):
+                client.sendall(b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                answered += client.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        assert answered == 160
+        opened.close()
+        eventually(lambda: server("GET", "/items/1").status == 404)
+        assert "Traceback" not in server.messages.read_text()

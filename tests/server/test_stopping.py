@@ -169,7 +169,7 @@ def test_a_worker_that_dies_while_the_configuration_is_broken_waits_for_it(serve
     server = serve("--profile", "app", AWS_CONFIG_FILE=str(config), AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     config.write_text("[profile other]\n")
     os.kill(server.workers()[0], signal.SIGKILL)
-    eventually(lambda: "A process of the server waits for AWS credentials: " in server.messages.read_text())
+    eventually(lambda: "A server process is waiting for AWS credentials: " in server.messages.read_text())
     config.write_text(keys)
     assert server("GET", "/items/1").status == 404
     said = server.messages.read_text()

@@ -88,7 +88,7 @@ def test_a_signal_stops_all_processes(run: Run, tmp_path: Path, number: signal.S
 
 
 def test_a_process_that_does_not_start_is_an_error(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(CannotServe, match="A process of the server could not start"):
+    with pytest.raises(CannotServe, match="A server process could not start"):
         run(2, lambda: None, what="ends")
     assert not any(psutil.pid_exists(pid) for pid in started(tmp_path))
 

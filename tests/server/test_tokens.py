@@ -34,6 +34,8 @@ def tokens_of(issuer: Issuer, said: list[str] | None = None, clock: Any = time.m
         {"nbf": NOW - 10},
         {"scope": 5},
         {"scp": {"a": 1}},
+        {"sub": 5},
+        {"jti": 5},
     ],
 )
 def test_a_valid_token_is_accepted(issuer: Issuer, claims: dict[str, Any]) -> None:
