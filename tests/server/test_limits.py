@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
@@ -16,16 +16,9 @@ from tests.handler.conftest import REGION, FakeDynamoDB, Harness
 from tests.server.conftest import KEYS, Server, eventually
 
 
-@pytest.fixture
-def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+@contextmanager
+def running(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A worker in a thread of this process, so that its limits can be short."""
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
-    monkeypatch.setattr(protocol, "DRAIN_SECONDS", 0.3)
-    monkeypatch.setattr(run, "KEEP_ALIVE_SECONDS", 2)
-    monkeypatch.setattr(protocol, "CLIENT_SECONDS", 0.5)
-    monkeypatch.setattr(app, "MEMORY_BYTES", 400_000)
-    monkeypatch.setattr(bodies, "READ_SECONDS", 0.3)
-    monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.3)
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     service = Service(harness.table.name, {}, REGION, dynamodb.url, Rules())
@@ -38,6 +31,19 @@ def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyP
         yield Server(None, f"http://{host}:{port}", None)  # type: ignore[arg-type]
         worker.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "DRAIN_SECONDS", 0.3)
+    monkeypatch.setattr(run, "KEEP_ALIVE_SECONDS", 2)
+    monkeypatch.setattr(protocol, "CLIENT_SECONDS", 0.5)
+    monkeypatch.setattr(app, "MEMORY_BYTES", 400_000)
+    monkeypatch.setattr(bodies, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.3)
+    with running(dynamodb, harness, monkeypatch) as server:
+        yield server
 
 
 def received(client: socket.socket) -> bytes:
@@ -237,6 +243,26 @@ def test_nothing_is_read_after_a_body_with_two_lengths_that_does_not_matter(
     with socket.create_connection(server.address, timeout=10) as client:
         client.sendall(head + lengths + b"GET /items/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert re.findall(rb"HTTP/1\.1 (\d+)", received(client)) == [b"%d" % status]
+
+
+def test_a_client_that_reads_slowly_does_not_delay_the_end_for_long(
+    dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(run, "STOP_SECONDS", 2)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with running(dynamodb, harness, monkeypatch) as server:
+            for number in range(15):
+                assert server("PUT", f"/items/{number}", {"text": "x" * 390_000}).status == 201
+            client.settimeout(10)
+            client.connect(server.address)
+            client.sendall(b"GET /items HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        # Now it has ended.
+        with suppress(ConnectionResetError):
+            while client.recv(65_536):
+                pass
+    assert caplog.text == ""
 
 
 def test_a_health_check_is_a_read(server: Server, caplog: pytest.LogCaptureFixture) -> None:
