@@ -110,7 +110,7 @@ def serving(endpoint: str, **variables: str) -> Iterator[Server]:
 
 @contextmanager
 def constant() -> Iterator[Address]:
-    """The same HTTP server with the same protocol, and an application that does nothing."""
+    """The server of `serve`, uvicorn with h11, as it comes, with an application that does nothing."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = probe.getsockname()
     options = ["--http", "h11", "--loop", "asyncio", "--no-access-log", "--log-level", "error"]

@@ -1,4 +1,4 @@
-"""A constant reply on the server of `serve`."""
+"""A constant reply on uvicorn, the server of `serve`."""
 
 from typing import Any
 

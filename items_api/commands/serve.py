@@ -52,7 +52,7 @@ class _Served(NamedTuple):
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="Address to listen on; 0.0.0.0 stands for all addresses of this computer.",
+    help="Address to listen on; 0.0.0.0 listens on all addresses of this computer.",
 )
 @click.option(
     "--port",
@@ -89,7 +89,7 @@ def serve(
     """Run the API as an HTTP server, without Lambda and API Gateway.
 
     It runs the handler that up deploys, against the table of the stack, with the settings of the stack. SIGTERM or
-    Ctrl-C ends it when the running requests have been answered. SIGHUP replaces its processes without losing a request.
+    Ctrl-C stops it after it has answered the running requests. SIGHUP replaces its processes without losing a request.
     """
     _require_packages()
     _check_contract(contract, table_only=table_only)

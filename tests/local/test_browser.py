@@ -101,11 +101,15 @@ def test_a_page_of_another_origin_can_use_the_api(page: Page, deploy: Deploy, or
     assert "apigw-requestid" not in missing["headers"]  # not exposed
 
 
-def test_a_page_of_an_origin_that_is_not_allowed_gets_nothing(page: Page, deploy: Deploy) -> None:
+def test_a_page_of_an_origin_that_is_no_longer_allowed_gets_nothing(page: Page, deploy: Deploy, origin: str) -> None:
+    before = deploy("--cors-origin", origin)
+    assert page.evaluate(FETCH, ["GET", f"{before}/items/1", None, {}])["status"] == 404
     endpoint = deploy("--cors-origin", "https://todo.example")
     for method, headers in (("GET", {}), ("PUT", {"Content-Type": "application/json"})):
         with pytest.raises(Error, match="Failed to fetch"):
             page.evaluate(FETCH, [method, f"{endpoint}/items/1", {"n": 1} if method == "PUT" else None, headers])
+    # Without a page, there is no CORS: it answers, and nothing was written.
+    assert page.request.get(f"{endpoint}/items/1").status == 404
 
 
 def with_token(token: str) -> dict[str, str]:
