@@ -20,8 +20,10 @@ gc.set_threshold(100_000, 50, 50)
 gc.freeze()
 remember()
 
-# A shell ignores Ctrl-C in jobs that it starts in the background, and so would the commands under test.
+# A shell ignores Ctrl-C in jobs that it starts in the background, and nohup the end of the terminal. So would the
+# commands under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Subprocesses inherit these variables, so they are set permanently and not by a fixture.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
