@@ -259,7 +259,8 @@ class Aws:
     ) -> T:
         """Repeat `attempt` until its result satisfies `until`; a `transient` error means "not yet".
 
-        Polls after 0.1 s, then at growing intervals of up to `pause` (2 s once 30 s have passed).
+        Polls after 0.1 s, then at growing intervals of up to `pause`, or later a twentieth of the time that has passed,
+        which is at most 10 s.
 
         Args:
             attempt: one try.
@@ -290,7 +291,7 @@ class Aws:
                 raise TimedOut(f"Timed out after {waited:.0f} s waiting {waiting}.", last, "Run the command again.")
             report(waiting)
             self.pause(delay)
-            delay = min(delay * 2, pause if waited < 30 else 2.0)  # noqa: PLR2004 - see the docstring
+            delay = min(delay * 2, max(pause, min(waited / 20, 10.0)))
 
     def pause(self, seconds: float) -> None:
         self._clock.sleep(seconds, self._stop)
