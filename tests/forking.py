@@ -4,6 +4,7 @@ The tests start hundreds of commands, and half a second of imports would be most
 itself, of signals and of standard streams that are closed use the real program.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -15,8 +16,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+import botocore.session
+from botocore.loaders import JSONFileLoader, Loader
+
+_SERVICES = ("apigatewayv2", "cloudwatch", "dynamodb", "iam", "lambda", "logs", "sts")
 # Passes its arguments, environment, folder and standard streams to the server.
 _CLIENT = """#!{python} -SEs
 import json, os, socket, sys
@@ -51,6 +57,7 @@ def serve(path: str, program: str, function: str, modules: list[str]) -> None:
     main = getattr(importlib.import_module(module), name)
     for other in modules:
         importlib.import_module(other)
+    _prepare_botocore()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -68,6 +75,20 @@ def serve(path: str, program: str, function: str, modules: list[str]) -> None:
                         stream.flush()
                     client.send(bytes([code]))
                     os._exit(code)
+
+
+def _prepare_botocore() -> None:
+    """Read its JSON files: half of the work of most commands."""
+    read, find = JSONFileLoader.load_file, Loader.list_available_services
+    read_once = cache(lambda path: read(JSONFileLoader(), path))
+    session = botocore.session.Session()
+    find_once = cache(lambda kind: find(session.get_component("data_loader"), kind))
+    JSONFileLoader.load_file = lambda _, path: read_once(path)  # type: ignore[method-assign, assignment]
+    Loader.list_available_services = lambda _, type_name: find_once(type_name)  # type: ignore[method-assign, assignment]
+    for service in _SERVICES:
+        session.create_client(service, "us-east-1")
+    gc.collect()
+    gc.freeze()
 
 
 def _become(client: socket.socket, program: str) -> None:
