@@ -13,12 +13,12 @@ from moto import mock_aws
 
 from tests.aws import MOTO, NO_DELAYS, Account
 from tests.aws.conformity import violations
-from tests.aws.speed import remember
+from tests.aws.speed import speed_up
 
 # moto and botocore create many short-lived objects, and looking for garbage among them takes a tenth of the time.
 gc.set_threshold(100_000, 50, 50)
 gc.freeze()
-remember()
+speed_up()
 
 # A shell ignores Ctrl-C in jobs that it starts in the background, and nohup the end of the terminal. So would the
 # commands under test.
