@@ -6,7 +6,7 @@ import importlib
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -15,6 +15,7 @@ from items_api.commands.group import Context, Group
 
 TYPE_CHECKING = False  # importing `typing` would slow down --help
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 INTERRUPTED = 130
@@ -60,7 +61,9 @@ class LazyGroup(Group):
             return show_help
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = getattr(importlib.import_module(f"items_api.commands.{cmd_name}"), cmd_name)
+        with _ending_when_interrupted():
+            module = importlib.import_module(f"items_api.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def sections(self) -> dict[str, dict[str, str]]:
@@ -76,6 +79,20 @@ class LazyGroup(Group):
 @click.version_option(__version__, prog_name="items-api")
 def cli(**_output: bool) -> None:
     """Deploy a serverless CRUD API to AWS, without CloudFormation or a state file."""
+
+
+@contextmanager
+def _ending_when_interrupted() -> Iterator[None]:
+    """Ctrl-C ends the process inside the block: Python can lose a KeyboardInterrupt while it imports a module."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    changed = {number: handler for number, handler in handlers.items() if handler is signal.default_int_handler}
+    for number in changed:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in changed.items():
+            signal.signal(number, handler)
 
 
 class Help(click.Command):

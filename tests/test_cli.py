@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -119,3 +121,27 @@ def test_the_help_of_a_command_imports_neither_boto3_nor_rich(command: str) -> N
     loaded = loaded_by(command, "--help")
     assert not loaded & {"boto3", "botocore", "rich", "ministack"}
     assert not loaded & {f"items_api.commands.{name}" for name in HELP if name != command}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("before", "meanwhile"), [(signal.default_int_handler, signal.SIG_DFL), (signal.SIG_IGN, signal.SIG_IGN)]
+)
+def test_a_signal_is_not_lost_while_a_command_is_imported(
+    number: int, before: Any, meanwhile: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python ignores a KeyboardInterrupt that is raised in a callback of its import system."""
+    handlers = []
+
+    def import_module(_name: str) -> object:
+        handlers.append(signal.getsignal(number))
+        return SimpleNamespace(up=click.Command("up"))
+
+    monkeypatch.setattr("items_api.cli.importlib.import_module", import_module)
+    usual = signal.signal(number, before)
+    try:
+        cli.get_command(click.Context(cli), "up")
+        handlers.append(signal.getsignal(number))
+    finally:
+        signal.signal(number, usual)
+    assert handlers == [meanwhile, before]
