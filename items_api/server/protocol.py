@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from items_api.server.bodies import CLOSE
 from items_api.server.gateway import BAD_REQUEST, HEADERS_TOO_LARGE
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
+
+    from uvicorn._types import ASGISendEvent
 
 HEAD_SECONDS = 10.0
 # A client that reads less than this of its reply in this time loses its connection.
@@ -85,7 +86,7 @@ class _Transport:
 
 
 class _Connection(h11.Connection):
-    """Refuses bodies of many small chunks."""
+    """Reads one request. Refuses bodies of many small chunks."""
 
     _chunks = _bytes = 0
 
@@ -96,12 +97,19 @@ class _Connection(h11.Connection):
             self._bytes += len(event.data)
             if self._chunks > _MAX_CHUNKS + self._bytes // _MIN_CHUNK_BYTES:
                 raise h11.RemoteProtocolError("too many small chunks")
-        elif type(event) is h11.Request:
-            self._chunks = self._bytes = 0
         return event
 
 
+def head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The head of a reply. Raises ValueError if a header contains a line break."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if not lines.count(b"\r") == lines.count(b"\n") == len(headers):
+        raise ValueError("a header contains a line break")
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, STATUS_PHRASES[status], lines)
+
+
 class Protocol(H11Protocol):
+    _closes = False
     _head_timer: asyncio.TimerHandle | None = None
     _has_eof = False
 
@@ -126,23 +134,54 @@ class Protocol(H11Protocol):
             # A part of a head has arrived.
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle is not None:
+            self.cycle.send = self._send  # type: ignore[method-assign]
+
+    async def _send(self, message: ASGISendEvent) -> None:
+        """As uvicorn does it, but without h11, which takes a third of the time of a request."""
+        if self.flow.write_paused and not self.cycle.disconnected:
+            await self.flow.drain()
+        if self.cycle.disconnected or self.transport.is_closing():
+            return
+        if message["type"] == "http.response.start":
+            self.cycle.response_started = True
+            self.cycle.waiting_for_100_continue = False
+            headers = [*self.cycle.default_headers, *message["headers"]]
+            self._closes = CLOSE in headers
+            if not self._closes and self.conn.their_state is not h11.DONE:
+                self._closes = True
+                headers.append(CLOSE)
+            self.transport.write(head(message["status"], headers))
+        elif message["type"] == "http.response.body":
+            if self.cycle.scope["method"] != "HEAD":
+                self.transport.write(message["body"])
+            if not message["more_body"]:
+                self.cycle.response_complete = True
+                self.cycle.message_event.set()
+                self.on_response_complete()
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more. If it has sent a whole request, it may still read the reply."""
         self._has_eof = True
         return not self._is_waiting() and self.conn.their_state is not h11.SEND_BODY
 
     def on_response_complete(self) -> None:
-        """As uvicorn does it, but without a new timer for each reply, and without parsing nothing."""
+        """Continue with the next request on the connection, which may have arrived already."""
         self.transport.flush()  # type: ignore[attr-defined]
         self.server_state.total_requests += 1
+        if self._closes:
+            self.transport.close()
         if self.transport.is_closing():
             return
         self._idle_since = self.loop.time()
         self.flow.resume_reading()
-        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE:
-            self.conn.start_next_cycle()
-            if self.conn.trailing_data[0]:
-                self.handle_events()
+        received, _ = self.conn.trailing_data
+        self.conn = _Connection(h11.SERVER, MAX_INCOMPLETE_BYTES)
+        if received:
+            self.conn.receive_data(received)
+            self.handle_events()
         if self._has_eof and self._is_waiting():
             self.transport.close()
 
@@ -162,13 +201,10 @@ class Protocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """The head is not valid HTTP, or too large, or the body is not valid."""
         del msg
-        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+        if self._is_waiting() or not self.cycle.response_started:
             is_large = len(self.conn.trailing_data[0]) > MAX_INCOMPLETE_BYTES
             status, headers, body = self.app.refuse(HEADERS_TOO_LARGE if is_large else BAD_REQUEST)
-            headers = [(b"date", formatdate(usegmt=True).encode()), *headers, CLOSE]
-            reply = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
-            for part in (reply, h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(part) or b"")
+            self.transport.write(head(status, [*self.server_state.default_headers, *headers, CLOSE]) + body)
         self.transport.close()
 
     def _is_waiting(self) -> bool:
