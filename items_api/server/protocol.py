@@ -147,7 +147,6 @@ class Protocol(H11Protocol):
             return
         if message["type"] == "http.response.start":
             self.cycle.response_started = True
-            self.cycle.waiting_for_100_continue = False
             headers = [*self.cycle.default_headers, *message["headers"]]
             self._closes = CLOSE in headers
             if not self._closes and self.conn.their_state is not h11.DONE:

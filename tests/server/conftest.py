@@ -19,7 +19,10 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.handler.conftest import Exchange, FakeDynamoDB, Harness, dynamodb, harness, new_harness
+from items_api.server import run
+from items_api.server.service import Rules, Service
+from items_api.server.worker import usable_credentials
+from tests.handler.conftest import REGION, Exchange, FakeDynamoDB, Harness, dynamodb, harness, new_harness
 from tests.issuers import Issuer, issuing
 
 __all__ = ["dynamodb", "harness", "new_harness"]
@@ -130,6 +133,34 @@ def serving(folder: Path, command: list[str], **variables: str) -> Iterator[Serv
             process.terminate()
         process.wait(30)
         process.stdout.close()
+
+
+@contextmanager
+def running(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A worker in a thread of this process, so that its limits can be short."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    service = Service(harness.table.name, {}, REGION, dynamodb.url, Rules())
+    worker = run.Server(run.configuration(service, usable_credentials(service), lambda: None))
+    with run.listen("127.0.0.1", 0) as listener:
+        host, port = listener.getsockname()
+        thread = threading.Thread(target=worker.run, args=([listener],))
+        thread.start()
+        eventually(lambda: worker.started)
+        yield Server(None, f"http://{host}:{port}", None)  # type: ignore[arg-type]
+        worker.should_exit = True
+        thread.join()
+
+
+def received(client: socket.socket) -> bytes:
+    """Everything until the server closes the connection."""
+    pieces = []
+    try:
+        while piece := client.recv(65_536):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pieces.append(b"(reset)")
+    return b"".join(pieces)
 
 
 @pytest.fixture

@@ -2,35 +2,15 @@
 
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 
 import pytest
 
 from items_api.server import app, bodies, protocol, run
-from items_api.server.service import Rules, Service
-from items_api.server.worker import usable_credentials
-from tests.handler.conftest import REGION, FakeDynamoDB, Harness
-from tests.server.conftest import KEYS, Server, eventually
-
-
-@contextmanager
-def running(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A worker in a thread of this process, so that its limits can be short."""
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    service = Service(harness.table.name, {}, REGION, dynamodb.url, Rules())
-    worker = run.Server(run.configuration(service, usable_credentials(service), lambda: None))
-    with run.listen("127.0.0.1", 0) as listener:
-        host, port = listener.getsockname()
-        thread = threading.Thread(target=worker.run, args=([listener],))
-        thread.start()
-        eventually(lambda: worker.started)
-        yield Server(None, f"http://{host}:{port}", None)  # type: ignore[arg-type]
-        worker.should_exit = True
-        thread.join()
+from tests.handler.conftest import FakeDynamoDB, Harness
+from tests.server.conftest import Server, received, running
 
 
 @pytest.fixture
@@ -44,17 +24,6 @@ def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.3)
     with running(dynamodb, harness, monkeypatch) as server:
         yield server
-
-
-def received(client: socket.socket) -> bytes:
-    """Everything until the server closes the connection."""
-    pieces = []
-    try:
-        while piece := client.recv(65_536):
-            pieces.append(piece)
-    except ConnectionResetError:
-        pieces.append(b"(reset)")
-    return b"".join(pieces)
 
 
 def trickle(client: socket.socket, content: bytes) -> None:
