@@ -143,7 +143,7 @@ class Protocol(H11Protocol):
         """As uvicorn does it, but without h11, which takes a third of the time of a request."""
         if self.flow.write_paused and not self.cycle.disconnected:
             await self.flow.drain()
-        if self.cycle.disconnected or self.transport.is_closing():
+        if self.cycle.disconnected:
             return
         if message["type"] == "http.response.start":
             self.cycle.response_started = True
@@ -204,6 +204,9 @@ class Protocol(H11Protocol):
             is_large = len(self.conn.trailing_data[0]) > MAX_INCOMPLETE_BYTES
             status, headers, body = self.app.refuse(HEADERS_TOO_LARGE if is_large else BAD_REQUEST)
             self.transport.write(head(status, [*self.server_state.default_headers, *headers, CLOSE]) + body)
+        if not self._is_waiting():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()
 
     def _is_waiting(self) -> bool:
