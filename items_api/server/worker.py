@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 CHECK_SECONDS = 10.0
 # Requests that the handler answers at once. Each has a connection to DynamoDB.
 CONCURRENCY = 100
+# Looking for garbage takes longer the more connections there are, and requests leave hardly any.
+_GARBAGE_OBJECTS = 10_000
 _MAX_PAUSE_SECONDS = 30.0
 _MANY_FILES = 10_240
 
@@ -113,6 +115,7 @@ def application(service: Service, credentials: Credentials, ready: Callable[[], 
         # What exists now stays, so the garbage collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_GARBAGE_OBJECTS)
         scope["state"]["app"] = app
         credentials.start()
         _end_with_parent()
