@@ -1,5 +1,6 @@
 """`items-api serve` as a process, in front of moto's DynamoDB behind real HTTP."""
 
+import gc
 import http.client
 import json
 import os
@@ -141,6 +142,7 @@ def running(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.Monkey
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     service = Service(harness.table.name, {}, REGION, dynamodb.url, Rules())
+    thresholds = gc.get_threshold()
     worker = run.Server(run.configuration(service, usable_credentials(service), lambda: None))
     with run.listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
@@ -150,6 +152,7 @@ def running(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.Monkey
         yield Server(None, f"http://{host}:{port}", None)  # type: ignore[arg-type]
         worker.should_exit = True
         thread.join()
+    gc.set_threshold(*thresholds)
 
 
 def received(client: socket.socket) -> bytes:
