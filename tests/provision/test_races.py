@@ -14,7 +14,7 @@ from items_api.provision.outcome import Progress
 from items_api.provision.stack import Stack
 from items_api.settings import Settings, from_texts
 from tests.aws import Account, Delays, Fault, ProcessSession
-from tests.provision.drive import changes, down, errors, new_process, states, up
+from tests.provision.drive import changes, down, errors, finish, new_process, states, up
 
 
 def apis() -> list[str]:
@@ -67,6 +67,23 @@ def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
     assert len(apis()) == 1
     assert set(states(account).values()) == {"ok"}
     assert changes(up(account)) == {"unchanged"}
+
+
+def test_an_up_whose_api_another_one_has_deleted_uses_the_apis_of_the_other(account: Account) -> None:
+    """CreatedDate is in seconds, so of two APIs from the same second, each `up` may take its own for the oldest."""
+
+    def other_up() -> None:
+        boto3.client("apigatewayv2").delete_api(ApiId=apis()[0])
+        assert errors(up(account)) == []
+
+    session = account.session()
+    session.faults.at("lambda.AddPermission", 1, other_up)
+    stack = new_process(account, session)
+    stack.look()
+    stack.plan()
+    finish(stack.up())
+    assert [stack.api.found and stack.api.found.api_id] == apis()
+    assert set(states(account).values()) == {"ok"}
 
 
 @pytest.mark.parametrize(
