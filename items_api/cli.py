@@ -84,15 +84,14 @@ def cli(**_output: bool) -> None:
 @contextmanager
 def _ending_when_interrupted() -> Iterator[None]:
     """Ctrl-C ends the process inside the block: Python can lose a KeyboardInterrupt while it imports a module."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    changed = {number: handler for number, handler in handlers.items() if handler is signal.default_int_handler}
-    for number in changed:
+    raising = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.default_int_handler]
+    for number in raising:
         signal.signal(number, signal.SIG_DFL)
     try:
         yield
     finally:
-        for number, handler in changed.items():
-            signal.signal(number, handler)
+        for number in raising:
+            signal.signal(number, signal.default_int_handler)
 
 
 class Help(click.Command):

@@ -16,11 +16,9 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import botocore.session
-from botocore.loaders import JSONFileLoader, Loader
 
 _SERVICES = ("apigatewayv2", "cloudwatch", "dynamodb", "iam", "lambda", "logs", "sts")
 # Passes its arguments, environment, folder and standard streams to the server.
@@ -78,13 +76,10 @@ def serve(path: str, program: str, function: str, modules: list[str]) -> None:
 
 
 def _prepare_botocore() -> None:
-    """Read its JSON files: half of the work of most commands."""
-    read, find = JSONFileLoader.load_file, Loader.list_available_services
-    read_once = cache(lambda path: read(JSONFileLoader(), path))
+    """Read its JSON files: half of the work of most commands. As in `Account.running`, sessions share a loader."""
     session = botocore.session.Session()
-    find_once = cache(lambda kind: find(session.get_component("data_loader"), kind))
-    JSONFileLoader.load_file = lambda _, path: read_once(path)  # type: ignore[method-assign, assignment]
-    Loader.list_available_services = lambda _, type_name: find_once(type_name)  # type: ignore[method-assign, assignment]
+    loader = session.get_component("data_loader")
+    botocore.session.create_loader = lambda search_path_string=None: loader
     for service in _SERVICES:
         session.create_client(service, "us-east-1")
     gc.collect()

@@ -93,7 +93,7 @@ class Permission(PartOfFunction[Found]):
                 "Its deletion had started before this command.",
                 "Run the command again.",
             )
-        # Another `up` is running. If both created an API in the same second, it may have kept its own as the oldest.
+        # Another `up` may be running. If both created an API in the same second, it may have kept its own as oldest.
         self._api.found = self._api.read() or api
         return self.existing()
 

@@ -140,7 +140,7 @@ class Protocol(H11Protocol):
             self.cycle.send = self._send  # type: ignore[method-assign]
 
     async def _send(self, message: ASGISendEvent) -> None:
-        """As uvicorn does it, but without h11, which takes a third of the time of a request."""
+        """As uvicorn does it, but without h11, which takes a quarter of the time of a request."""
         if self.flow.write_paused and not self.cycle.disconnected:
             await self.flow.drain()
         if self.cycle.disconnected:
@@ -148,10 +148,9 @@ class Protocol(H11Protocol):
         if message["type"] == "http.response.start":
             self.cycle.response_started = True
             headers = [*self.cycle.default_headers, *message["headers"]]
-            self._closes = CLOSE in headers
-            if not self._closes and self.conn.their_state is not h11.DONE:
-                self._closes = True
+            if self.conn.their_state is not h11.DONE and CLOSE not in headers:
                 headers.append(CLOSE)
+            self._closes = CLOSE in headers
             self.transport.write(head(message["status"], headers))
         elif message["type"] == "http.response.body":
             if self.cycle.scope["method"] != "HEAD":
@@ -200,11 +199,12 @@ class Protocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """The head is not valid HTTP, or too large, or the body is not valid."""
         del msg
-        if self._is_waiting() or not self.cycle.response_started:
+        is_waiting = self._is_waiting()
+        if is_waiting or not self.cycle.response_started:
             is_large = len(self.conn.trailing_data[0]) > MAX_INCOMPLETE_BYTES
             status, headers, body = self.app.refuse(HEADERS_TOO_LARGE if is_large else BAD_REQUEST)
             self.transport.write(head(status, [*self.server_state.default_headers, *headers, CLOSE]) + body)
-        if not self._is_waiting():
+        if not is_waiting:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()

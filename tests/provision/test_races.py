@@ -69,7 +69,7 @@ def test_two_concurrent_ups_create_one_stack(account: Account) -> None:
     assert changes(up(account)) == {"unchanged"}
 
 
-def test_an_up_whose_api_another_one_has_deleted_uses_the_apis_of_the_other(account: Account) -> None:
+def test_an_up_whose_api_another_one_has_deleted_uses_that_of_the_other(account: Account) -> None:
     """CreatedDate is in seconds, so of two APIs from the same second, each `up` may take its own for the oldest."""
 
     def other_up() -> None:
