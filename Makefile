@@ -30,7 +30,7 @@ live: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,10 +39,12 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[local]'
 	@touch $@
 
-# Install the pinned pip first: older versions do not support dependency groups.
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) pip
-	$(INSTALL) --editable '.[local,serve]' --group dev
+$(BIN)/uv: | $(BIN)/python
+	$(INSTALL) uv
+
+# uv installs these 150 packages in a tenth of pip's time.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[local,serve]' --group dev
 	@touch $@
 
 # Build a wheel and an sdist in dist/, and test the wheel in an empty environment.
@@ -58,10 +60,10 @@ wheel:
 	  bin/items-api export terraform --local --output exported && bin/items-api down --local --yes
 
 # Pin all dependencies for every supported Python and platform. Run this after changing dependencies in pyproject.toml.
-constraints:
-	uv pip compile --quiet --universal --python-version 3.11 --extra local --extra serve --group dev --no-annotate --no-header \
+constraints: $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra local --extra serve --group dev --no-annotate --no-header \
 	  pyproject.toml --output-file constraints.txt
-	uv pip compile --quiet --universal --python-version 3.11 --extra serve --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra serve --generate-hashes --no-annotate --no-header \
 	  --constraint constraints.txt pyproject.toml --output-file items_api/export/templates/container/requirements.txt
 
 clean:

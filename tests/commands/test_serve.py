@@ -99,7 +99,7 @@ def test_packages_that_are_missing_are_named(run: Run, monkeypatch: pytest.Monke
     result = run("serve")
     assert result.exit_code == 1
     assert "Error: serve needs packages that are not installed.\n" in result.stderr
-    assert "pip install --editable" in result.stderr
+    assert " --editable '" in result.stderr
     assert "[serve]'" in result.stderr
 
 
