@@ -1,6 +1,7 @@
 """For the whole suite: no test reaches AWS, and no test sends a request that AWS would reject as malformed."""
 
 import gc
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from moto import mock_aws
 from tests.aws import MOTO, NO_DELAYS, Account
 from tests.aws.conformity import violations
 from tests.aws.speed import speed_up
+from tests.forking import forking
 
 # moto and botocore create many short-lived objects, and looking for garbage among them takes a tenth of the time.
 gc.set_threshold(100_000, 50, 50)
@@ -50,6 +52,17 @@ def quick_account() -> Iterator[Account]:
     """The same, without delays."""
     with mock_aws(config=MOTO), Account(delays=NO_DELAYS) as account:
         yield account
+
+
+@pytest.fixture(scope="session")
+def quick_local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Until the end of the session, the local AWS is forked from a process that has imported its libraries."""
+    folder = tmp_path_factory.mktemp("local-aws")
+    libraries = ("hypercorn.asyncio", "wsproto", "yaml", "defusedxml.ElementTree", "items_api.oidc.token")
+    with forking(folder, "local-aws", "items_api.local.server:main", *libraries) as program:
+        os.environ["TESTS_LOCAL_AWS"] = str(program)
+        importlib.import_module("tests.local.quick")
+        yield
 
 
 @pytest.fixture(autouse=True)

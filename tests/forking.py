@@ -8,6 +8,7 @@ import gc
 import importlib
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import botocore.session
@@ -55,7 +56,10 @@ def serve(path: str, program: str, function: str, modules: list[str]) -> None:
     main = getattr(importlib.import_module(module), name)
     for other in modules:
         importlib.import_module(other)
-    _prepare_botocore()
+    if "boto3" in sys.modules or "awscli" in sys.modules:
+        _prepare_botocore()
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -71,7 +75,8 @@ def serve(path: str, program: str, function: str, modules: list[str]) -> None:
                     code = _result_of(main)
                     for stream in (sys.stdout, sys.stderr):
                         stream.flush()
-                    client.send(bytes([code]))
+                    with suppress(OSError):  # a process in the background outlives its client
+                        client.send(bytes([code]))
                     os._exit(code)
 
 
@@ -82,8 +87,6 @@ def _prepare_botocore() -> None:
     botocore.session.create_loader = lambda search_path_string=None: loader
     for service in _SERVICES:
         session.create_client(service, "us-east-1")
-    gc.collect()
-    gc.freeze()
 
 
 def _become(client: socket.socket, program: str) -> None:
@@ -101,6 +104,7 @@ def _become(client: socket.socket, program: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [program, *arguments]
+    random.seed()
 
 
 def _result_of(main: object) -> int:

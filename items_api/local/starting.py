@@ -18,6 +18,7 @@ from items_api.local.process import LocalAws, ask, find, phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+SERVER: tuple[str, ...] = (sys.executable, "-P", "-m", "items_api.local.server")
 # The server inherits only these from the user's environment: no AWS settings, no proxy, no settings of ministack.
 INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
 
@@ -49,7 +50,7 @@ def start(paths: Paths, report: Callable[[str], None]) -> LocalAws:
     port = _prepare(paths)
     with paths.log.open("xb") as log:
         done = subprocess.run(  # noqa: S603 - fixed command
-            [sys.executable, "-P", "-m", "items_api.local.server", str(paths.folder)],
+            [*SERVER, str(paths.folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -1,26 +1,45 @@
-"""Leaves out work of moto and botocore that these tests do not need: a fifth of their time."""
+"""Leaves out work of moto and botocore that these tests do not need: a third of their time."""
 
+import random
+import re
 from collections.abc import Callable
 from functools import cache, lru_cache
 from inspect import isfunction
+from types import SimpleNamespace
 from typing import Any
 
 from botocore import hooks
-from moto.core import models, responses, utils
-from moto.core.base_backend import BaseBackend
+from moto import backend_index
+from moto.core import base_backend, botocore_stubber, models, responses, utils
+
+_SERVICES = {"apigateway", "awslambda", "cloudwatch", "dynamodb", "iam", "logs", "sts"}
 
 
 def speed_up() -> None:
     models.RESPONSES_METHODS = []  # it would mock the `requests` library, too
+    # For each request, moto tries all services in this order.
+    backend_index.backend_url_patterns.sort(key=lambda entry: entry[0] not in _SERVICES)
     # What is always the same is computed once, and not for every request or session.
-    responses.method_names_from_class = cache(utils.method_names_from_class)  # type: ignore[attr-defined]
-    BaseBackend.urls = property(_by_class(BaseBackend.urls.fget))  # type: ignore[method-assign, assignment, attr-defined]
+    stubber: Any = botocore_stubber
+    stubber.re = SimpleNamespace(compile=cache(re.compile))
+    response: Any = responses
+    response.method_names_from_class = cache(utils.method_names_from_class)
+    response.camelcase_to_underscores = cache(utils.camelcase_to_underscores)
+    backend: Any = base_backend.BaseBackend
+    backend.urls = property(_by_class(backend.urls.fget))
     aliaser: Any = hooks.EventAliaser
     rename = aliaser(None)._alias_event_name
     aliaser._alias_event_name = lambda _, event_name: rename(event_name)
     inspect = hooks.accepts_kwargs
     inspect_once: Any = lru_cache(1000)(inspect)
     hooks.accepts_kwargs = lambda func: inspect_once(func) if isfunction(func) else inspect(func)
+    response.gen_amzn_requestid_long = _add_request_id
+
+
+def _add_request_id(headers: dict[str, Any]) -> str:
+    """Instead of a random choice for each character."""
+    headers["x-amzn-requestid"] = identifier = f"{random.getrandbits(208):052X}"
+    return identifier
 
 
 def _by_class(compute: Callable[[Any], Any]) -> Callable[[Any], Any]:

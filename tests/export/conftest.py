@@ -38,7 +38,7 @@ def local_aws_in(folder: Path) -> Iterator[local.LocalAws]:
 
 
 @pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.LocalAws]:
+def local_aws(tmp_path_factory: pytest.TempPathFactory, quick_local_aws: None) -> Iterator[local.LocalAws]:
     """For tests that do not run `items-api down`, which stops an empty local AWS."""
     with local_aws_in(tmp_path_factory.mktemp("home")) as running:
         yield running

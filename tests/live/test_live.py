@@ -76,7 +76,7 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def local_aws(tmp_path_factory: pytest.TempPathFactory, quick_local_aws: None) -> Iterator[LocalAws]:
     with local_aws_in(tmp_path_factory.mktemp("live")) as running:
         yield running
 

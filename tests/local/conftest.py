@@ -62,7 +62,7 @@ def kill(home: Path) -> None:
 
 
 @pytest.fixture
-def port(tmp_path: Path) -> int:
+def port(tmp_path: Path, quick_local_aws: None) -> int:
     return prepare_home(tmp_path)
 
 
@@ -161,15 +161,16 @@ class Cli:
 
     def processes(self) -> list[str]:
         """The command lines of the server and of all functions in this home."""
-        processes = psutil.process_iter(["cmdline"])
-        lines = (" ".join(process.info["cmdline"] or ()) for process in processes)
-        return [line for line in lines if str(self.home) in line]
+        found = psutil.process_iter(["cmdline", "cwd"])
+        lines = (" ".join([*(process.info["cmdline"] or ()), process.info["cwd"] or ""]) for process in found)
+        return [line for line in lines if str(self.home / "local-aws") in line]
 
 
 @pytest.fixture(scope="session")
-def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    commands = [f"items_api.commands.{name}" for name in ("up", "down", "status", "smoke", "local")]
-    with forking(tmp_path_factory.mktemp("cli"), "items-api", "items_api.cli:main", "boto3", *commands) as program:
+def forked(tmp_path_factory: pytest.TempPathFactory, quick_local_aws: None) -> Iterator[Path]:
+    modules = ["boto3", *(f"items_api.commands.{name}" for name in ("up", "down", "status", "smoke", "local"))]
+    folder = tmp_path_factory.mktemp("cli")
+    with forking(folder, "items-api", "items_api.cli:main", *modules, "tests.local.quick") as program:
         yield program
 
 

@@ -110,7 +110,8 @@ def test_help_on_a_full_disk_is_an_error_without_traceback(tmp_path: Path) -> No
 def test_a_local_aws_that_crashes_during_a_command_is_named_in_the_error(cli: Cli) -> None:
     cli.ok("up")
     process = cli.start("logs", "--follow")
-    time.sleep(1.5)
+    assert process.stdout
+    process.stdout.readline()  # of the requests that `up` made
     kill(cli.home)
     _, errors = process.communicate(timeout=90)
     assert (process.returncode, "The local AWS stopped responding" in errors) == (1, True)
