@@ -155,6 +155,13 @@ def running(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.Monkey
     gc.set_threshold(*thresholds)
 
 
+@pytest.fixture
+def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A worker for what does not depend on the command or on processes."""
+    with running(dynamodb, harness, monkeypatch) as server:
+        yield server
+
+
 def received(client: socket.socket) -> bytes:
     """Everything until the server closes the connection."""
     pieces = []

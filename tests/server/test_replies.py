@@ -2,20 +2,12 @@
 
 import http.client
 import socket
-from collections.abc import Iterator
 
 import pytest
 
 from items_api.server import app
 from items_api.server.protocol import head
-from tests.handler.conftest import FakeDynamoDB, Harness
-from tests.server.conftest import Server, received, running
-
-
-@pytest.fixture
-def server(dynamodb: FakeDynamoDB, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with running(dynamodb, harness, monkeypatch) as server:
-        yield server
+from tests.server.conftest import Server, received
 
 
 @pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nb", b"a\rb"])

@@ -21,8 +21,7 @@ from tests.servers import self_signed
 from tests.servers import serving as serving_http
 
 
-def test_an_item_can_be_written_and_read(serve: Serve) -> None:
-    server = serve()
+def test_an_item_can_be_written_and_read(server: Server) -> None:
     created = server("POST", "/items", {"itemId": "a/b c", "n": 1})
     assert (created.status, created.json, created.headers["location"]) == (
         *(201, {"itemId": "a/b c", "n": 1}),
@@ -51,15 +50,15 @@ def test_the_log_has_the_handlers_line_with_the_id_of_the_reply(serve: Serve) ->
     ("method", "path", "status"),
     [("GET", "/", 404), ("GET", "/items/", 404), ("PUT", "/items", 405), ("HEAD", "/items", 405)],
 )
-def test_what_has_no_route_is_refused(serve: Serve, method: str, path: str, status: int) -> None:
-    reply = serve()(method, path)
+def test_what_has_no_route_is_refused(server: Server, method: str, path: str, status: int) -> None:
+    reply = server(method, path)
     message = b'{"message": "Not Found"}' if status == 404 else b'{"message": "Method Not Allowed"}'
     assert (reply.status, reply.body) == (status, b"" if method == "HEAD" else message)
 
 
-def test_many_requests_wait_for_dynamodb_at_once(serve: Serve, dynamodb: FakeDynamoDB) -> None:
+def test_many_requests_wait_for_dynamodb_at_once(server: Server, dynamodb: FakeDynamoDB) -> None:
     """The ten requests to DynamoDB are answered only when all of them have arrived."""
-    server, together = serve(), threading.Barrier(10)
+    together = threading.Barrier(10)
 
     def waits(exchange: Exchange) -> None:
         together.wait(10)
@@ -72,9 +71,8 @@ def test_many_requests_wait_for_dynamodb_at_once(serve: Serve, dynamodb: FakeDyn
 
 
 def test_connections_to_dynamodb_are_kept_and_replaced_when_it_closes_them(
-    serve: Serve, dynamodb: FakeDynamoDB
+    server: Server, dynamodb: FakeDynamoDB
 ) -> None:
-    server = serve()
     server("GET", "/items/1")
     before = dynamodb.connections
     for _ in range(5):
@@ -105,15 +103,13 @@ def test_dynamodb_is_called_over_tls_and_its_certificate_verified(
 
 
 @pytest.mark.parametrize("fault", ["throttles", "fails_after_write", "disconnects_after_write", "replies_without_json"])
-def test_a_fault_of_dynamodb_is_retried(serve: Serve, dynamodb: FakeDynamoDB, fault: str) -> None:
-    server = serve()
+def test_a_fault_of_dynamodb_is_retried(server: Server, dynamodb: FakeDynamoDB, fault: str) -> None:
     dynamodb.fail(fault)
     assert server("PUT", "/items/1", {"n": 1}).status in (200, 201)
     assert server("GET", "/items/1").json == {"itemId": "1", "n": 1}
 
 
-def test_a_dynamodb_that_is_throttling_is_a_503(serve: Serve, dynamodb: FakeDynamoDB) -> None:
-    server = serve()
+def test_a_dynamodb_that_is_throttling_is_a_503(server: Server, dynamodb: FakeDynamoDB) -> None:
     dynamodb.fail(*["throttles"] * 8)
     reply = server("GET", "/items/1")
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
@@ -135,9 +131,8 @@ def test_the_settings_of_the_gateway_are_enforced(serve: Serve) -> None:
 
 
 def test_health_checks_tell_a_running_process_from_one_that_can_answer(
-    serve: Serve, harness: Harness, dynamodb: FakeDynamoDB
+    server: Server, harness: Harness, dynamodb: FakeDynamoDB
 ) -> None:
-    server = serve()
     assert [server("GET", path).status for path in ("/healthz", "/readyz")] == [200, 200]
     harness.client.call("DeleteTable", {"TableName": "Items0"}, time.monotonic() + 20)
     eventually(lambda: server("GET", "/readyz").status == 503)
@@ -150,8 +145,8 @@ def test_health_checks_tell_a_running_process_from_one_that_can_answer(
     assert server("GET", "/items/1").status == 404
 
 
-def test_readiness_checks_at_the_same_time_share_one_call(serve: Serve, dynamodb: FakeDynamoDB) -> None:
-    server, slow = serve(), Slow()
+def test_readiness_checks_at_the_same_time_share_one_call(server: Server, dynamodb: FakeDynamoDB) -> None:
+    slow = Slow()
     dynamodb.operations.clear()
     dynamodb.faults = [slow]
     with ThreadPoolExecutor(10) as pool:
@@ -163,8 +158,7 @@ def test_readiness_checks_at_the_same_time_share_one_call(serve: Serve, dynamodb
     assert dynamodb.operations == ["GetItem"]
 
 
-def test_a_body_of_20_mb_is_refused_and_the_client_reads_the_reply(serve: Serve) -> None:
-    server = serve()
+def test_a_body_of_20_mb_is_refused_and_the_client_reads_the_reply(server: Server) -> None:
     body = b'{"text":"' + b"x" * 20_000_000 + b'"}'
     for chunked in (False, True):
         content = iter([body[i : i + 65_536] for i in range(0, len(body), 65_536)]) if chunked else body
@@ -185,8 +179,7 @@ def test_a_body_of_20_mb_is_refused_and_the_client_reads_the_reply(serve: Serve)
 
 
 @pytest.mark.parametrize(("size", "status"), [(10_240, 404), (10_241, 431), (200_000, 431)])
-def test_headers_of_more_than_10240_bytes_are_refused(serve: Serve, size: int, status: int) -> None:
-    server = serve()
+def test_headers_of_more_than_10240_bytes_are_refused(server: Server, size: int, status: int) -> None:
     others = len("/items/1") + len("hostlocalhost") + len("x-filler")
     with socket.create_connection(server.address, timeout=10) as client:
         filler = b"x" * (size - others)
@@ -202,8 +195,8 @@ def test_headers_of_more_than_10240_bytes_are_refused(serve: Serve, size: int, s
         b"PUT /items/1 HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_a_400(serve: Serve, head: bytes) -> None:
-    with socket.create_connection(serve().address, timeout=10) as client:
+def test_what_is_not_http_is_a_400(server: Server, head: bytes) -> None:
+    with socket.create_connection(server.address, timeout=10) as client:
         client.sendall(head)
         reply = client.recv(65_536)
     assert reply.startswith(b"HTTP/1.1 400 ")
@@ -216,11 +209,10 @@ def test_the_url_of_all_addresses_is_one_that_works_here(serve: Serve) -> None:
     assert server("GET", "/items/1", headers={"Host": "my-computer.example"}).status == 404
 
 
-@pytest.mark.parametrize(
-    ("host", "status"), [("localhost:1", 404), ("127.0.0.1", 404), ("[::1]:80", 404), ("evil.example", 403)]
-)
-def test_a_web_page_cannot_reach_it_under_another_name(serve: Serve, host: str, status: int) -> None:
-    assert serve()("GET", "/items/1", headers={"Host": host}).status == status
+def test_a_web_page_cannot_reach_it_under_another_name(serve: Serve) -> None:
+    server, hosts = serve(), ("localhost:1", "127.0.0.1", "[::1]:80", "evil.example")
+    statuses = [server("GET", "/items/1", headers={"Host": host}).status for host in hosts]
+    assert statuses == [404, 404, 404, 403]
 
 
 def test_replies_do_not_depend_on_a_reader_of_the_log(dynamodb: FakeDynamoDB, harness: Harness, tmp_path: Path) -> None:
