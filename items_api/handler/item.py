@@ -60,10 +60,10 @@ def parse(text: str, what: str = "The body") -> dict[str, Any]:
     Raises:
         ItemError: invalid JSON, not an object, too deeply nested, or a duplicate name in an object.
     """
+    if text.startswith("\ufeff"):
+        raise ItemError(f"{what} is not valid JSON: it starts with a byte order mark")
     try:
-        document = json.loads(
-            text, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=_object
-        )
+        document = _PARSER.decode(text)
     except json.JSONDecodeError as error:
         raise ItemError(f"{what} is not valid JSON: {error}") from None
     except RecursionError:
@@ -150,6 +150,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise ItemError(f"A JSON object has the name {json.dumps(name)} more than once")
             seen.add(name)
     return document
+
+
+_PARSER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=_object)
 
 
 def _members(document: dict[str, Any], path: Path | None, depth: int) -> Attributes:

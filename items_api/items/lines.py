@@ -175,7 +175,8 @@ def _typed_members(members: Any, depth: int) -> Attributes:
         try:
             if not name:
                 raise LineError(" has an attribute with an empty name")
-            _check_unicode(name)
+            if not name.isascii():
+                _check_unicode(name)
             found[name] = _typed(value, depth)
         except ValueError as error:
             raise _in(f".{name}", error) from None
@@ -252,7 +253,8 @@ def _check_unicode(text: str) -> None:
 def _scalar(kind: str, value: Any) -> str | bytes:
     if type(value) is not str:
         raise LineError(f" has no valid value of DynamoDB's type {kind}")
-    _check_unicode(value)
+    if not value.isascii():
+        _check_unicode(value)
     if kind == "N":
         number_text(value, "")  # checks it
     if kind != "B":

@@ -47,7 +47,7 @@ def test_title_version_and_server_come_from_the_caller() -> None:
 def test_every_operation_has_a_unique_id_and_lists_its_errors() -> None:
     assert len({operation["operationId"] for operation in OPERATIONS.values()}) == len(OPERATIONS)
     for operation in OPERATIONS.values():
-        assert {"400", "429", "500", "503"} < operation["responses"].keys()
+        assert {"400", "429", "431", "500", "503"} < operation["responses"].keys()
 
 
 def test_requests_for_one_item_accept_both_conditional_headers_and_lists_accept_none() -> None:

@@ -116,7 +116,7 @@ def nested(levels: int, leaf: str = "1") -> str:
     [
         ("", "The body is not valid JSON: Expecting value"),
         ('{"a":1}x', "The body is not valid JSON: Extra data"),
-        ("\ufeff{}", "The body is not valid JSON: Unexpected UTF-8 BOM"),
+        ("\ufeff{}", "The body is not valid JSON: it starts with a byte order mark"),
         ("{'a':1}", "The body is not valid JSON"),
         ('{"a":01}', "The body is not valid JSON"),
         ('{"a":"\n"}', "The body is not valid JSON"),
