@@ -96,6 +96,7 @@ class Table:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # the head and the body in one packet, as DynamoDB sends them
     server: Server
 
     def do_POST(self) -> None:

@@ -14,7 +14,6 @@ import base64
 import binascii
 import json
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.handler.item import (
@@ -40,8 +39,6 @@ VERSION = 1
 # More than the JSON of any item, which has at most 400 KB: up to six characters for each byte, as in \\u0000.
 MAX_LINE = 1 << 22
 _MARK = "items-api-dump"
-_MANY = 10_000  # Items with more values than this are compacted.
-_SHORT = 2
 
 
 class Format(StrEnum):
@@ -55,6 +52,13 @@ class Trailer(NamedTuple):
 
     def line(self) -> bytes:
         return _line({_MARK: VERSION, "items": self.items, "sha256": self.sha256})
+
+
+class Item(NamedTuple):
+    """Its ID, and what it is in DynamoDB's JSON."""
+
+    key: str
+    text: bytes
 
 
 class LineError(ValueError):
@@ -104,8 +108,8 @@ def _line(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode() + b"\n"
 
 
-def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -> Attributes:
-    """The item in a line as botocore takes it: binary values are bytes.
+def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -> Item:
+    """The item in a line.
 
     Args:
         line: one line, without the line break; None if it is longer than `MAX_LINE`.
@@ -122,41 +126,34 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
             raise LineError("The line is the header or the trailer of another dump")
         if line.count(b",") > MAX_BYTES:  # parsing it would take much time and memory
             raise LineError(TOO_LARGE)
-        document = parse(line.decode("utf-8-sig"), "The line")
+        text = line.decode("utf-8-sig")
+        document = parse(text, "The line")
         if file_format is Format.TYPED:
-            item = _read_typed(_exported(document))
+            item = _exported(document)
+            _check_item(item)
+            # The revision is of no use in another table.
+            is_complete = item is document and REVISION not in item
+            item.pop(REVISION, None)
         else:
-            item = attributes(document)
-            if line.count(b",") > _MANY:
-                del document
-                _compact({"M": item})
-        if REVISION in item:
-            raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
-        _check_id(item, file_format)
-        return check_indexed(item, indexed)
+            item, is_complete = attributes(document), False
+            if REVISION in item:
+                raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
+        key = _key(item, file_format)
+        check_indexed(item, indexed)
+        return Item(key, (text if is_complete else json.dumps(item)).encode())
     except UnicodeDecodeError:
         raise LineError("The line is not UTF-8") from None
     except ItemError as error:
         raise LineError(str(error)) from None
 
 
-def _check_id(item: Attributes, file_format: Format) -> None:
+def _key(item: Attributes, file_format: Format) -> str:
     if "itemId" not in item:
         hint = ": to load DynamoDB's export to S3, add --typed" if item.keys() == {"Item"} else ""
         raise LineError(f"itemId is missing{hint}")
     if file_format is Format.PLAIN and item["itemId"].get("M", {}).keys() == {"S"}:
         raise LineError("itemId is an object: to load DynamoDB's JSON, add --typed")
-    check_key(item["itemId"].get("S"))
-
-
-def _read_typed(document: Any) -> Attributes:
-    """What DynamoDB has of an item includes the revision, which is of no use in another table."""
-    try:
-        item = _typed_members(document, 1)
-    except LineError as error:
-        raise LineError(str(error).removeprefix(".").removeprefix(" ")) from None
-    item.pop(REVISION, None)
-    return item
+    return check_key(item["itemId"].get("S"))
 
 
 def _exported(document: dict[str, Any]) -> Any:
@@ -167,30 +164,33 @@ def _exported(document: dict[str, Any]) -> Any:
     return document["Item"] if document.keys() == {"Item"} else document
 
 
-def _typed_members(members: Any, depth: int) -> Attributes:
+def _check_item(item: Any) -> None:
+    """Check an item in DynamoDB's JSON."""
+    try:
+        _check_members(item, 1)
+    except LineError as error:
+        raise LineError(str(error).removeprefix(".").removeprefix(" ")) from None
+
+
+def _check_members(members: Any, depth: int) -> None:
     if type(members) is not dict:
         raise LineError(" is not an object")
-    found: Attributes = {}
     for name, value in members.items():
         try:
             if not name:
                 raise LineError(" has an attribute with an empty name")
-            if not name.isascii():
-                _check_unicode(name)
-            found[name] = _typed(value, depth)
+            _check_unicode(name)
+            _check(value, depth)
         except ValueError as error:
             raise _in(f".{name}", error) from None
-    return found
 
 
-def _typed_elements(elements: list[Any], depth: int) -> list[Attribute]:
-    found: list[Attribute] = []
+def _check_elements(elements: list[Any], depth: int) -> None:
     for number, element in enumerate(elements):
         try:
-            found.append(_typed(element, depth))
+            _check(element, depth)
         except ValueError as error:
             raise _in(f"[{number}]", error) from None
-    return found
 
 
 def _in(place: str, error: ValueError) -> LineError:
@@ -198,68 +198,40 @@ def _in(place: str, error: ValueError) -> LineError:
     return LineError(f"{place}{error}")
 
 
-def _typed(attribute: Any, depth: int) -> Attribute:
-    """Check an attribute in DynamoDB's JSON, and decode its binary values."""
+def _check(attribute: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise LineError(f" is nested deeper than {MAX_DEPTH} levels")
     if type(attribute) is not dict or len(attribute) != 1:
         raise LineError(' is not in DynamoDB\'s JSON, such as {"S": "text"}')
     ((kind, value),) = attribute.items()
     if kind in {"S", "N", "B"}:
-        return _shared(kind, _scalar(kind, value))
-    if kind == "M":
-        return {"M": _typed_members(value, depth + 1)}
-    if kind == "L" and type(value) is list:
-        return {"L": _typed_elements(value, depth + 1)}
-    if kind in {"SS", "NS", "BS"} and type(value) is list and value:
-        return {kind: [_scalar(kind[0], element) for element in value]}
-    if (kind == "BOOL" and type(value) is bool) or (kind == "NULL" and value is True):
-        return _shared(kind, value)
-    raise LineError(f" has no valid value of DynamoDB's type {kind}")
-
-
-def _compact(attribute: Attribute) -> Attribute:
-    """Replace equal short values inside an attribute by one object."""
-    ((kind, value),) = attribute.items()
-    if kind == "L":
-        value[:] = map(_compact, value)
+        _check_scalar(kind, value)
     elif kind == "M":
-        value.update({name: _compact(member) for name, member in value.items()})
-    else:
-        return _shared(kind, value)
-    return attribute
+        _check_members(value, depth + 1)
+    elif kind == "L" and type(value) is list:
+        _check_elements(value, depth + 1)
+    elif kind in {"SS", "NS", "BS"} and type(value) is list and value:
+        for element in value:
+            _check_scalar(kind[0], element)
+    elif not ((kind == "BOOL" and type(value) is bool) or (kind == "NULL" and value is True)):
+        raise LineError(f" has no valid value of DynamoDB's type {kind}")
 
 
-def _shared(kind: str, value: Any) -> Attribute:
-    """An attribute, which is the same object for equal short values.
-
-    An item can have 200,000 of them, and each dictionary would take 184 bytes.
-    """
-    return {kind: value} if type(value) is not bool and len(value) > _SHORT else _short(kind, value)
-
-
-@lru_cache(maxsize=1000)
-def _short(kind: str, value: str | bytes | bool) -> Attribute:  # noqa: FBT001 - a value
-    return {kind: value}
+def _check_scalar(kind: str, value: Any) -> None:
+    if type(value) is not str:
+        raise LineError(f" has no valid value of DynamoDB's type {kind}")
+    _check_unicode(value)
+    if kind == "N":
+        number_text(value, "")
+    if kind == "B":
+        try:
+            base64.b64decode(value.encode("ascii"), validate=True)
+        except (UnicodeEncodeError, binascii.Error):
+            raise LineError(" is not valid base64") from None
 
 
 def _check_unicode(text: str) -> None:
     try:
-        text.encode()
+        text.isascii() or text.encode()
     except UnicodeEncodeError:
         raise LineError(" contains an unpaired surrogate, which is not valid Unicode") from None
-
-
-def _scalar(kind: str, value: Any) -> str | bytes:
-    if type(value) is not str:
-        raise LineError(f" has no valid value of DynamoDB's type {kind}")
-    if not value.isascii():
-        _check_unicode(value)
-    if kind == "N":
-        number_text(value, "")  # checks it
-    if kind != "B":
-        return value
-    try:
-        return base64.b64decode(value.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        raise LineError(" is not valid base64") from None

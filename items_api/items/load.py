@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 
     from items_api.items.journal import Journal
-    from items_api.items.lines import Attributes, Format
+    from items_api.items.lines import Format
     from items_api.items.rate import Rate
     from items_api.items.rejected import Rejected
     from items_api.items.source import Line
@@ -196,22 +196,21 @@ class Load:
 
     def _write(self, entries: Sequence[Entry]) -> Outcomes:
         outcomes: Outcomes = []
-        items: dict[str, Attributes] = {}
+        items: dict[str, bytes] = {}
         by_id: dict[str, Entry] = {}
         for entry in entries:
             try:
-                item = read_item(entry.line.text, self.format, self.table.indexed)
+                key, item = read_item(entry.line.text, self.format, self.table.indexed)
             except LineError as error:
                 outcomes.append((entry, Outcome(reason=str(error), text=entry.line.text)))
                 continue
-            key = item["itemId"]["S"]
             if key in items:  # a batch cannot have an item twice
                 outcomes += self._write_items(items, by_id)
                 items, by_id = {}, {}
             items[key], by_id[key] = item, entry
         return outcomes + self._write_items(items, by_id)
 
-    def _write_items(self, items: dict[str, Attributes], entries: dict[str, Entry]) -> Outcomes:
+    def _write_items(self, items: dict[str, bytes], entries: dict[str, Entry]) -> Outcomes:
         if self.new_only:
             return [(entries[key], self._write_new(item, entries[key])) for key, item in items.items()]
         reasons = self.table.write(items, self.rate)
@@ -220,7 +219,7 @@ class Load:
             for key, entry in entries.items()
         ]
 
-    def _write_new(self, item: Attributes, entry: Entry) -> Outcome:
+    def _write_new(self, item: bytes, entry: Entry) -> Outcome:
         try:
             written = self.table.write_new(item, self.rate)
         except ServiceError as error:

@@ -52,7 +52,7 @@ def move_items(stack: Stack) -> None:
     def move() -> None:
         table = ItemTable(stack.aws, stack.settings.table_name)
         limit = Rate(stack.aws, None)
-        item = {"itemId": {"S": "1"}}
+        item = b'{"itemId":{"S":"1"}}'
         table.write({"1": item}, limit)
         table.write_new(item, limit)
         table.scan(0, 1, None, 100)

@@ -72,16 +72,23 @@ def on_the_wire(value: Any) -> Any:
     return [on_the_wire(inner) for inner in value] if isinstance(value, list) else value
 
 
+def read(line: bytes, file_format: Format = Format.TYPED) -> dict[str, Any]:
+    key, text = read_item(line.rstrip(b"\n"), file_format, ())
+    item: dict[str, Any] = json.loads(text)
+    assert item["itemId"] == {"S": key}
+    return item
+
+
 @given(items(PLAIN))
 def test_a_plain_item_comes_back_equal(item: dict[str, Any]) -> None:
-    assert read_item(write_plain(item).rstrip(b"\n"), Format.PLAIN, ()) == item
+    assert read(write_plain(item), Format.PLAIN) == item
 
 
 @given(items(st.one_of(PLAIN, SETS)))
 def test_a_typed_item_comes_back_equal(item: dict[str, Any]) -> None:
     line = write_typed(on_the_wire(item))
     assert line.count(b"\n") == 1
-    assert read_item(line.rstrip(b"\n"), Format.TYPED, ()) == item
+    assert read(line) == on_the_wire(item)
 
 
 @given(items(PLAIN))
@@ -101,7 +108,7 @@ def test_attributes_with_the_names_of_types_are_no_types(names: list[str]) -> No
 def test_a_typed_number_keeps_its_spelling(number: str) -> None:
     """DynamoDB normalizes numbers; some emulators do not."""
     item: dict[str, Any] = {"itemId": {"S": "1"}, "n": {"N": number}, "s": {"NS": [number]}}
-    assert read_item(write_typed(item).rstrip(b"\n"), Format.TYPED, ()) == item
+    assert read(write_typed(item)) == item
 
 
 def test_an_item_full_of_numbers_that_dynamodb_writes_with_126_digits_can_be_loaded() -> None:
@@ -109,12 +116,20 @@ def test_an_item_full_of_numbers_that_dynamodb_writes_with_126_digits_can_be_loa
     item: dict[str, Any] = {"itemId": {"S": "1"}, "n": {"L": [{"M": {"x": {"N": number}}}, {"NS": [number]}] * 20_000}}
     line = write_typed(item)
     assert len(line) < 4_000_000
-    found = read_item(line.rstrip(b"\n"), Format.TYPED, ())
-    assert found["n"]["L"][:2] == [{"M": {"x": {"N": "1E+125"}}}, {"NS": ["1E+125"]}]
+    assert read(line)["n"]["L"][:2] == [{"M": {"x": {"N": "1E+125"}}}, {"NS": ["1E+125"]}]
 
 
 def test_a_line_of_dynamodbs_export_to_s3_is_typed() -> None:
-    assert read_item(b'{"Item":{"itemId":{"S":"1"}}}', Format.TYPED, ()) == {"itemId": {"S": "1"}}
+    assert read(b'{"Item":{"itemId":{"S":"1"}}}') == {"itemId": {"S": "1"}}
+
+
+def test_a_revision_in_a_line_is_not_loaded() -> None:
+    line = json.dumps({"itemId": {"S": "1"}, REVISION: {"S": "abc"}}).encode()
+    assert read(line) == {"itemId": {"S": "1"}}
+
+
+def test_a_line_may_start_with_a_byte_order_mark() -> None:
+    assert read(b'\xef\xbb\xbf{"itemId":{"S":"\xc3\xa4"}}\r') == {"itemId": {"S": "\u00e4"}}
 
 
 @pytest.mark.parametrize("write", [write_plain, write_typed])

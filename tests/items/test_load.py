@@ -33,11 +33,12 @@ def processing(session: ProcessSession, accepts: Callable[[Requests], Requests])
     left: dict[int, Requests] = {}
 
     def before(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        requests = params["RequestItems"]["Items"]
+        requests = json.loads(params["RequestItems"]["Items"])
         accepted = accepts(requests)
         left[id(context)] = [request for request in requests if request not in accepted]
         # A batch cannot be empty, so this one writes what another one has written.
-        params["RequestItems"] = {"Items": accepted or [{"PutRequest": {"Item": {"itemId": {"S": "filler"}}}}]}
+        accepted = accepted or [{"PutRequest": {"Item": {"itemId": {"S": "filler"}}}}]
+        params["RequestItems"] = {"Items": json.dumps(accepted).encode()}
 
     def after(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         if unprocessed := left.pop(id(context)):
@@ -127,7 +128,7 @@ def test_waiting_for_the_rate_is_not_waiting_for_the_table(account: Account, mon
     session.faults.at("dynamodb.BatchWriteItem", 1, ErrorResponse("ThrottlingException", "slow down"), times=70)
     table = item_table(account, session)
     monkeypatch.setattr(Rate, "wait", lambda *_: account.clock.advance(200.0))
-    assert table.write({"1": {"itemId": {"S": "1"}}}, Rate(table.aws, 1.0)) == {}
+    assert table.write({"1": b'{"itemId":{"S":"1"}}'}, Rate(table.aws, 1.0)) == {}
     assert account.clock.now() > 500  # two waits, and two minutes in which the client tried
 
 
@@ -376,7 +377,7 @@ def test_the_rate_limits_the_write_units_that_were_used_in_a_second(
         parsed["ConsumedCapacity"] = [{"TableName": "Items", "CapacityUnits": context["units"]}]
 
     def count(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context["units"] = units * len(params["RequestItems"]["Items"])
+        context["units"] = units * len(json.loads(params["RequestItems"]["Items"]))
 
     with registered(session, "before-parameter-build", count), registered(session, "after-call", used):
         load(item_table(account, session), plain(tmp_path / "f", *numbered(300)), rate=10)
