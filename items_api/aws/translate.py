@@ -91,7 +91,11 @@ def translating(call: Callable[[], T]) -> T:
         known = translated(error)
         if known is None:
             raise
-        raise known from error
+        try:
+            raise known from error
+        finally:
+            # Otherwise, this frame and the error would keep each other in memory, and with them all that is being sent.
+            del known
 
 
 def missing(operation: str, key: str) -> AwsUnreachable:

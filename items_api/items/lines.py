@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -126,8 +127,7 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
             raise LineError("The line is the header or the trailer of another dump")
         if line.count(b",") > MAX_BYTES:  # parsing it would take much time and memory
             raise LineError(TOO_LARGE)
-        text = line.decode("utf-8-sig")
-        document = parse(text, "The line")
+        document = parse(line.decode("utf-8-sig"), "The line")
         if file_format is Format.TYPED:
             item = _exported(document)
             _check_item(item)
@@ -140,7 +140,7 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
                 raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
         key = _key(item, file_format)
         check_indexed(item, indexed)
-        return Item(key, (text if is_complete else json.dumps(item)).encode())
+        return Item(key, line.removeprefix(codecs.BOM_UTF8) if is_complete else json.dumps(item).encode())
     except UnicodeDecodeError:
         raise LineError("The line is not UTF-8") from None
     except ItemError as error:

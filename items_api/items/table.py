@@ -204,12 +204,12 @@ def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str,
 def _take_requests(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
     """Take what is JSON already out of botocore's hands. It still needs the names of the tables."""
     ((table, requests),) = params["RequestItems"].items()
-    context[_RAW] = b'"RequestItems":{%b:%b}' % (json.dumps(table).encode(), requests)
+    context[_RAW] = (b'{"RequestItems":{', json.dumps(table).encode(), b":", requests, b"},")
     params["RequestItems"] = {table: []}
 
 
 def _take_item(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    context[_RAW] = b'"Item":' + params["Item"]
+    context[_RAW] = (b'{"Item":', params["Item"], b",")
     params["Item"] = {}
 
 
@@ -217,7 +217,7 @@ def _send_raw(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None
     """Add what has been taken out to the body."""
     body = json.loads(params["body"])
     rest = {name: value for name, value in body.items() if name not in {"RequestItems", "Item"}}
-    params["body"] = b"{%b,%b" % (context[_RAW], json.dumps(rest).encode()[1:])
+    params["body"] = b"".join([*context.pop(_RAW), json.dumps(rest).encode()[1:]])
 
 
 def _units(response: Mapping[str, Any], otherwise: float) -> float:

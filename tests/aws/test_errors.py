@@ -1,13 +1,17 @@
 """An error from AWS becomes a problem that says what failed, why, and what to do next."""
 
+import gc
+import weakref
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from items_api.aws.errors import ServiceError, tolerate
-from items_api.aws.translate import translated
+from items_api.aws.errors import AwsError, ServiceError, tolerate
+from items_api.aws.translate import translated, translating
 from items_api.errors import AccessDenied, AwsRefused, AwsUnreachable, NoCredentials, Problem
 from tests.aws.test_client import client_error
 
@@ -96,3 +100,22 @@ def test_tolerate_accepts_only_the_named_error() -> None:
         raise absent
     with pytest.raises(ServiceError), tolerate("EntityAlreadyExists"):
         raise absent
+
+
+def test_an_error_does_not_keep_what_was_sent_in_memory() -> None:
+    class Sent:
+        pass
+
+    def call(sent: Sent) -> None:
+        raise boto.EndpointConnectionError(endpoint_url=repr(sent))
+
+    gc.disable()
+    try:
+        sent = Sent()
+        is_there = weakref.ref(sent)
+        with suppress(AwsError):
+            translating(partial(call, sent))
+        del sent
+        assert is_there() is None
+    finally:
+        gc.enable()
