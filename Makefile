@@ -19,9 +19,9 @@ demo: $(VENV)/.local
 	@echo "  items-api up --local --memory 512"
 	@echo "  items-api down --local"
 
-# More workers than cores, because a third of the tests wait for their own subprocesses.
+# More workers than cores, because some tests wait for time to pass.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 # Test on a real AWS account, which ITEMS_API_LIVE_ACCOUNT names: see docs/live.md.
 live: $(VENV)/.dev
