@@ -202,10 +202,10 @@ def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str,
 
 
 def _take_requests(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    """Take what is JSON already out of botocore's hands. It still needs the names of the tables."""
+    """Take what is JSON already out of botocore's hands. It still needs the table, and checks that there is something."""
     ((table, requests),) = params["RequestItems"].items()
     context[_RAW] = (b'{"RequestItems":{', json.dumps(table).encode(), b":", requests, b"},")
-    params["RequestItems"] = {table: []}
+    params["RequestItems"] = {table: [{}]}
 
 
 def _take_item(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
