@@ -202,7 +202,7 @@ def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str,
 
 
 def _take_requests(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    """Take what is JSON already out of botocore's hands. It still needs the table, and checks that there is something."""
+    """Take what is JSON already out of botocore's hands. It needs the table, and checks that there is a request."""
     ((table, requests),) = params["RequestItems"].items()
     context[_RAW] = (b'{"RequestItems":{', json.dumps(table).encode(), b":", requests, b"},")
     params["RequestItems"] = {table: [{}]}
