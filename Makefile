@@ -42,7 +42,7 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
 $(BIN)/uv: | $(BIN)/python
 	$(INSTALL) uv
 
-# uv installs these 150 packages in a tenth of pip's time.
+# uv installs these packages in a tenth of pip's time.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[local,serve]' --group dev
 	@touch $@

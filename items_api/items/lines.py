@@ -140,7 +140,7 @@ def read_item(line: bytes | None, file_format: Format, indexed: Iterable[str]) -
                 raise LineError(f"{REVISION} is the name of an attribute that the API itself uses")
         key = _key(item, file_format)
         check_indexed(item, indexed)
-        return Item(key, line.removeprefix(codecs.BOM_UTF8) if is_complete else json.dumps(item).encode())
+        return Item(key, line.removeprefix(codecs.BOM_UTF8) if is_complete else _line(item))
     except UnicodeDecodeError:
         raise LineError("The line is not UTF-8") from None
     except ItemError as error:

@@ -6,7 +6,7 @@ import json
 import math
 import random
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from items_api.aws.errors import ServiceError
 from items_api.errors import CannotChange, TimedOut
@@ -152,13 +152,14 @@ class ItemTable:
         Raises:
             AwsError: a ValidationException if DynamoDB rejects the item, or any other error.
         """
+        raw: Any = item
         expected = self._units_of([item], rate)
         rate.wait(expected)
         try:
             response = self.aws.send(
                 self.aws.items.put_item,
                 TableName=self.name,
-                Item=cast("Any", item),
+                Item=raw,
                 ConditionExpression="attribute_not_exists(itemId)",
                 ReturnConsumedCapacity="TOTAL",
             )

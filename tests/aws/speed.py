@@ -1,4 +1,4 @@
-"""Leaves out work of moto and botocore that these tests do not need: a third of their time."""
+"""Leaves out work of moto and botocore that these tests do not need."""
 
 import random
 import re

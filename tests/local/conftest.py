@@ -160,7 +160,7 @@ class Cli:
         return client(self.running(), service, **options)
 
     def processes(self) -> list[str]:
-        """The command lines of the server and of all functions in this home."""
+        """The command lines and folders of the server and of all functions in this home."""
         found = psutil.process_iter(["cmdline", "cwd"])
         lines = (" ".join([*(process.info["cmdline"] or ()), process.info["cwd"] or ""]) for process in found)
         return [line for line in lines if str(self.home / "local-aws") in line]
