@@ -30,6 +30,11 @@ def create_table(*indexes: str) -> None:
     boto3.client("dynamodb").create_table(**create_request(Settings(indexes=indexes)))
 
 
+def emptied() -> None:
+    boto3.client("dynamodb").delete_table(TableName="Items")
+    create_table()
+
+
 def put(*items: Attributes) -> None:
     client = boto3.client("dynamodb")
     for item in items:
@@ -92,6 +97,16 @@ def load(table: ItemTable, path: Path, *, only_new: bool = False, rate: float | 
                 pass
         found.journal.delete()
     return job.done
+
+
+def plain(path: Path, *documents: Any) -> Path:
+    """A file without header and trailer."""
+    path.write_text("".join(f"{json.dumps(document)}\n" for document in documents))
+    return path
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [{"itemId": f"item-{number}", "n": number} for number in range(count)]
 
 
 def ids_in(path: Path) -> list[str]:
