@@ -37,8 +37,10 @@ def emptied() -> None:
 
 def put(*items: Attributes) -> None:
     client = boto3.client("dynamodb")
-    for item in items:
-        client.put_item(TableName="Items", Item=item)
+    for start in range(0, len(items), 25):
+        client.batch_write_item(
+            RequestItems={"Items": [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]}
+        )
 
 
 def stored() -> dict[str, Attributes]:

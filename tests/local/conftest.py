@@ -159,11 +159,11 @@ class Cli:
         """A client for changes to the stack by other means."""
         return client(self.running(), service, **options)
 
-    def processes(self) -> list[str]:
-        """The command lines and folders of the server and of all functions in this home."""
+    def processes(self) -> list[psutil.Process]:
+        """The server and all functions in this home, found by their command lines and folders."""
+        folder = str(self.home / "local-aws")
         found = psutil.process_iter(["cmdline", "cwd"])
-        lines = (" ".join([*(process.info["cmdline"] or ()), process.info["cwd"] or ""]) for process in found)
-        return [line for line in lines if str(self.home / "local-aws") in line]
+        return [p for p in found if any(folder in text for text in (*(p.info["cmdline"] or ()), p.info["cwd"] or ""))]
 
 
 @pytest.fixture(scope="session")
@@ -179,4 +179,5 @@ def cli(tmp_path: Path, forked: Path) -> Iterator[Cli]:
     cli = Cli(tmp_path, prepare_home(tmp_path), forked)
     yield cli
     kill(tmp_path)
-    eventually(lambda: not cli.processes())
+    _, left = psutil.wait_procs(cli.processes(), timeout=20)
+    assert left == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,13 @@ from items_api.server.log import MAX_WAITING, Log
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
+    others = threading.enumerate()
     reader, writer = os.pipe()
     yield reader, writer
     os.close(reader)
+    for thread in threading.enumerate():
+        if thread not in others:
+            thread.join()  # a log that still has lines would write them to the next file with this number
     os.close(writer)
 
 
