@@ -24,6 +24,8 @@ async def serve(app: App, listener: socket.socket, until: Callable[[], Awaitable
     """Serve HTTP on this socket until the awaitable returns. Closes the socket."""
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
+    # As long as in ministack's own program. A client that sends a request while the server closes gets an error.
+    config.keep_alive_timeout = 75.0
     config.graceful_timeout = 1.0  # only idle keep-alive connections are open by then
     config.loglevel = "WARNING"
     await run_hypercorn(app, config, shutdown_trigger=until)  # type: ignore[arg-type]
