@@ -94,6 +94,8 @@ def serve(
     _require_packages()
     _check_contract(contract, table_only=table_only)
     served = _given(screen, target, contract) if table_only else _remembered(screen, target)
+    if not table_only:
+        _check_agreement(contract, served.settings, target)
     if served.settings.auth == "iam":
         todo = "Use --auth jwt (items-api up --auth jwt), or keep this stack on Lambda."
         raise InvalidSetting("serve cannot verify AWS signatures, which this stack requires.", "", todo)
@@ -139,6 +141,27 @@ def _check_contract(contract: Mapping[str, Any], *, table_only: bool) -> None:
                 f"--{option_of(name)} is for --table-only. Otherwise, serve uses the settings of the stack, which "
                 "items-api up changes."
             )
+
+
+def _check_agreement(contract: Mapping[str, Any], settings: Settings, target: Target) -> None:
+    """A variable or the file may have a setting, such as `auth`, that the stack does not have. It would not be applied.
+
+    Raises `InvalidSetting`.
+    """
+    ctx = click.get_current_context()
+    for name, value in contract.items():
+        has = getattr(settings, name)
+        is_same = sorted(value) == sorted(has) if isinstance(has, tuple) else value == has
+        if is_same or ctx.get_parameter_source(name) not in (ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
+            continue
+        shown = ", ".join(has) if isinstance(has, tuple) else has
+        raise InvalidSetting(
+            f"is not what the stack {target.name} has{f': {shown}' if shown else ''}.",
+            "serve uses the settings of the stack.",
+            f"To change the stack, run items-api up{target.flags}. Otherwise, remove this setting.",
+            setting=option_of(name),
+            value=None if isinstance(has, tuple) else value,
+        )
 
 
 def _given(screen: Screen, target: Target, contract: Mapping[str, Any]) -> _Served:

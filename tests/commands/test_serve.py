@@ -48,6 +48,38 @@ def test_settings_are_those_of_the_stack_unless_the_stack_is_not_asked(run: Run,
     assert f"{option[0]} is for --table-only." in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("env", "has"),
+    [
+        ({"ITEMS_API_AUTH": "jwt"}, "Error: ITEMS_API_AUTH=jwt is not what the stack items has: none.\n"),
+        (
+            {"ITEMS_API_JWT_ISSUER": "https://id.example"},
+            "JWT_ISSUER=https://id.example is not what the stack items has.",
+        ),
+        (
+            {"ITEMS_API_CORS_ORIGIN": "https://a.example"},
+            "CORS_ORIGIN=https://a.example is not what the stack items has: *.",
+        ),
+        ({"ITEMS_API_THROTTLE_RATE": "5"}, "ITEMS_API_THROTTLE_RATE=5 is not what the stack items has: 100."),
+        ({"ITEMS_API_INDEX": "owner"}, "ITEMS_API_INDEX=owner is not what the stack items has: status, team."),
+    ],
+)
+def test_a_setting_that_the_stack_does_not_have_is_an_error_and_not_ignored(
+    run: Run, env: dict[str, str], has: str
+) -> None:
+    run("up", "--index", "status", "--index", "team")
+    result = run("serve", "--port", "0", env=env)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert has in result.stderr
+    assert "To change the stack, run items-api up. Otherwise, remove this setting." in result.stderr
+
+
+def test_settings_that_the_stack_has_may_be_given(run: Run) -> None:
+    run("up", "--index", "status", "--index", "team", "--auth", "iam")
+    result = run("serve", env={"ITEMS_API_INDEX": "team status", "ITEMS_API_AUTH": "iam", "ITEMS_API_TIMEOUT": "10"})
+    assert "Error: serve cannot verify AWS signatures, which this stack requires.\n" in result.stderr
+
+
 def test_without_the_stack_it_must_be_said_who_may_call_the_api(run: Run) -> None:
     result = run(*TABLE_ONLY)
     assert result.exit_code == 2
