@@ -58,7 +58,7 @@ def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float 
         with Transfer(stack, target, "read", file, "" if file == PIPE else again).explained():
             if file == PIPE:
                 job = Dump(table, Output(sys.stdout.buffer), file_format, limit)
-                run_dump(screen, job, None)
+                run_dump(screen, job, None, quiet=sys.stdout.isatty())
             else:
                 job = dump_file(screen, table, Path(file), file_format, limit, replace=force, fresh=force)
         return Result(

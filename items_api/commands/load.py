@@ -56,7 +56,7 @@ def load(
     with opened(screen, target) as stack:
         table = item_table(stack, target)
         assert stack is not None  # noqa: S101 - item_table has checked it
-        again, by_pipe = "", ""
+        again, by_pipe = "Run the command again with the whole input.", ""
         if file != PIPE:
             again = f"Run the command again{' without --restart' if restart else ''}; it continues where it left off."
             given = {"--typed": typed, "--only-new": only_new, f"--rate {rate}": rate is not None}
@@ -131,9 +131,10 @@ def _unused_path() -> Path:
 
 def _run(screen: Screen, job: Load, readers: Sequence[PartReader], before: int, size: int) -> None:
     """`before` is the number of bytes that are completed, out of `size`."""
-    with screen.progress(size, job.done.written) as show, closing(job.run(readers)) as events:
+    done = job.done
+    with screen.progress(size, done.written + done.kept) as show, closing(job.run(readers)) as events:
         for read in events:
-            show(before + read, job.done.written, before + read)
+            show(before + read, job.done.written + job.done.kept, before + read)
 
 
 def _summary(table: str, job: Load) -> list[Line]:

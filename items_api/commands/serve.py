@@ -45,6 +45,10 @@ class _Served(NamedTuple):
     aws: Aws
 
 
+class _Integer(click.IntRange):
+    name = "integer"  # errors show it
+
+
 @click.command(cls=Command, bare=True, stream=True)
 @target_options
 @click.option(
@@ -56,7 +60,7 @@ class _Served(NamedTuple):
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65_535),
+    type=_Integer(0, 65_535),
     default=8000,
     show_default=True,
     metavar="N",
@@ -64,7 +68,7 @@ class _Served(NamedTuple):
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 256),
+    type=_Integer(1, 256),
     default=1,
     show_default=True,
     metavar="N",

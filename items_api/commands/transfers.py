@@ -6,8 +6,9 @@ import errno
 import math
 import os
 import sys
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +24,6 @@ from items_api.terminal.status import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from items_api.commands.target import Target
     from items_api.provision.stack import Stack
@@ -34,6 +34,8 @@ file_argument = click.argument("file", default=PIPE, metavar="[FILE|-]")
 
 
 class _Units(click.types.FloatParamType):
+    name = "number"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number: float = super().convert(value, param, ctx)
         if not 0 < number < math.inf:  # no comparison with "not a number" is true
@@ -61,15 +63,17 @@ def item_table(stack: Stack | None, target: Target) -> ItemTable:
     return stack.table.explained("read", lambda: ItemTable(stack.aws, stack.table.name))
 
 
-def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None) -> None:
-    """Run a dump and show its progress."""
+def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None, *, quiet: bool = False) -> None:
+    """Run a dump and show its progress; `quiet` is for a terminal that shows the items."""
     if done:
         when, items = done["started"], done["items"]
         screen.warning(f"Continuing the dump that was started at {when}, after {items:,} items. --force starts over.")
     before = done["items"] if done else 0
-    with screen.progress(job.table.count, before) as show, closing(job.run(done)) as events:
-        for items in events:
-            show(items, items, job.output.size)
+    with ExitStack() as running:
+        show = None if quiet else running.enter_context(screen.progress(job.table.count, before))
+        for items in running.enter_context(closing(job.run(done))):
+            if show:
+                show(items, items, job.output.size)
 
 
 def dump_file(
@@ -118,6 +122,8 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
         if was_deleted:
             problem.why = "Another items-api down is probably running."
             problem.todo = "To delete what is left of the stack, run the command again."
+        elif "use -" in problem.todo:  # which this option cannot
+            problem.todo = "Choose a file."
         elif "--force" in problem.todo:  # which this command does not have
             problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
         if isinstance(problem, CannotChange):
@@ -186,6 +192,11 @@ class Transfer:
     def _file_problem(self, error: OSError) -> OutputFailed:
         name = str(error.filename or self.file)
         shown = "stdout" if name == PIPE else f"the file {name!r}"
+        what = f"Could not write {shown}."
+        if Path(name) == Path(self.file) and self.verb == "write":
+            what = f"Could not read {shown}."
+        elif isinstance(error, FileNotFoundError) and name == str(Path(self.file).parent):
+            what = f"Could not find the folder {name!r}."
         todo = f"Fix the cause. {self.again}".rstrip()
         if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
             todo = "Check the path."
@@ -195,4 +206,4 @@ class Transfer:
             todo = "Check the permissions of the file and its folder."
             if self.by_pipe and name != self.file:
                 todo = f"The command writes files beside {self.file}. This one does not:\n{self.by_pipe}"
-        return OutputFailed(f"Could not read or write {shown}.", f"{error.strerror or error}.", todo)
+        return OutputFailed(what, f"{error.strerror or error}.", todo)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from items_api.errors import CannotLoad, CannotResume, OutputFailed
 from items_api.items.dump import SEGMENTS
 from items_api.items.journal import VERSION, Journal, lock
-from items_api.items.lines import Format, LineError, read_header
+from items_api.items.lines import NO_TRAILER, Format, LineError, read_header
 from items_api.items.output import PartialFile, already_exists
 from items_api.items.rejected import Rejected
 from items_api.items.source import GZIP_MAGIC, DamagedError, SourceFile, Survey, is_compressed, survey
@@ -200,6 +200,8 @@ def verified(path: Path) -> Survey:
 
 
 def _verified(path: Path, file: SourceFile) -> Survey:
+    edited = "Use another copy. If you edited the file, delete its header and trailer to load it without verification."
+
     def problem(why: str, todo: str = "Use another copy, or dump the items again.") -> CannotLoad:
         return CannotLoad(f"The file {path} is not a complete dump.", why, todo)
 
@@ -212,10 +214,9 @@ def _verified(path: Path, file: SourceFile) -> Survey:
     trailer = found.trailer
     if trailer is None:
         if format_of(path, found.first):
-            raise problem("It has a header but no trailer, so the file was truncated.")
+            raise problem(NO_TRAILER, edited)
     elif trailer.sha256 != found.sha256 or trailer.items != found.lines - 2:
-        todo = "If you have edited the file, delete its first and its last line, and load it without verification."
-        raise problem("Its content does not match its trailer.", f"Use another copy. {todo}")
+        raise problem("Its content does not match its trailer.", edited)
     return found
 
 

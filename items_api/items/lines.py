@@ -40,6 +40,7 @@ VERSION = 1
 # More than the JSON of any item, which has at most 400 KB: up to six characters for each byte, as in \\u0000.
 MAX_LINE = 1 << 22
 _MARK = "items-api-dump"
+NO_TRAILER = "It has a header, but its last line is not a trailer: it was truncated, or lines were added at its end."
 
 
 class Format(StrEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from items_api.errors import CannotLoad
 from items_api.items.files import format_of
-from items_api.items.lines import Format, Trailer, read_trailer
+from items_api.items.lines import NO_TRAILER, Format, Trailer, read_trailer
 from items_api.items.source import Line, split
 
 if TYPE_CHECKING:
@@ -86,10 +86,12 @@ class Pipe:
             return ""
         if not (self._trailer or self._header):
             return "The input has no header and no trailer, so it was not verified that it is complete."
+        why = "It does not match its trailer." if self._trailer else NO_TRAILER
+        items = f"{written:,} {'item was' if written == 1 else 'items were'}"
         raise CannotLoad(
             "The input was not a complete dump.",
-            "It does not match its trailer." if self._trailer else "It has a header but no trailer.",
-            f"{written:,} items were written before the end of the input was reached. Load a complete dump.",
+            f"{why} Before its end was reached, {items} written.",
+            "Load a complete dump.",
         )
 
 

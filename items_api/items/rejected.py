@@ -32,7 +32,8 @@ class Rejected:
         self._length = length
         self._file: BinaryIO | None = None
         if not length:
-            path.unlink(missing_ok=True)
+            if os.path.lexists(path):  # in a read-only folder, deleting what does not exist is an error, too
+                path.unlink()
             return
         if not path.exists() or path.stat().st_size < length:
             why = f"The file {path} is shorter than when the load was interrupted, or gone."

@@ -45,6 +45,13 @@ class _Worker:
     def has_ended(self) -> bool:
         return not self.process.is_alive()
 
+    @property
+    def end_text(self) -> str:
+        """How it ended, as the beginning of a sentence."""
+        code = self.process.exitcode or 0
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return f"Process {self.process.pid} {how}"
+
 
 class Supervisor:
     """Keeps some processes running. Each calls `work(*arguments, ready)`, and `ready.send(…)` when it has started.
@@ -53,7 +60,7 @@ class Supervisor:
         work: what a process does until SIGTERM.
         arguments: are sent to it.
         listener: is closed when the processes stop, so that new clients are refused at once.
-        warn: gets a sentence about a process that does not start.
+        warn: gets a sentence about a process that does not start, or that ends too early.
     """
 
     def __init__(
@@ -153,6 +160,8 @@ class Supervisor:
         recent = now < self._next_start + MAX_PAUSE_SECONDS
         self._pause = min(2 * self._pause or 1.0, MAX_PAUSE_SECONDS) if recent else 0.0
         self._next_start = now + self._pause
+        for worker in ended:
+            self._warn(f"{worker.end_text}, so another one replaces it.")
         self._workers = [self._start() if worker in ended else worker for worker in self._workers]
 
     def _restart(self) -> None:

@@ -36,7 +36,8 @@ MAX_INDEXES = 5
 INDEX_SUFFIX = "-index"
 # The name of an index has at most 255 characters: letters, digits, and these three.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-_INDEXED = rf"[A-Za-z0-9_.-]{{1,{255 - len(INDEX_SUFFIX)}}}"
+_INDEXED = r"[A-Za-z0-9_.-]+"
+_MAX_INDEXED = 255 - len(INDEX_SUFFIX)
 # GET /items has other parameters of these names.
 _NOT_INDEXED = {
     "itemId": "It is the key of the table. To get one item, use GET /items/{id}.",
@@ -276,6 +277,10 @@ def check_indexes(attributes: tuple[str, ...]) -> None:
             raise InvalidSetting("is given twice.", todo="Use it once.", setting="index", value=attribute)
         if why := _NOT_INDEXED.get(attribute, ""):
             raise InvalidSetting("is not available.", why, "Use another attribute.", setting="index", value=attribute)
+        if len(attribute) > _MAX_INDEXED:
+            what = f"has {len(attribute)} characters."
+            todo = f"Use an attribute whose name has up to {_MAX_INDEXED}."
+            raise InvalidSetting(what, todo=todo, setting="index", value=attribute)
         if not re.fullmatch(_INDEXED, attribute):
             raise InvalidSetting(
                 "is not an attribute that can have an index.",

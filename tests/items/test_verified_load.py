@@ -26,7 +26,8 @@ def complete(tmp_path: Path, account: Account, name: str = "items.jsonl") -> Pat
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda content: content[: content.rindex(b"{")], "It has a header but no trailer"),
+        (lambda content: content[: content.rindex(b"{")], "It has a header, but its last line is not a trailer"),
+        (lambda content: content + b"\n", "It has a header, .*or lines were added at its end"),
         (lambda content: content.replace(b"xxx", b"yyy", 1), "Its content does not match its trailer"),
         (lambda content: content.replace(b'"items": 20', b'"items": 19'), "Its content does not match its trailer"),
         (lambda content: content.replace(b'"sha256": "', b'"sha256": "0'), "Its content does not match its trailer"),

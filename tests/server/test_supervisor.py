@@ -123,7 +123,12 @@ def test_a_process_that_ends_again_and_again_is_restarted_less_and_less_often(ru
         eventually(lambda: len(started(tmp_path)) == 5)  # twice at once, after 1 s, after another 2 s
         send(signal.SIGTERM)
 
-    run(1, meanwhile)
+    warnings = run(1, meanwhile).warnings
+    pids = [int(path.suffix[1:]) for path in sorted(tmp_path.glob("*.*"))]
+    assert warnings == [
+        f"Process {pids[0]} was ended by SIGKILL, so another one replaces it.",
+        *(f"Process {pid} ended with exit code 0, so another one replaces it." for pid in pids[1:-1]),
+    ]
     _, first, *_, last = sorted(int(path.stem) for path in tmp_path.glob("*.*"))
     assert last - first >= 2_000_000_000
 
