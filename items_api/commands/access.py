@@ -37,7 +37,7 @@ def lines_about(stack: Stack, target: Target) -> list[Line]:
 
 def serving_lines(settings: Settings, endpoint: str) -> list[Line]:
     """The same for an API that `serve` answers."""
-    who = "Anyone who can reach this address can read and write items."
+    who = "Anyone who can reach this server can read and write items."
     words = Bearer.curl_words if settings.auth == "jwt" else ()
     exports = _TOKEN_EXPORT if words else ""
     return endpoint_lines(endpoint, _who_may_call(settings) if words else who, exports, words)

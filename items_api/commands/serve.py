@@ -107,8 +107,7 @@ def serve(
         address, chosen = listener.getsockname()[:2]
         service = _service(screen, target, served, address)
         _check_table(target, service)
-        endpoint = _url(address, chosen)
-        started = partial(_announce, screen, target, served, endpoint, workers)
+        started = partial(_announce, screen, target, served, (address, chosen), workers)
         interrupted = server.run.serve(service, listener, workers, started, screen.warning)
     screen.line("Stopped.")
     return Result(Interrupted.exit_code if interrupted else DONE)
@@ -247,11 +246,14 @@ def _check_table(target: Target, service: Service) -> None:
         raise AwsUnreachable(f"{what}: no response from {service.endpoint}.", f"{error.cause}.", todo) from None
 
 
-def _announce(screen: Screen, target: Target, served: _Served, endpoint: str, workers: int) -> None:
-    """Say that requests are answered: to people on stderr, to programs on stdout."""
+def _announce(screen: Screen, target: Target, served: _Served, name: tuple[str, int], workers: int) -> None:
+    """Say that requests are answered: to people on stderr, to programs on stdout. `name` is that of the socket."""
+    endpoint = _url(*name)
     if screen.json:
         document = {**served.known, "endpoint": endpoint, "workers": workers}
         screen.document(to_json(Result(document=document).envelope("serve", target.name), indent=None))
     processes = f"{workers} process{'' if workers == 1 else 'es'}"
     screen.line(f"Serving the table {served.settings.table_name} with {processes}. Press Ctrl-C to stop.")
+    if ipaddress.ip_address(name[0]).is_unspecified:
+        screen.line(f"It listens on all addresses of this computer ({name[0]}), without encryption.")
     screen.lines(serving_lines(served.settings, endpoint))

@@ -206,6 +206,8 @@ def test_what_is_not_http_is_a_400(server: Server, head: bytes) -> None:
 def test_the_url_of_all_addresses_is_one_that_works_here(serve: Serve) -> None:
     server = serve("--host", "0.0.0.0")
     assert server.url.startswith("http://127.0.0.1:")
+    said = "It listens on all addresses of this computer (0.0.0.0), without encryption.\n"
+    eventually(lambda: said in server.messages.read_text())
     assert server("GET", "/items/1", headers={"Host": "my-computer.example"}).status == 404
 
 

@@ -97,6 +97,8 @@ def test_a_worker_that_dies_is_replaced(serve: Serve) -> None:
     os.kill(first, signal.SIGKILL)
     eventually(lambda: server.workers() not in ([], [first]))
     eventually(lambda: server("GET", "/healthz").status == 200)
+    said = f"Warning: Process {first} was ended by SIGKILL, so another one replaces it.\n"
+    assert said in server.messages.read_text()
 
 
 def test_workers_end_with_their_parent(serve: Serve) -> None:
@@ -173,5 +175,5 @@ def test_a_worker_that_dies_while_the_configuration_is_broken_waits_for_it(serve
     config.write_text(keys)
     assert server("GET", "/items/1").status == 404
     said = server.messages.read_text()
-    assert said.count("Warning: ") == 1
+    assert said.count("Warning: ") == 2  # also that a process has ended
     assert "Traceback" not in said
