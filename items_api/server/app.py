@@ -176,6 +176,8 @@ class App:
         """Why requests cannot be answered. DynamoDB is asked once a second at most; concurrent checks share a call."""
         if self.draining:
             return "Stopping"
+        if self._gateway.problem:
+            return self._gateway.problem
         asked, problem = self._ready
         if time.monotonic() - asked < READY_SECONDS:
             return problem

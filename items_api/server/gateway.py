@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from items_api.handler import ROUTES
 from items_api.handler.request import ITEM_PATH
+from items_api.server.tokens import NoKeysError
 from items_api.throttle import Bucket
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ WRONG_TOKEN = Refusal(
     "InvalidToken",
     [(b"www-authenticate", b'Bearer scope="" error="invalid_token" error_description="the token is invalid"')],
 )
+NO_KEYS = Refusal(503, "Service Unavailable", "NoKeys", [(b"retry-after", b"30")])
 NO_SCOPE = Refusal(403, "Forbidden", "MissingScope")
 WRONG_HOST = Refusal(403, "Forbidden", "HostName")
 HEADERS_TOO_LARGE = Refusal(431, "Request Header Fields Too Large", "HeadersTooLarge")
@@ -90,6 +92,11 @@ class Gateway:
             (b"access-control-allow-headers", ",".join(rules.headers).encode()),
         ]
 
+    @property
+    def problem(self) -> str:
+        """Why no request can be answered; an empty text if there is no reason."""
+        return NO_KEYS.error if self._tokens and not self._tokens.has_keys else ""
+
     def preflight(self, method: str, headers: Mapping[str, str]) -> Headers | None:
         """The headers of the reply to a preflight request; None for other requests."""
         if method != "OPTIONS" or "origin" not in headers or "access-control-request-method" not in headers:
@@ -117,7 +124,10 @@ class Gateway:
         authorization = headers.get("authorization")
         if not authorization or not self._tokens:
             return NO_TOKEN
-        scopes = await self._tokens.scopes(authorization)
+        try:
+            scopes = await self._tokens.scopes(authorization)
+        except NoKeysError:
+            return NO_KEYS
         if scopes is None:
             return WRONG_TOKEN
         needed = self._rules.scopes.get(str(route), ())

@@ -30,6 +30,10 @@ _KEEP_SECONDS = 2 * 3600.0
 _MAX_LENGTH = 10_240
 
 
+class NoKeysError(Exception):
+    """The key of a token is not known, and the issuer could not be asked for it."""
+
+
 class Tokens:
     """The tokens of one issuer, for some audiences."""
 
@@ -50,10 +54,20 @@ class Tokens:
         self._clock = clock
         self._keys: dict[str, Any] = {}
         self._fetched = self._asked = -_KEEP_SECONDS
+        self._has_failed = False
         self._fetching = asyncio.Lock()
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are keys to verify tokens with."""
+        return bool(self._keys)
+
     async def scopes(self, authorization: str) -> Collection[str] | None:
-        """The scopes of the token in a header; None if it is not valid."""
+        """The scopes of the token in a header; None if it is not valid.
+
+        Raises:
+            NoKeysError: it is unknown whether it is valid.
+        """
         scheme, _, rest = authorization.partition(" ")
         token = rest if scheme.lower() == "bearer" else authorization
         if len(token) > _MAX_LENGTH:
@@ -80,6 +94,8 @@ class Tokens:
             return None
         if key_id not in self._keys or self._clock() - self._fetched > _KEEP_SECONDS:
             await self.refresh()
+        if key_id not in self._keys and self._has_failed:
+            raise NoKeysError
         return self._keys.get(key_id)
 
     async def refresh(self) -> None:
@@ -92,13 +108,14 @@ class Tokens:
             try:
                 found = await asyncio.to_thread(self._fetch, self._issuer)
             except (oidc.Unreachable, InvalidIssuer) as problem:
+                self._has_failed = True
                 self._report(f"The keys of the issuer {self._issuer} could not be fetched. {problem}")
                 return
             self._keys = {}
             for key_id, key in found.keys.items():
                 with suppress(jwt.PyJWTError):
                     self._keys[key_id] = jwt.PyJWK(dict(key), _ALGORITHMS[0]).key
-            self._fetched = now
+            self._fetched, self._has_failed = now, False
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[str]:

@@ -135,6 +135,15 @@ def test_a_wrong_token_is_a_401(issuer: Issuer) -> None:
     assert b'error="invalid_token"' in dict(found.headers)[b"www-authenticate"]
 
 
+def test_a_token_that_cannot_be_verified_is_a_503(issuer: Issuer) -> None:
+    issuer.answers.clear()
+    rules = with_tokens(issuer)
+    found = refusal(rules, authorization=f"Bearer {issuer.token()}")
+    assert found
+    assert (found.status, found.error, found.headers) == (503, "NoKeys", [(b"retry-after", b"30")])
+    assert (rules.problem, gateway().problem) == ("NoKeys", "")
+
+
 @pytest.mark.parametrize(
     ("route", "scope", "status"),
     [

@@ -16,6 +16,7 @@ import pytest
 from items_api.provision.table import create_request
 from items_api.settings import Settings
 from tests.handler.conftest import Exchange, FakeDynamoDB, Harness
+from tests.issuers import AUDIENCE, Issuer
 from tests.server.conftest import Serve, Server, Slow, arguments, environment, eventually, failing, is_closed, serving
 from tests.servers import self_signed
 from tests.servers import serving as serving_http
@@ -209,6 +210,15 @@ def test_the_url_of_all_addresses_is_one_that_works_here(serve: Serve) -> None:
     said = "It listens on all addresses of this computer (0.0.0.0), without encryption.\n"
     eventually(lambda: said in server.messages.read_text())
     assert server("GET", "/items/1", headers={"Host": "my-computer.example"}).status == 404
+
+
+def test_without_the_keys_of_the_issuer_it_is_not_ready(serve: Serve, issuer: Issuer) -> None:
+    issuer.answers.clear()
+    server = serve("--auth", "jwt", "--jwt-issuer", issuer.url, "--jwt-audience", AUDIENCE)
+    reply = server("GET", "/readyz")
+    assert (reply.status, reply.json) == (503, {"status": "unavailable", "why": "NoKeys"})
+    assert server("GET", "/items/1", headers={"Authorization": f"Bearer {issuer.token()}"}).status == 503
+    assert server("GET", "/healthz").status == 200
 
 
 def test_a_web_page_cannot_reach_it_under_another_name(serve: Serve) -> None:

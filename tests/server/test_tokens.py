@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from items_api.server.tokens import Tokens
+from items_api.server.tokens import NoKeysError, Tokens
 from tests import issuers
 from tests.issuers import AUDIENCE, Issuer
 
@@ -126,6 +126,21 @@ def test_while_the_issuer_does_not_answer_the_known_keys_are_used(issuer: Issuer
     clock.now = 3 * 3600
     assert scopes(tokens, issuer.token()) is not None
     assert said[0].startswith(f"The keys of the issuer {issuer.url} could not be fetched. ")
+
+
+def test_a_token_that_cannot_be_verified_is_not_called_invalid(issuer: Issuer) -> None:
+    clock = Ticking()
+    tokens = tokens_of(issuer, clock=clock)
+    answers = dict(issuer.answers)
+    issuer.answers.clear()
+    for _ in range(2):
+        with pytest.raises(NoKeysError):
+            scopes(tokens, issuer.token())
+    assert not tokens.has_keys
+    issuer.answers.update(answers)
+    clock.now = 31
+    assert scopes(tokens, issuer.token()) is not None
+    assert tokens.has_keys
 
 
 def test_a_key_that_is_not_valid_does_not_hide_the_others(issuer: Issuer) -> None:
