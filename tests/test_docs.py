@@ -13,6 +13,8 @@ import click
 import pytest
 
 from items_api import errors
+from items_api.server import bodies, gateway
+from items_api.server.gateway import Refusal
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -81,6 +83,13 @@ def test_every_quoted_error_is_one_that_the_code_can_show() -> None:
     quoted = [quote for row in TROUBLESHOOTING for quote in re.findall(r"`([^`]+)`", row[1])]
     assert len(quoted) >= len(TROUBLESHOOTING)
     assert [quote for quote in quoted if quote.strip("… ") not in texts] == []
+
+
+def test_every_error_that_serve_logs_is_listed() -> None:
+    page = (DOCS / "serve.md").read_text()
+    refusals = [value for module in (gateway, bodies) for value in vars(module).values() if isinstance(value, Refusal)]
+    assert len(refusals) > 10
+    assert [refusal.error for refusal in refusals if f"`{refusal.error}`" not in page] == []
 
 
 def test_the_prices_of_other_ways_to_run_it_have_their_sources() -> None:
