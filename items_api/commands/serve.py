@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 
+# By the type of the error. Others are shown as they are.
+_NO_RESPONSE = {
+    "gaierror": "The host name could not be resolved.",
+    "ConnectionRefusedError": "The connection was refused.",
+    "TimeoutError": "There was no answer in time.",
+}
+
+
 class _Served(NamedTuple):
     """What is served; `known` is what the document says of it."""
 
@@ -242,8 +250,9 @@ def _check_table(target: Target, service: Service) -> None:
     except AwsError as error:
         raise error.problem(what) from None
     except UnavailableError as error:
+        why = _NO_RESPONSE.get(error.cause, f"{error.cause}.")
         todo = "Check the network and --endpoint-url. serve connects to DynamoDB directly, without a proxy."
-        raise AwsUnreachable(f"{what}: no response from {service.endpoint}.", f"{error.cause}.", todo) from None
+        raise AwsUnreachable(f"{what}: no response from {service.endpoint}.", why, todo) from None
 
 
 def _announce(screen: Screen, target: Target, served: _Served, name: tuple[str, int], workers: int) -> None:

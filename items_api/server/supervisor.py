@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 START_SECONDS = 30.0
 # A worker takes up to 60 s for its last requests.
 STOP_SECONDS = 70.0
+# After Ctrl-C, a person who waits longer than this is told why.
+NOTICE_SECONDS = 1.0
 # If workers end again and again, the pause before the next start doubles up to this.
 MAX_PAUSE_SECONDS = 30.0
 _STOPPING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGQUIT})
@@ -60,7 +63,7 @@ class Supervisor:
         work: what a process does until SIGTERM.
         arguments: are sent to it.
         listener: is closed when the processes stop, so that new clients are refused at once.
-        warn: gets a sentence about a process that does not start, or that ends too early.
+        warn: gets a sentence about a process that does not start, or that ends too early, or too late.
     """
 
     def __init__(
@@ -196,13 +199,18 @@ class Supervisor:
         for worker in self._workers:
             if not worker.has_ended:
                 worker.process.terminate()
+        now = time.monotonic()
+        deadline, notice = now + STOP_SECONDS, now + NOTICE_SECONDS if signal.SIGINT in self._signals else math.inf
         self._signals.clear()
-        deadline = time.monotonic() + STOP_SECONDS
         while running := [worker for worker in self._workers if not worker.has_ended]:
-            if signal.SIGINT in self._signals or time.monotonic() > deadline:
+            now = time.monotonic()
+            if signal.SIGINT in self._signals or now > deadline:
                 for worker in running:
                     worker.process.kill()
-            self._wait(running, seconds=max(0.1, deadline - time.monotonic()))
+            elif now > notice:
+                self._warn("Requests are still running. Press Ctrl-C again to end them.")
+                notice = math.inf
+            self._wait(running, seconds=max(0.1, min(deadline, notice) - now))
 
     def _wait(self, workers: list[_Worker], *others: Any, seconds: float | None = None) -> None:
         """Wait for a signal, for the end of one of these processes, or for something else."""

@@ -29,6 +29,7 @@ def test_a_dynamodb_that_cannot_be_reached_is_an_error_at_the_start(
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     said = failing([word if word != dynamodb.url else url for word in arguments(dynamodb, "--auth", "none")])
     assert f"Error: Could not read the table Items0: no response from {url}.\n" in said
+    assert "  Why:  The connection was refused.\n" in said
     assert "serve connects to DynamoDB directly, without a proxy." in said
 
 

@@ -50,8 +50,12 @@ def run(tmp_path: Path) -> Iterator[Run]:
             found.has_started = True
             (tmp_path / "all have started").touch()
 
+        def warn(text: str) -> None:
+            found.warnings.append(text)
+            (tmp_path / "warned").touch()
+
         with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-            supervisor = Supervisor(work, (tmp_path,), listener, found.warnings.append)
+            supervisor = Supervisor(work, (tmp_path,), listener, warn)
             doing = pool.submit(stops_if_it_fails)
             found.interrupted = supervisor.run(number, has_started)
             doing.result()
@@ -106,13 +110,15 @@ def test_a_second_ctrl_c_ends_processes_that_do_not_stop(run: Run, tmp_path: Pat
     def meanwhile() -> None:
         wait_until_all_have_started(tmp_path)
         send(signal.SIGINT)
-        time.sleep(0.5)
+        eventually((tmp_path / "warned").exists)
         (pid,) = started(tmp_path)
         assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
         send(signal.SIGINT)
         eventually(lambda: not psutil.pid_exists(pid))
 
-    assert run(1, meanwhile, what="stops slowly").interrupted
+    found = run(1, meanwhile, what="stops slowly")
+    assert found.interrupted
+    assert found.warnings == ["Requests are still running. Press Ctrl-C again to end them."]
 
 
 def test_a_process_that_ends_again_and_again_is_restarted_less_and_less_often(run: Run, tmp_path: Path) -> None:
