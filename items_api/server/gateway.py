@@ -44,7 +44,7 @@ WRONG_TOKEN = Refusal(
 )
 NO_KEYS = Refusal(503, "Service Unavailable", "NoKeys", [(b"retry-after", b"30")])
 NO_SCOPE = Refusal(403, "Forbidden", "MissingScope")
-WRONG_HOST = Refusal(403, "Forbidden", "HostName")
+WRONG_HOST = Refusal(403, "The Host header must be localhost or an IP address", "HostName")
 HEADERS_TOO_LARGE = Refusal(431, "Request Header Fields Too Large", "HeadersTooLarge")
 
 
