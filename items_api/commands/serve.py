@@ -105,9 +105,7 @@ def serve(
     """
     _require_packages()
     _check_contract(contract, table_only=table_only)
-    served = _given(screen, target, contract) if table_only else _remembered(screen, target)
-    if not table_only:
-        _check_agreement(contract, served.settings, target)
+    served = (_given if table_only else _remembered)(screen, target, contract)
     if served.settings.auth == "iam":
         todo = "Use --auth jwt (items-api up --auth jwt), or keep this stack on Lambda."
         raise InvalidSetting("serve cannot verify AWS signatures, which this stack requires.", "", todo)
@@ -183,7 +181,7 @@ def _given(screen: Screen, target: Target, contract: Mapping[str, Any]) -> _Serv
     return _Served({"region": account.region}, settings, account.aws())
 
 
-def _remembered(screen: Screen, target: Target) -> _Served:
+def _remembered(screen: Screen, target: Target, contract: Mapping[str, Any]) -> _Served:
     with opened(screen, target) as stack:
         if stack is None:
             raise target.no_stack(LOCAL_IS_EMPTY)
@@ -199,6 +197,7 @@ def _remembered(screen: Screen, target: Target) -> _Served:
                 f"Run items-api up{target.flags} to write it, or give the settings with --table-only.",
             )
         settings = Given(target.name, {}, {}).settings(stack.settings.region, remembered)
+        _check_agreement(contract, settings, target)
         ready = {name for name in settings.indexes if name in stack.table.queryable}
         for attribute in sorted(set(settings.indexes) - ready):
             screen.warning(f"The index on {attribute} cannot be queried yet. Start serve again when it is ready.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from items_api.handler import ROUTES
 from items_api.handler.request import ITEM_PATH
-from items_api.server.tokens import NoKeysError
+from items_api.server.tokens import REFRESH_SECONDS, NoKeysError
 from items_api.throttle import Bucket
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ WRONG_TOKEN = Refusal(
     "InvalidToken",
     [(b"www-authenticate", b'Bearer scope="" error="invalid_token" error_description="the token is invalid"')],
 )
-NO_KEYS = Refusal(503, "Service Unavailable", "NoKeys", [(b"retry-after", b"30")])
+NO_KEYS = Refusal(503, "Service Unavailable", "NoKeys", [(b"retry-after", b"%d" % REFRESH_SECONDS)])
 NO_SCOPE = Refusal(403, "Forbidden", "MissingScope")
 WRONG_HOST = Refusal(403, "The Host header must be localhost or an IP address", "HostName")
 HEADERS_TOO_LARGE = Refusal(431, "Request Header Fields Too Large", "HeadersTooLarge")

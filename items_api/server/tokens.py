@@ -24,7 +24,7 @@ _REQUIRED = ("exp", "iss")
 _NOT_VERIFIED = {"verify_aud": False, "verify_sub": False, "verify_jti": False}
 # A key that is not known may be a new one. The issuer is asked only once in this time, so that made-up tokens cannot
 # make this server call it all the time.
-_REFRESH_SECONDS = 30.0
+REFRESH_SECONDS = 30.0
 # Otherwise, a key that the issuer has removed would be accepted forever.
 _KEEP_SECONDS = 2 * 3600.0
 _MAX_LENGTH = 10_240
@@ -102,7 +102,7 @@ class Tokens:
         """Fetch the keys of the issuer, unless that was tried a moment ago. Old ones are kept if that fails."""
         async with self._fetching:
             now = self._clock()
-            if now - self._asked < _REFRESH_SECONDS:
+            if now - self._asked < REFRESH_SECONDS:
                 return
             self._asked = now
             try:

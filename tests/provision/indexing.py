@@ -1,11 +1,13 @@
 """The indexes of the table, and changes of them."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import boto3
 
 from items_api.provision.outcome import Progress
+from items_api.provision.stack import Stack
 from items_api.settings import Settings
 from tests.aws import Account
 from tests.provision.drive import ACCOUNT, new_process
@@ -48,10 +50,18 @@ def index_request(attribute: str, **change: Any) -> dict[str, Any]:
     }
 
 
-def interrupted_while_backfilling(account: Account) -> None:
-    """`up` until the index is being filled."""
+@contextmanager
+def backfilling(account: Account) -> Iterator[tuple[Stack, Iterator[object]]]:
+    """A stack whose `up` waits while the index on `owner` is being filled, and the events that follow."""
     stack = new_process(account, settings=OWNER)
     stack.look()
     stack.plan()
     with closing(stack.up()) as events:
         next(event for event in events if isinstance(event, Progress) and "backfilling" in event.waiting)
+        yield stack, events
+
+
+def interrupted_while_backfilling(account: Account) -> None:
+    """`up` until the index is being filled."""
+    with backfilling(account):
+        pass

@@ -1,17 +1,24 @@
 """DynamoDB creates one index at a time and takes minutes for it. Whatever happens meanwhile, the stack ends as wanted."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 
 import boto3
 import pytest
 
-from items_api.provision.outcome import Progress
 from items_api.settings import Settings
 from tests.aws import Account, Fault
 from tests.provision.drive import changes, down, errors, finish, new_process, states, up, weakenings
-from tests.provision.indexing import BOTH, NONE, OWNER, STATUS, index_request, indexes, interrupted_while_backfilling
+from tests.provision.indexing import (
+    BOTH,
+    NONE,
+    OWNER,
+    STATUS,
+    backfilling,
+    index_request,
+    indexes,
+    interrupted_while_backfilling,
+)
 from tests.provision.releases import alias
 
 FAULTS = [Fault.THROTTLED, Fault.FAILED_BEFORE, Fault.FAILED_AFTER, Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.TIMED_OUT]
@@ -85,11 +92,7 @@ def test_two_ups_at_the_same_time_create_one_index(deployed: Account) -> None:
 
 
 def test_a_table_that_is_deleted_while_its_index_is_being_filled_is_created_again(deployed: Account) -> None:
-    stack = new_process(deployed, settings=OWNER)
-    stack.look()
-    stack.plan()
-    with closing(stack.up()) as events:
-        next(event for event in events if isinstance(event, Progress) and "backfilling" in event.waiting)
+    with backfilling(deployed) as (stack, events):
         boto3.client("dynamodb").update_table(
             TableName="Items", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "owner-index"}}]
         )
