@@ -60,15 +60,15 @@ def aws_account(*, profile: str | None, region: str | None, endpoint_url: str | 
             "Add --region us-east-1, for example, or --local to run on this computer without an AWS account.",
         )
     if not endpoint_url:
-        _check_known(chosen)
+        _check_known(chosen, session)
     return Account(session, chosen, endpoint_url)
 
 
 def configured_region(profile: str | None) -> str | None:
     """The region of the user's AWS configuration. Raises `NoCredentials` for an unknown profile."""
-    _, region = _configured(profile, None)
+    session, region = _configured(profile, None)
     if region:
-        _check_known(region)
+        _check_known(region, session)
     return region
 
 
@@ -109,15 +109,16 @@ def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key
     return Account(session, region, endpoint_url, direct, advice)
 
 
-def regions() -> list[str]:
+def regions(session: boto3.Session | None = None) -> list[str]:
     """Every region with HTTP APIs that this version of boto3 knows, in the supported partitions."""
-    known = botocore.session.Session(session_vars=_ISOLATED)
+    # A session keeps the list of endpoints, which takes milliseconds to read.
+    known = session or botocore.session.Session(session_vars=_ISOLATED)
     return [region for partition in PARTITIONS for region in known.get_available_regions(_NARROWEST, partition)]
 
 
-def _check_known(region: str) -> None:
+def _check_known(region: str, session: boto3.Session) -> None:
     """Otherwise, a misspelled region would fail only after many seconds, when its host name does not resolve."""
-    known = regions()
+    known = regions(session)
     if region not in known:
         near = difflib.get_close_matches(region, known, n=3, cutoff=0.5)
         raise InvalidSetting(

@@ -23,6 +23,7 @@ from items_api.commands.transfers import (
     run_dump,
 )
 from items_api.items import Dump, Format
+from items_api.items.files import open_dump
 from items_api.items.output import Output
 from items_api.items.rate import Rate
 from items_api.terminal.result import Result
@@ -60,7 +61,8 @@ def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float 
                 job = Dump(table, Output(sys.stdout.buffer), file_format, limit)
                 run_dump(screen, job, None, quiet=sys.stdout.isatty())
             else:
-                job = dump_file(screen, table, Path(file), file_format, limit, replace=force, fresh=force)
+                found = open_dump(table, Path(file), file_format, replace=force, fresh=force)
+                job = dump_file(screen, table, found, file_format, limit)
         return Result(
             document={**known_of(stack), "files": [] if file == PIPE else [file], "items": job.items},
             lines=[Line(dump_summary(job, "stdout" if file == PIPE else file))],

@@ -113,8 +113,10 @@ def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, *, typed: bool, on
     with closing(job.rejected):
         try:
             _run(screen, job, [PartReader(pipe.lines())], 0, 0)
-            warning = pipe.check(job.done.written)
-        except BaseException:  # Ctrl-C, too: no one could guess the name of the file
+            warning = pipe.check()
+        except BaseException:  # Ctrl-C, too: the input may be gone, and no one could guess the name of the file
+            if written := job.done.written:
+                screen.warning(f"At least {_items(written)} {'was' if written == 1 else 'were'} written.")
             if job.done.rejected:
                 screen.warning(_rejected(job))
             raise
@@ -138,16 +140,17 @@ def _run(screen: Screen, job: Load, readers: Sequence[PartReader], before: int, 
 
 
 def _summary(table: str, job: Load) -> list[Line]:
-    def items(count: int) -> str:
-        return f"{count:,} item{'' if count == 1 else 's'}"
-
     done = job.done
-    found = [Line(f"Wrote {items(done.written)} into the table {table}.")]
+    found = [Line(f"Wrote {_items(done.written)} into the table {table}.")]
     if done.kept:
-        found.append(Line(f"Kept {items(done.kept)} that already existed."))
+        found.append(Line(f"Kept {_items(done.kept)} that already existed."))
     if done.rejected:
         found.append(Line(_rejected(job), "red", essential=True))
     return found
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item{'' if count == 1 else 's'}"
 
 
 def _rejected(job: Load) -> str:

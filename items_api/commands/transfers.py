@@ -18,7 +18,7 @@ from items_api.commands.known import knowing
 from items_api.commands.target import LOCAL_IS_EMPTY
 from items_api.errors import CannotChange, CannotDump, DeletedMeanwhile, Interrupted, OutputFailed, Problem
 from items_api.items import Dump, Format, ItemTable
-from items_api.items.files import format_of, open_dump, verified
+from items_api.items.files import OpenDump, format_of, open_dump, verified
 from items_api.items.rate import Rate
 from items_api.terminal.status import size_text
 
@@ -76,24 +76,14 @@ def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None, *, quiet
                 show(items, items, job.output.size)
 
 
-def dump_file(
-    screen: Screen,
-    table: ItemTable,
-    path: Path,
-    file_format: Format,
-    limit: Rate,
-    *,
-    replace: bool = False,
-    fresh: bool = False,
-) -> Dump:
-    """Write all items to a file; `replace` and `fresh` as in `open_dump`. Returns the completed dump."""
-    output, done = open_dump(table, path, file_format, replace=replace, fresh=fresh)
-    job = Dump(table, output, file_format, limit)
-    with closing(output):
+def dump_file(screen: Screen, table: ItemTable, found: OpenDump, file_format: Format, limit: Rate) -> Dump:
+    """Write all items to a file. Returns the completed dump."""
+    job = Dump(table, found.output, file_format, limit)
+    with closing(found.output):
         try:
-            run_dump(screen, job, done)
+            run_dump(screen, job, found.done)
         except CannotDump:  # a retry would fail in the same way
-            output.discard()
+            found.output.discard()
             raise
     return job
 
@@ -114,23 +104,28 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
     try:
         with transfer.explained():
             table = item_table(stack, target)
-            # What an interrupted backup has is older than the answer to the question.
-            job = dump_file(screen, table, path, Format.TYPED, Rate(stack.aws, None), fresh=True)
+            found = _open_backup(table, path)
+            job = dump_file(screen, table, found, Format.TYPED, Rate(stack.aws, None))
             _verify(path, job)
     except Problem as problem:
         was_deleted = isinstance(problem, DeletedMeanwhile)
         if was_deleted:
             problem.why = "Another items-api down is probably running."
             problem.todo = "To delete what is left of the stack, run the command again."
-        elif "use -" in problem.todo:  # which this option cannot
-            problem.todo = "Choose a file."
-        elif "--force" in problem.todo:  # which this command does not have
-            problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
         if isinstance(problem, CannotChange):
             problem.todo = "To delete the stack without a backup, omit --backup."
         problem.what += " This command deleted nothing." if was_deleted else " Nothing was deleted."
         raise
     screen.line(dump_summary(job, str(path)))
+
+
+def _open_backup(table: ItemTable, path: Path) -> OpenDump:
+    try:
+        # What an interrupted backup has is older than the answer to the question.
+        return open_dump(table, path, Format.TYPED, fresh=True)
+    except OutputFailed as problem:  # its advice is for the options of `dump`
+        problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
+        raise
 
 
 def _verify(path: Path, job: Dump) -> None:

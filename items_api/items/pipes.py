@@ -76,7 +76,7 @@ class Pipe:
         if last and not self._trailer:
             yield last
 
-    def check(self, written: int) -> str:
+    def check(self) -> str:
         """Verify the trailer after the last line. Returns a warning if there is neither a header nor a trailer.
 
         Raises:
@@ -87,12 +87,7 @@ class Pipe:
         if not (self._trailer or self._header):
             return "The input has no header and no trailer, so it was not verified that it is complete."
         why = "It does not match its trailer." if self._trailer else NO_TRAILER
-        items = f"{written:,} {'item was' if written == 1 else 'items were'}"
-        raise CannotLoad(
-            "The input was not a complete dump.",
-            f"{why} Before its end was reached, {items} written.",
-            "Load a complete dump.",
-        )
+        raise CannotLoad("The input was not a complete dump.", why, "Load a complete dump.")
 
 
 def _shuffled(lines: list[Line]) -> Iterator[Line]:

@@ -14,18 +14,20 @@ are not in the journal. Calls of `account.session()` belong to a process under t
 """
 
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 from unittest.mock import patch
 
 import botocore.session
+from botocore.config import Config
 from moto.core.config import DefaultConfig
 
 from tests.aws.clock import VirtualClock
 from tests.aws.delays import Delays, Rates, Timing
 from tests.aws.dynamodb import DynamoDb
-from tests.aws.faults import LOADER, Process, ProcessSession, session_of
+from tests.aws.faults import LOADER, NO_USER_AGENT, Process, ProcessSession, session_of
 from tests.aws.gateway import ApiGateway
 from tests.aws.iam import Iam
 from tests.aws.journal import Journal
@@ -36,6 +38,25 @@ from tests.aws.snapshot import snapshot
 
 # Without Docker, and with one default session for all tests: a new one would read botocore's JSON files again.
 MOTO: DefaultConfig = {"lambda": {"use_docker": False}, "core": {"reset_boto3_session": False}}
+
+_create_client = botocore.session.Session.create_client
+_CLIENTS: dict[str, Any] = {}
+
+
+def _kept_client(session: botocore.session.Session, service_name: str, **options: Any) -> Any:
+    """A client of an earlier session with the same configuration, because each takes milliseconds to create."""
+    credentials, config = session.get_credentials(), options.get("config")
+    key = repr(
+        (
+            (service_name, options | {"config": config and vars(config)}),
+            (session.get_config_variable("region"), credentials and credentials.access_key),
+            sorted(item for item in os.environ.items() if item[0].startswith("AWS_")),
+        )
+    )
+    if key not in _CLIENTS:
+        options["config"] = (config or Config()).merge(NO_USER_AGENT)
+        _CLIENTS[key] = _create_client(session, service_name, **options)
+    return _CLIENTS[key]
 
 
 class Account(Timing):
@@ -74,7 +95,10 @@ class Account(Timing):
         """Inside the block, calls of every other boto3 session belong to this process: for code that creates its own."""
         self._pipeline.current = process
         try:
-            with patch.object(botocore.session, "create_loader", lambda _search_path: LOADER):
+            with (
+                patch.object(botocore.session, "create_loader", lambda _search_path: LOADER),
+                patch.object(botocore.session.Session, "create_client", _kept_client),
+            ):
                 yield
         finally:
             self._pipeline.current = None

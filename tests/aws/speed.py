@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from inspect import isfunction
 from types import SimpleNamespace
@@ -12,10 +13,16 @@ from botocore import hooks
 from moto import backend_index
 from moto.core import base_backend, botocore_stubber, models, responses, utils
 
+from items_api.aws import client
+
 _SERVICES = {"apigateway", "awslambda", "cloudwatch", "dynamodb", "iam", "logs", "sts"}
 
 
 def speed_up() -> None:
+    # All processes under test share their threads for reads. Otherwise, each would start dozens.
+    readers = ThreadPoolExecutor(1000, thread_name_prefix="aws-read")
+    product: Any = client
+    product.ThreadPoolExecutor = lambda *_, **__: readers
     models.RESPONSES_METHODS = []  # it would mock the `requests` library, too
     # For each request, moto tries all services in this order.
     backend_index.backend_url_patterns.sort(key=lambda entry: entry[0] not in _SERVICES)

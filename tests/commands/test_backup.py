@@ -44,7 +44,7 @@ def test_a_backup_needs_a_file(deployed: Run) -> None:
     assert (result.exit_code, "--backup needs a file" in result.stderr) == (2, True)
     result = deployed("down", "--yes", "--backup", "/dev/full")
     assert result.exit_code == 1
-    assert "Error: /dev/full is not a regular file. Nothing was deleted.\n  Next: Choose a file.\n" in result.stderr
+    assert "Error: /dev/full is not a regular file. Nothing was deleted.\n  Next: Choose another file." in result.stderr
 
 
 def test_a_backup_does_not_continue_an_interrupted_dump(deployed: Run, process: Process, tmp_path: Path) -> None:

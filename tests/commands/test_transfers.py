@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,7 +68,16 @@ def test_a_pipe_that_was_incomplete_fails_at_its_end(deployed: Run, cut: Any, sa
     result = deployed("load", input=cut(content))
     assert result.exit_code == 1
     assert f"Error: The input was not a complete dump.\n  Why:  {said}" in result.stderr
-    assert "Before its end was reached, 3 items were written." in result.stderr
+    assert "Warning: At least 3 items were written.\n" in result.stderr
+
+
+def test_a_pipe_that_is_interrupted_says_how_many_items_were_written(deployed: Run, process: Process) -> None:
+    process.faults.at("dynamodb.BatchWriteItem", 26, lambda: os.kill(os.getpid(), signal.SIGINT))
+    result = deployed("load", input="".join(f'{{"itemId":"{number}"}}\n' for number in range(800)))
+    assert result.exit_code == 130
+    found = re.match(r"Warning: At least (\d+) items were written.\n\nError: Interrupted.\n", result.stderr)
+    assert found
+    assert 0 < int(found[1]) <= len(stored())
 
 
 def test_an_empty_input_is_an_error(deployed: Run, tmp_path: Path) -> None:
