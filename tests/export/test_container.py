@@ -204,6 +204,7 @@ class Image:
                 self._copy([folder / source for source in sources], Path(self._rooted(target)))
             elif instruction == "RUN":
                 step = self._rooted(rest).replace("python -m venv", f"{sys.executable} -m venv")
+                step = step.replace(" pip ", f" {sys.executable} -m pip ")
                 accepted("sh", "-c", step, cwd=folder)
             elif instruction == "ENV":
                 self.variables |= dict(pair.split("=", 1) for pair in shlex.split(self._rooted(rest)))

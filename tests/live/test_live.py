@@ -15,6 +15,7 @@ from items_api.local import ACCOUNT, LocalAws
 from items_api.settings import Settings
 from tests.aws import Account
 from tests.export.conftest import local_aws_in
+from tests.forking import forking
 from tests.live import existing
 from tests.live.__main__ import clean_up
 from tests.live.existing import STARTED_TAG, Resource, abandoned
@@ -81,9 +82,18 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory, quick_local_aws: None) -
         yield running
 
 
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    modules = ("boto3", *(f"items_api.commands.{name}" for name in ("up", "down", "status", "smoke")))
+    with forking(tmp_path_factory.mktemp("live-cli"), "items-api", "tests.live.cli:record", *modules) as program:
+        yield program
+
+
 @pytest.fixture
-def live(local_aws: LocalAws, tmp_path: Path) -> Live:
-    return Live(local_aws, tmp_path)
+def live(local_aws: LocalAws, forked: Path, tmp_path: Path) -> Live:
+    live = Live(local_aws, tmp_path)
+    live.environment["TESTS_LIVE_CLI"] = str(forked)
+    return live
 
 
 def test_another_account_is_refused_before_any_other_call(live: Live) -> None:
