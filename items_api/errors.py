@@ -163,6 +163,10 @@ class Interrupted(Problem):
     exit_code = 130
 
 
+class TooManyFiles(Problem):
+    """The limit on open files is too low. Sockets count, too."""
+
+
 class Bug(Problem):
     """Any other exception: a defect in this tool."""
 

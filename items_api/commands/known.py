@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from items_api.errors import Bug, Interrupted, Problem
+from items_api.errors import Bug, Interrupted, Problem, TooManyFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,8 +34,16 @@ def knowing(
     except Problem as error:
         problem = error
     except Exception as error:  # noqa: BLE001 - the last resort: the user sees one block, and the traceback on request
-        problem = Bug.of(error)
+        is_limit = isinstance(error, OSError) and error.errno == errno.EMFILE
+        problem = _too_many_files(error) if is_limit else Bug.of(error)
     else:
         return
     problem.known = {**known(), **problem.known}
     raise problem
+
+
+def _too_many_files(error: Exception) -> Problem:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    why = f"The limit of this process is {limit:,}."
+    todo = "Raise it, for example with ulimit -n 1024, and run the command again."
+    return TooManyFiles("Too many files are open.", why, todo).with_traceback(error.__traceback__)

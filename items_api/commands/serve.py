@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import ipaddress
 from functools import partial
@@ -18,7 +19,7 @@ from items_api.commands.given import Given
 from items_api.commands.opening import find_account, known_of, opened
 from items_api.commands.options import serving_options, target_options
 from items_api.commands.target import LOCAL_IS_EMPTY
-from items_api.errors import AwsUnreachable, CannotServe, Interrupted, InvalidSetting
+from items_api.errors import AwsUnreachable, CannotServe, Interrupted, InvalidSetting, OutputFailed
 from items_api.extras import PACKAGES, install_command, this_copy
 from items_api.handler import ROUTES
 from items_api.handler.dynamodb import UnavailableError
@@ -255,11 +256,17 @@ def _check_table(target: Target, service: Service) -> None:
 
 
 def _announce(screen: Screen, target: Target, served: _Served, name: tuple[str, int], workers: int) -> None:
-    """Say that requests are answered: to people on stderr, to programs on stdout. `name` is that of the socket."""
+    """Say that requests are answered: to people on stderr, to programs on stdout. `name` is that of the socket.
+
+    Raises `OutputFailed` if programs cannot be told.
+    """
     endpoint = _url(*name)
     if screen.json:
         document = {**served.known, "endpoint": endpoint, "workers": workers}
         screen.document(to_json(Result(document=document).envelope("serve", target.name), indent=None))
+        if screen.lost and screen.lost.errno != errno.EPIPE:
+            todo = "Redirect stdout to a file on a disk with free space, and start it again."
+            raise OutputFailed("Could not write the output.", f"{screen.lost.strerror}.", todo)
     processes = f"{workers} process{'' if workers == 1 else 'es'}"
     screen.line(f"Serving the table {served.settings.table_name} with {processes}. Press Ctrl-C to stop.")
     if ipaddress.ip_address(name[0]).is_unspecified:

@@ -1,5 +1,9 @@
 """Errors: one block on stderr, a document with --json, and an exit code."""
 
+import errno
+import os
+import resource
+
 import boto3
 import pytest
 
@@ -110,3 +114,17 @@ def test_a_usage_error_is_exit_2_before_any_call(
     assert said in result.stderr
     assert result.stdout == ""
     assert len(account.journal) == 0
+
+
+def test_too_many_open_files_are_the_limit_and_no_bug(run: Run, process: Process) -> None:
+    def fail() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    process.faults.at("sts.GetCallerIdentity", 1, fail)
+    result = run("status")
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: Too many files are open.\n  Why:  The limit of this process is {limit:,}.\n"
+        "  Next: Raise it, for example with ulimit -n 1024, and run the command again.\n"
+    )

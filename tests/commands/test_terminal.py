@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from items_api.cli import cli
+from items_api.terminal.progress import Bar
 from tests.aws import Account, Process
 from tests.screens import ROWS, watch
 
@@ -140,6 +141,25 @@ def test_no_word_is_broken_at_any_width(terminal: Terminal) -> None:
     ):
         wide = words(WIDE, *command)
         assert [words(columns, *command) for columns in (40, 80, 200)] == [wide] * 3
+
+
+def test_a_dump_in_a_terminal_is_the_items_without_a_bar(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.run("up")
+    boto3.client("dynamodb").put_item(TableName="Items", Item={"itemId": {"S": "1"}})
+    shown: list[float] = []
+    monkeypatch.setattr(Bar, "show", lambda _, completed, *__: shown.append(completed))
+    assert terminal.run("dump", "items.jsonl") == 0
+    assert shown
+    shown.clear()
+    assert terminal.run("dump") == 0
+    assert shown == []
+    assert [line[:11] for line in terminal.lines] == [
+        "Stack items",
+        '{"items-api',
+        '{"itemId":"',
+        '{"items-api',
+        "Wrote 1 ite",
+    ]
 
 
 def test_up_shows_what_is_about_to_change_before_it_asks(terminal: Terminal) -> None:

@@ -1,12 +1,13 @@
 """`serve` says at its start why it cannot read the table."""
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.handler.conftest import FakeDynamoDB, Harness
-from tests.server.conftest import arguments, failing
+from tests.server.conftest import arguments, environment, failing
 
 
 def test_a_table_that_does_not_exist_is_an_error_at_the_start(dynamodb: FakeDynamoDB) -> None:
@@ -39,3 +40,16 @@ def test_missing_credentials_are_an_error_at_the_start(dynamodb: FakeDynamoDB, t
     said = failing(arguments(dynamodb, "--auth", "none"), **variables, AWS_SECRET_ACCESS_KEY="")
     assert "no usable AWS credentials" in said
     assert "Run aws configure" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_document_that_cannot_be_written_ends_it_at_once(dynamodb: FakeDynamoDB, harness: Harness) -> None:
+    """A program that waits for the document would never learn the port."""
+    command = arguments(dynamodb, "--auth", "none", "--json")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Could not write the output.\n  Why:  No space left on device.\n")
+    assert done.stderr.count("Error: ") == 1
