@@ -150,7 +150,11 @@ class NotConfirmed(Problem):
 
 
 class OutputFailed(Problem):
-    """The output could not be written."""
+    """The output could not be written; `exists` if that is because there is already such a file."""
+
+    def __init__(self, what: str, why: str = "", todo: str = "", *, exists: bool = False) -> None:
+        super().__init__(what, why, todo)
+        self.exists = exists
 
 
 class TimedOut(Problem):
@@ -163,8 +167,8 @@ class Interrupted(Problem):
     exit_code = 130
 
 
-class TooManyFiles(Problem):
-    """The limit on open files is too low. Sockets count, too."""
+class TooManyOpenFiles(Problem):
+    """The limit on open files and sockets is too low."""
 
 
 class Bug(Problem):

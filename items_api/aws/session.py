@@ -110,10 +110,12 @@ def local_account(*, region: str, endpoint_url: str, access_key: str, secret_key
 
 
 def regions(session: boto3.Session | None = None) -> list[str]:
-    """Every region with HTTP APIs that this version of boto3 knows, in the supported partitions."""
-    # A session keeps the list of endpoints, which takes milliseconds to read.
-    known = session or botocore.session.Session(session_vars=_ISOLATED)
-    return [region for partition in PARTITIONS for region in known.get_available_regions(_NARROWEST, partition)]
+    """Every region with HTTP APIs that this version of boto3 knows, in the supported partitions.
+
+    The session keeps the list of endpoints, which takes milliseconds to read, for its clients.
+    """
+    source = session or botocore.session.Session(session_vars=_ISOLATED)
+    return [region for partition in PARTITIONS for region in source.get_available_regions(_NARROWEST, partition)]
 
 
 def _check_known(region: str, session: boto3.Session) -> None:

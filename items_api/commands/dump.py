@@ -62,7 +62,7 @@ def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float 
                 run_dump(screen, job, None, quiet=sys.stdout.isatty())
             else:
                 found = open_dump(table, Path(file), file_format, replace=force, fresh=force)
-                job = dump_file(screen, table, found, file_format, limit)
+                job = dump_file(screen, table, found, limit)
         return Result(
             document={**known_of(stack), "files": [] if file == PIPE else [file], "items": job.items},
             lines=[Line(dump_summary(job, "stdout" if file == PIPE else file))],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from items_api.errors import Bug, Interrupted, Problem, TooManyFiles
+from items_api.errors import Bug, Interrupted, Problem, TooManyOpenFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,18 +32,22 @@ def knowing(
     except (KeyboardInterrupt, click.Abort):
         problem: Problem = interrupted()
     except Problem as error:
-        problem = error
+        problem = _limit(error) or error
     except Exception as error:  # noqa: BLE001 - the last resort: the user sees one block, and the traceback on request
-        is_limit = isinstance(error, OSError) and error.errno == errno.EMFILE
-        problem = _too_many_files(error) if is_limit else Bug.of(error)
+        problem = _limit(error) or Bug.of(error)
     else:
         return
     problem.known = {**known(), **problem.known}
     raise problem
 
 
-def _too_many_files(error: Exception) -> Problem:
+def _limit(error: Exception) -> Problem | None:
+    """What to say if the error, or one that caused it, is that too many files are open."""
+    cause: BaseException | None = error
+    while cause and not (isinstance(cause, OSError) and cause.errno == errno.EMFILE):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None or isinstance(error, TooManyOpenFiles):
+        return None
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    why = f"The limit of this process is {limit:,}."
-    todo = "Raise it, for example with ulimit -n 1024, and run the command again."
-    return TooManyFiles("Too many files are open.", why, todo).with_traceback(error.__traceback__)
+    why = f"The limit of this process is {limit:,} files and sockets."
+    return TooManyOpenFiles("Too many files are open.", why, "Raise it with ulimit -n, and run the command again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ import click
 from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
-from items_api.commands.transfers import PIPE, Transfer, file_argument, item_table, rate_option
+from items_api.commands.transfers import PIPE, Transfer, count_text, file_argument, item_table, rate_option
+from items_api.errors import Problem
 from items_api.items import Load, Loaded, PartReader
 from items_api.items.files import open_load
 from items_api.items.pipes import Pipe
@@ -27,7 +28,7 @@ from items_api.terminal.status import size_text
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from items_api.commands.target import Target
     from items_api.items import ItemTable
@@ -62,15 +63,16 @@ def load(
             given = {"--typed": typed, "--only-new": only_new, f"--rate {rate}": rate is not None}
             words = " ".join(["items-api load -", *(option for option, is_given in given.items() if is_given)])
             by_pipe = f"{words}{target.flags} < {shlex.quote(file)}"
-        with Transfer(stack, target, "write", file, again, by_pipe).explained():
+        done = Loaded()
+        transfer = Transfer(stack, target, "write", file, again, by_pipe)
+        with _counting(done, file), transfer.explained(lambda: vars(done)):
             limit = Rate(stack.aws, rate)
             if file == PIPE:
-                job = _load_pipe(screen, table, limit, typed=typed, only_new=only_new)
+                job = _load_pipe(screen, table, limit, done, typed=typed, only_new=only_new)
             else:
                 _announce_verification(screen, Path(file))
                 found = open_load(table, Path(file), typed=typed, new_only=only_new, fresh=restart)
-                job = _load_file(screen, table, limit, found, only_new=only_new)
-        done = job.done
+                job = _load_file(screen, table, limit, done, found, only_new=only_new)
         return Result(
             FAILED if done.rejected else DONE,
             ok=not done.rejected,
@@ -79,22 +81,37 @@ def load(
         )
 
 
+@contextmanager
+def _counting(done: Loaded, file: str) -> Iterator[None]:
+    """Say in an error how much of a pipe was written: it may be impossible to read it again."""
+    try:
+        yield
+    except Problem as problem:
+        if file == PIPE and done.written:
+            verb = "was" if done.written == 1 else "were"
+            problem.why = f"{problem.why} At least {count_text(done.written)} {verb} written.".lstrip()
+        raise
+
+
 def _announce_verification(screen: Screen, path: Path) -> None:
     size = path.stat().st_size
     if size > _SLOW_BYTES:
         screen.line(f"Verifying {path} ({size_text(size)}) before the first write…")
 
 
-def _load_file(screen: Screen, table: ItemTable, limit: Rate, found: OpenLoad, *, only_new: bool) -> Load:
+def _load_file(screen: Screen, table: ItemTable, limit: Rate, done: Loaded, found: OpenLoad, *, only_new: bool) -> Load:
     if found.warning:
         screen.warning(found.warning)
-    job = Load(table, found.format, limit, found.rejected, found.journal, new_only=only_new, marks=found.marks)
+    job = Load(
+        table, found.format, limit, found.rejected, found.journal, new_only=only_new, marks=found.marks, done=done
+    )
     parts = found.survey.parts
     ends = [part.start.offset for part in parts]
     if found.done:
         ends = found.done["ends"]
-        job.done, job.started = Loaded(**found.done["counts"]), found.done["started"]
-        after = f"{job.done.written:,} items"
+        vars(done).update(found.done["counts"])
+        job.started = found.done["started"]
+        after = count_text(done.written)
         screen.warning(f"Continuing the load that was started at {job.started}, after {after}. --restart starts over.")
     readers = [PartReader(lines(found.file, part, end), end) for part, end in zip(parts, ends, strict=True)]
     before = sum(end - part.start.offset for part, end in zip(parts, ends, strict=True))
@@ -105,19 +122,17 @@ def _load_file(screen: Screen, table: ItemTable, limit: Rate, found: OpenLoad, *
     return job
 
 
-def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, *, typed: bool, only_new: bool) -> Load:
+def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, done: Loaded, *, typed: bool, only_new: bool) -> Load:
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("There is no input: name a file, or pipe one into the command.")
     pipe = Pipe(sys.stdin.buffer, typed=typed)
-    job = Load(table, pipe.format, limit, Rejected(_unused_path()), new_only=only_new)
+    job = Load(table, pipe.format, limit, Rejected(_unused_path()), new_only=only_new, done=done)
     with closing(job.rejected):
         try:
             _run(screen, job, [PartReader(pipe.lines())], 0, 0)
             warning = pipe.check()
-        except BaseException:  # Ctrl-C, too: the input may be gone, and no one could guess the name of the file
-            if written := job.done.written:
-                screen.warning(f"At least {_items(written)} {'was' if written == 1 else 'were'} written.")
-            if job.done.rejected:
+        except BaseException:  # Ctrl-C, too: no one could guess the name of the file
+            if done.rejected:
                 screen.warning(_rejected(job))
             raise
     if warning:
@@ -141,16 +156,12 @@ def _run(screen: Screen, job: Load, readers: Sequence[PartReader], before: int, 
 
 def _summary(table: str, job: Load) -> list[Line]:
     done = job.done
-    found = [Line(f"Wrote {_items(done.written)} into the table {table}.")]
+    found = [Line(f"Wrote {count_text(done.written)} into the table {table}.")]
     if done.kept:
-        found.append(Line(f"Kept {_items(done.kept)} that already existed."))
+        found.append(Line(f"Kept {count_text(done.kept)} that already existed."))
     if done.rejected:
         found.append(Line(_rejected(job), "red", essential=True))
     return found
-
-
-def _items(count: int) -> str:
-    return f"{count:,} item{'' if count == 1 else 's'}"
 
 
 def _rejected(job: Load) -> str:

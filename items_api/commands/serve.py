@@ -258,15 +258,15 @@ def _check_table(target: Target, service: Service) -> None:
 def _announce(screen: Screen, target: Target, served: _Served, name: tuple[str, int], workers: int) -> None:
     """Say that requests are answered: to people on stderr, to programs on stdout. `name` is that of the socket.
 
-    Raises `OutputFailed` if programs cannot be told.
+    Raises `OutputFailed` if the document cannot be written.
     """
     endpoint = _url(*name)
     if screen.json:
         document = {**served.known, "endpoint": endpoint, "workers": workers}
-        screen.document(to_json(Result(document=document).envelope("serve", target.name), indent=None))
-        if screen.lost and screen.lost.errno != errno.EPIPE:
-            todo = "Redirect stdout to a file on a disk with free space, and start it again."
-            raise OutputFailed("Could not write the output.", f"{screen.lost.strerror}.", todo)
+        lost = screen.document(to_json(Result(document=document).envelope("serve", target.name), indent=None))
+        if lost and lost.errno != errno.EPIPE:
+            todo = "Fix the cause or redirect stdout, and run the command again."
+            raise OutputFailed("Could not write the output.", f"{lost.strerror}.", todo)
     processes = f"{workers} process{'' if workers == 1 else 'es'}"
     screen.line(f"Serving the table {served.settings.table_name} with {processes}. Press Ctrl-C to stop.")
     if ipaddress.ip_address(name[0]).is_unspecified:

@@ -76,9 +76,9 @@ def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None, *, quiet
                 show(items, items, job.output.size)
 
 
-def dump_file(screen: Screen, table: ItemTable, found: OpenDump, file_format: Format, limit: Rate) -> Dump:
+def dump_file(screen: Screen, table: ItemTable, found: OpenDump, limit: Rate) -> Dump:
     """Write all items to a file. Returns the completed dump."""
-    job = Dump(table, found.output, file_format, limit)
+    job = Dump(table, found.output, found.format, limit)
     with closing(found.output):
         try:
             run_dump(screen, job, found.done)
@@ -89,7 +89,11 @@ def dump_file(screen: Screen, table: ItemTable, found: OpenDump, file_format: Fo
 
 
 def dump_summary(job: Dump, where: str) -> str:
-    return f"Wrote {job.items:,} item{'' if job.items == 1 else 's'} ({size_text(job.output.size)}) to {where}."
+    return f"Wrote {count_text(job.items)} ({size_text(job.output.size)}) to {where}."
+
+
+def count_text(items: int) -> str:
+    return f"{items:,} item{'' if items == 1 else 's'}"
 
 
 def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
@@ -105,7 +109,7 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
         with transfer.explained():
             table = item_table(stack, target)
             found = _open_backup(table, path)
-            job = dump_file(screen, table, found, Format.TYPED, Rate(stack.aws, None))
+            job = dump_file(screen, table, found, Rate(stack.aws, None))
             _verify(path, job)
     except Problem as problem:
         was_deleted = isinstance(problem, DeletedMeanwhile)
@@ -121,10 +125,11 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
 
 def _open_backup(table: ItemTable, path: Path) -> OpenDump:
     try:
-        # What an interrupted backup has is older than the answer to the question.
+        # An interrupted backup was read before the user confirmed the deletion, so it may lack newer items.
         return open_dump(table, path, Format.TYPED, fresh=True)
-    except OutputFailed as problem:  # its advice is for the options of `dump`
-        problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
+    except OutputFailed as problem:
+        if problem.exists:  # `down` has no --force
+            problem.todo = "Choose another file. If this one is a complete backup of an earlier run, omit --backup."
         raise
 
 
@@ -158,9 +163,10 @@ class Transfer:
     by_pipe: str = ""
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Explain Ctrl-C, and the errors of AWS and of the file."""
-        with knowing(interrupted=lambda: Interrupted("Interrupted.", "Not all items were transferred.", self.again)):
+    def explained(self, known: Callable[[], Mapping[str, Any]] = dict) -> Iterator[None]:
+        """Explain Ctrl-C, and the errors of AWS and of the file. `known` is for the JSON document."""
+        interrupted = Interrupted("Interrupted.", "Not all items were transferred.", self.again)
+        with knowing(known, interrupted=lambda: interrupted):
             try:
                 yield
             except AwsError as error:

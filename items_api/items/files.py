@@ -26,6 +26,7 @@ class OpenDump(NamedTuple):
     """`done` is the progress of the interrupted dump that is continued; None for a new file."""
 
     output: PartialFile
+    format: Format
     done: Mapping[str, Any] | None
 
 
@@ -88,7 +89,8 @@ def open_dump(
     if path.is_symlink():
         path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
-        raise OutputFailed(f"{path} is not a regular file.", "", "Choose a file, or use - and redirect the output.")
+        why = "A dump gets its name when it is complete, and could not replace this."
+        raise OutputFailed(f"{path} is not a regular file.", why, "Choose another file.")
     path.parent.stat()  # an error about the folder names it
     journal = Journal(
         path, "dump", {"version": VERSION, "table": table.identity, "format": file_format, "segments": SEGMENTS}
@@ -101,7 +103,7 @@ def open_dump(
             output.path.unlink()
         output.close()
         raise
-    return OpenDump(output, done)
+    return OpenDump(output, file_format, done)
 
 
 def _started(

@@ -27,7 +27,7 @@ _GZIP = 31  # zlib's window bits for a gzip member
 
 
 def already_exists(path: Path, why: str = "A dump does not overwrite files.") -> OutputFailed:
-    return OutputFailed(f"The file {path} already exists.", why, "Choose another file, or add --force.")
+    return OutputFailed(f"The file {path} already exists.", why, "Choose another file, or add --force.", exists=True)
 
 
 class Output:

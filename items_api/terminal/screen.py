@@ -96,9 +96,9 @@ class Screen:
         for part in [text] if verbatim else _wrapped(text, sys.stderr):
             self._write(sys.stderr, part)
 
-    def document(self, text: str) -> None:
-        """Text for programs, on stdout."""
-        self._write(sys.stdout, text)
+    def document(self, text: str) -> OSError | None:
+        """Text for programs, on stdout. Returns why it could not be written."""
+        return self._write(sys.stdout, text)
 
     @contextmanager
     def steps(self, steps: Sequence[tuple[str, str]]) -> Iterator[Callable[[Progress | Outcome], None]]:
@@ -130,7 +130,7 @@ class Screen:
         with Bar(self._stream, total, before) as bar:
             yield bar.show
 
-    def _write(self, stream: TextIO, text: str) -> None:
+    def _write(self, stream: TextIO, text: str) -> OSError | None:
         try:
             # A character that the stream cannot encode is printed as ? instead of ending the command.
             encoding = stream.encoding or "utf-8"
@@ -140,6 +140,8 @@ class Screen:
             self.lost = self.lost or error
             # Otherwise, Python would flush again at exit and print an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            return error
+        return None
 
 
 def _styled(text: str, style: str) -> str:

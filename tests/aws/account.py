@@ -22,12 +22,13 @@ from unittest.mock import patch
 
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials
 from moto.core.config import DefaultConfig
 
 from tests.aws.clock import VirtualClock
 from tests.aws.delays import Delays, Rates, Timing
 from tests.aws.dynamodb import DynamoDb
-from tests.aws.faults import LOADER, NO_USER_AGENT, Process, ProcessSession, session_of
+from tests.aws.faults import FIXED_USER_AGENT, LOADER, Process, ProcessSession, session_of
 from tests.aws.gateway import ApiGateway
 from tests.aws.iam import Iam
 from tests.aws.journal import Journal
@@ -44,17 +45,19 @@ _CLIENTS: dict[str, Any] = {}
 
 
 def _kept_client(session: botocore.session.Session, service_name: str, **options: Any) -> Any:
-    """A client of an earlier session with the same configuration, because each takes milliseconds to create."""
+    """A client of an earlier session with the same options, region, keys and AWS variables.
+
+    Each takes milliseconds to create. Sessions with other kinds of credentials get clients of their own.
+    """
     credentials, config = session.get_credentials(), options.get("config")
-    key = repr(
-        (
-            (service_name, options | {"config": config and vars(config)}),
-            (session.get_config_variable("region"), credentials and credentials.access_key),
-            sorted(item for item in os.environ.items() if item[0].startswith("AWS_")),
-        )
-    )
+    if type(credentials) is not Credentials:
+        return _create_client(session, service_name, **options)
+    variables = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
+    keys = (session.profile, *credentials.get_frozen_credentials())
+    options_text = repr(options | {"config": config and vars(config)})
+    key = repr((service_name, options_text, session.get_config_variable("region"), keys, variables))
     if key not in _CLIENTS:
-        options["config"] = (config or Config()).merge(NO_USER_AGENT)
+        options["config"] = (config or Config()).merge(FIXED_USER_AGENT)
         _CLIENTS[key] = _create_client(session, service_name, **options)
     return _CLIENTS[key]
 

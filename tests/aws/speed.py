@@ -1,9 +1,10 @@
-"""Leaves out work of moto and botocore that these tests do not need."""
+"""Leaves out work of moto, botocore and thread pools that these tests do not need."""
 
 import random
 import re
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, lru_cache
 from inspect import isfunction
 from types import SimpleNamespace
@@ -19,10 +20,8 @@ _SERVICES = {"apigateway", "awslambda", "cloudwatch", "dynamodb", "iam", "logs",
 
 
 def speed_up() -> None:
-    # All processes under test share their threads for reads. Otherwise, each would start dozens.
-    readers = ThreadPoolExecutor(1000, thread_name_prefix="aws-read")
     product: Any = client
-    product.ThreadPoolExecutor = lambda *_, **__: readers
+    product.ThreadPoolExecutor = _Readers
     models.RESPONSES_METHODS = []  # it would mock the `requests` library, too
     # For each request, moto tries all services in this order.
     backend_index.backend_url_patterns.sort(key=lambda entry: entry[0] not in _SERVICES)
@@ -42,6 +41,22 @@ def speed_up() -> None:
     hooks.accepts_kwargs = lambda func: inspect_once(func) if isfunction(func) else inspect(func)
     response.gen_amzn_requestid_long = _add_request_id
     response.BaseResponse._enrich_response = staticmethod(_without_search(response.BaseResponse._enrich_response))
+
+
+class _Readers:
+    """The threads for the reads of one process under test. All of them share theirs, or each would start dozens."""
+
+    _threads = ThreadPoolExecutor(1000, thread_name_prefix="aws-read")
+
+    def __init__(self, limit: int, **_: object) -> None:
+        self._free = threading.Semaphore(limit)
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        return self._threads.submit(self._run, call)
+
+    def _run(self, call: Callable[[], Any]) -> Any:
+        with self._free:
+            return call()
 
 
 def _add_request_id(headers: dict[str, Any]) -> str:

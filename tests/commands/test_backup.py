@@ -36,7 +36,11 @@ def test_a_backup_does_not_overwrite_a_file(deployed: Run, tmp_path: Path) -> No
     (tmp_path / "mine").write_text("mine")
     result = deployed("down", "--yes", "--backup", "mine")
     assert (result.exit_code, "already exists. Nothing was deleted." in result.stderr) == (1, True)
-    assert ((tmp_path / "mine").read_text(), deployed("status").exit_code) == ("mine", 0)
+    assert "If this one is a complete backup of an earlier run, omit --backup.\n" in result.stderr
+    (tmp_path / "mine").rename(tmp_path / "other.partial")
+    result = deployed("down", "--yes", "--backup", "other")
+    assert (result.exit_code, "Next: Choose another file, or rename this one.\n" in result.stderr) == (1, True)
+    assert ((tmp_path / "other.partial").read_text(), deployed("status").exit_code) == ("mine", 0)
 
 
 def test_a_backup_needs_a_file(deployed: Run) -> None:
@@ -44,7 +48,8 @@ def test_a_backup_needs_a_file(deployed: Run) -> None:
     assert (result.exit_code, "--backup needs a file" in result.stderr) == (2, True)
     result = deployed("down", "--yes", "--backup", "/dev/full")
     assert result.exit_code == 1
-    assert "Error: /dev/full is not a regular file. Nothing was deleted.\n  Next: Choose another file." in result.stderr
+    assert "Error: /dev/full is not a regular file. Nothing was deleted.\n" in result.stderr
+    assert result.stderr.endswith("  Next: Choose another file.\n")
 
 
 def test_a_backup_does_not_continue_an_interrupted_dump(deployed: Run, process: Process, tmp_path: Path) -> None:

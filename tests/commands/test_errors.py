@@ -6,6 +6,7 @@ import resource
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from items_api import local
 from tests.aws import Account, ErrorResponse, Fault, Process
@@ -116,15 +117,26 @@ def test_a_usage_error_is_exit_2_before_any_call(
     assert len(account.journal) == 0
 
 
-def test_too_many_open_files_are_the_limit_and_no_bug(run: Run, process: Process) -> None:
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [("sts.GetCallerIdentity", ["status"]), ("dynamodb.Scan", ["dump", "items.jsonl"])],
+)
+@pytest.mark.parametrize("reported_by_botocore", [True, False])
+def test_too_many_open_files_is_reported_as_a_limit_and_not_as_a_bug(
+    run: Run, process: Process, operation: str, arguments: list[str], *, reported_by_botocore: bool
+) -> None:
     def fail() -> None:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        if reported_by_botocore:
+            raise EndpointConnectionError(endpoint_url="https://aws.example", error=error) from error
+        raise error
 
-    process.faults.at("sts.GetCallerIdentity", 1, fail)
-    result = run("status")
+    run("up")
+    process.faults.at(operation, 1 + process.counts[operation], fail, times=99)
+    result = run(*arguments)
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert result.exit_code == 1
-    assert result.stderr == (
-        f"Error: Too many files are open.\n  Why:  The limit of this process is {limit:,}.\n"
-        "  Next: Raise it, for example with ulimit -n 1024, and run the command again.\n"
+    assert result.stderr.endswith(
+        f"Error: Too many files are open.\n  Why:  The limit of this process is {limit:,} files and sockets.\n"
+        "  Next: Raise it with ulimit -n, and run the command again.\n"
     )

@@ -241,6 +241,7 @@ def test_the_steps_of_the_image_give_a_server_that_works(
     variables = environment(**image.variables, PATH=path, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url)
     program = shutil.which(image.entrypoint[0], path=path)
     assert program == f"{root}/opt/items-api/bin/items-api"
+    assert [*(root / "opt/items-api/bin").glob("pip*")] == []
     words = [word.replace("8000", port).replace("0.0.0.0", "127.0.0.1") for word in image.entrypoint[1:]]
     health = [word.replace("8000", port) for word in image.health]
     process = subprocess.Popen([program, *words], cwd=image.folder, env=variables, stdout=subprocess.PIPE, text=True)

@@ -176,7 +176,7 @@ def test_a_symbolic_link_is_followed(account: Account, tmp_path: Path) -> None:
 def test_a_fresh_dump_starts_over(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
-    output, done = open_dump(item_table(account), path, Format.TYPED, fresh=True)
+    output, _, done = open_dump(item_table(account), path, Format.TYPED, fresh=True)
     output.close()
     assert (done, partial(path).read_bytes()) == (None, b"")
 

@@ -36,7 +36,8 @@ class Processes:
     ) -> "Running":
         """`overlapping` says in the recording that other processes run meanwhile or that this one is killed."""
         name = f"{next(self._numbers)} {arguments[0]}{OVERLAPPING if overlapping else ''}"
-        # The tests of this package have one that starts faster. It cannot be killed.
+        # test_live.py sets this to a client of tests/forking.py. Killing that would not kill the command, so commands
+        # that may be killed start normally.
         forked = "" if overlapping else os.environ.get("TESTS_LIVE_CLI", "")
         program = [forked] if forked else [sys.executable, "-m", "tests.live.cli"]
         process = subprocess.Popen(
