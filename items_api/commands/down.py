@@ -16,6 +16,7 @@ from items_api.commands.running import confirm, run_steps
 from items_api.commands.transfers import PIPE, back_up
 from items_api.errors import Problem
 from items_api.terminal.result import DONE, FAILED, Result
+from items_api.terminal.status import items_text
 from items_api.terminal.text import Line
 
 _BACKUP = "DynamoDB keeps a free backup of the table for 35 days, because it had point-in-time recovery."
@@ -78,7 +79,7 @@ def _confirm(screen: Screen, stack: Stack, *, keep_table: bool, local: bool) -> 
         items = "its items (they cannot be counted right now)"
     else:
         count, more = counted
-        items = f"more than {count:,} items" if more else f"its {count:,} item{'' if count == 1 else 's'}"
+        items = f"more than {count:,} items" if more else f"its {items_text(count)}"
     effect = f"This would delete the stack {name}, including the table {stack.table.name} and {items}."
     confirm(screen, effect, typed="" if counted == (0, False) else name)
 

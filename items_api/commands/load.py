@@ -15,7 +15,7 @@ import click
 from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
-from items_api.commands.transfers import PIPE, Transfer, count_text, file_argument, item_table, rate_option
+from items_api.commands.transfers import PIPE, Transfer, file_argument, item_table, rate_option
 from items_api.errors import Problem
 from items_api.items import Load, Loaded, PartReader
 from items_api.items.files import open_load
@@ -24,7 +24,7 @@ from items_api.items.rate import Rate
 from items_api.items.rejected import Rejected
 from items_api.items.source import lines
 from items_api.terminal.result import DONE, FAILED, Result
-from items_api.terminal.status import size_text
+from items_api.terminal.status import items_text, size_text
 from items_api.terminal.text import Line
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _counting(done: Loaded, file: str) -> Iterator[None]:
     except Problem as problem:
         if file == PIPE and done.written:
             verb = "was" if done.written == 1 else "were"
-            problem.why = f"{problem.why} At least {count_text(done.written)} {verb} written.".lstrip()
+            problem.why = f"{problem.why} At least {items_text(done.written)} {verb} written.".lstrip()
         raise
 
 
@@ -111,7 +111,7 @@ def _load_file(screen: Screen, table: ItemTable, limit: Rate, done: Loaded, foun
         ends = found.done["ends"]
         vars(done).update(found.done["counts"])
         job.started = found.done["started"]
-        after = count_text(done.written)
+        after = items_text(done.written)
         screen.warning(f"Continuing the load that was started at {job.started}, after {after}. --restart starts over.")
     readers = [PartReader(lines(found.file, part, end), end) for part, end in zip(parts, ends, strict=True)]
     before = sum(end - part.start.offset for part, end in zip(parts, ends, strict=True))
@@ -151,14 +151,14 @@ def _run(screen: Screen, job: Load, readers: Sequence[PartReader], before: int, 
     done = job.done
     with screen.progress(size, done.written + done.kept) as show, closing(job.run(readers)) as events:
         for read in events:
-            show(before + read, job.done.written + job.done.kept, before + read)
+            show(before + read, done.written + done.kept, before + read)
 
 
 def _summary(table: str, job: Load) -> list[Line]:
     done = job.done
-    found = [Line(f"Wrote {count_text(done.written)} into the table {table}.")]
+    found = [Line(f"Wrote {items_text(done.written)} into the table {table}.")]
     if done.kept:
-        found.append(Line(f"Kept {count_text(done.kept)} that already existed."))
+        found.append(Line(f"Kept {items_text(done.kept)} that already existed."))
     if done.rejected:
         found.append(Line(_rejected(job), "red", essential=True))
     return found

@@ -20,7 +20,7 @@ from items_api.errors import CannotChange, CannotDump, DeletedMeanwhile, Interru
 from items_api.items import Dump, Format, ItemTable
 from items_api.items.files import OpenDump, format_of, open_dump, verified
 from items_api.items.rate import Rate
-from items_api.terminal.status import size_text
+from items_api.terminal.status import items_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -89,11 +89,7 @@ def dump_file(screen: Screen, table: ItemTable, found: OpenDump, limit: Rate) ->
 
 
 def dump_summary(job: Dump, where: str) -> str:
-    return f"Wrote {count_text(job.items)} ({size_text(job.output.size)}) to {where}."
-
-
-def count_text(items: int) -> str:
-    return f"{items:,} item{'' if items == 1 else 's'}"
+    return f"Wrote {items_text(job.items)} ({size_text(job.output.size)}) to {where}."
 
 
 def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:

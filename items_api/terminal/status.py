@@ -25,10 +25,9 @@ _TITLES = {step.type: step.title for step in STEPS}
 def details_lines(details: Details, *, encoding: str = "utf-8") -> Iterator[Line]:
     """`encoding` is the encoding of the output."""
     if details.items is not None:
-        items = f"{details.items:,} item{'' if details.items == 1 else 's'}"
         size = "" if details.size is None else f", {size_text(details.size)}"
         age = f" (DynamoDB's count, up to {details.counted_every_hours} h old)" if details.counted_every_hours else ""
-        yield Line(f"  Table     {items}{size}{age}")
+        yield Line(f"  Table     {items_text(details.items)}{size}{age}")
     if details.memory is not None:
         when = f", last updated {time_text(details.updated)}" if details.updated else ""
         yield Line(f"  Function  {details.memory} MB{when}")
@@ -113,6 +112,11 @@ def sparkline(values: Sequence[float | None], encoding: str = "utf-8") -> str:
 
 def _percentiles(p50: float, p95: float) -> str:
     return f"p50 {p50:,.0f} ms, p95 {p95:,.0f} ms"
+
+
+def items_text(number: int) -> str:
+    """`1 item`, `1,200 items`."""
+    return f"{number:,} item{'' if number == 1 else 's'}"
 
 
 def size_text(number: int) -> str:
