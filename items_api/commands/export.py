@@ -43,11 +43,16 @@ _FOR_LOCAL = (
     "AWS does not accept them otherwise."
 )
 _NO_CONDITIONS = " It has no conditions on the permissions boundary, because the local AWS cannot evaluate them."
+_SETTINGS = "The settings come from options, variables and items-api.toml, not from the stack."
 
 
 @click.group(cls=CommandGroup)
 def export(**_output: bool) -> None:
-    """Export the stack as code, without calling AWS."""
+    """Export the stack as code, without calling AWS.
+
+    The settings come from options, variables and items-api.toml. Those that the stack remembers are not used: items-api
+    status --json lists them.
+    """
 
 
 def destination_options(default: str) -> Callable[[Any], Any]:
@@ -61,7 +66,6 @@ def destination_options(default: str) -> Callable[[Any], Any]:
 
 
 def _who_may_call(settings: Settings) -> str:
-    """The settings come from options, so they can be others than those of the stack whose table is used."""
     if settings.auth == "jwt":
         return f"Callers need a token of {settings.jwt_issuer}."
     return "Anyone who can reach the container can read and write items; --auth jwt requires tokens."
@@ -75,7 +79,7 @@ def _folder_command(
 ) -> None:
     """Define a command that writes the files of a stack into a folder. `note` is what users must know about them."""
 
-    @export.command(name, list_key="files", help=help_text)
+    @export.command(name, list_key="files", help=f"{help_text}\n\n{_SETTINGS}")
     @target_options
     @settings_options
     @destination_options(f"the folder NAME-{name}")
@@ -83,8 +87,9 @@ def _folder_command(
         settings = _settings(screen, target, given.settings)
         folder = Path(output or f"{target.name}-{name}")
         result = _written(write_folder(folder, files(settings), force=force), settings.region)
-        text = note(settings)
-        return replace(result, lines=[*result.lines, Line(text)]) if text else result
+        lists = f"To see the stack's settings, run items-api status{target.flags} --json."
+        notes = [text for text in (note(settings), f"{_SETTINGS} {lists}") if text]
+        return replace(result, lines=[*result.lines, *map(Line, notes)])
 
 
 _folder_command(
@@ -183,7 +188,10 @@ def _check_account(account: str) -> None:
 def openapi_document(
     screen: Screen, *, target: Target, url: str | None, output: str | None, force: bool, **contract: Any
 ) -> Result:
-    """Write the API as an OpenAPI 3.1 document, with its authorization and indexes."""
+    """Write the API as an OpenAPI 3.1 document, with its authorization and indexes.
+
+    The settings come from options, variables and items-api.toml, not from the stack.
+    """
     del screen
     if url:
         parse_endpoint(url)

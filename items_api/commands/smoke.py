@@ -16,6 +16,8 @@ from items_api.commands.opening import known_of, opened
 from items_api.commands.options import target_options
 from items_api.commands.target import LOCAL_IS_EMPTY, Target
 from items_api.errors import InvalidSetting
+from items_api.settings import option_of
+from items_api.settings.checks import check_origins
 from items_api.smoke.access import Access, Bearer
 from items_api.smoke.curl import parse_endpoint
 from items_api.smoke.run import smoke as run_checks
@@ -62,6 +64,15 @@ _ALTERNATIVE = "To test another API, use --url."
 @click.option(
     "--index", "indexes", multiple=True, metavar="ATTRIBUTE", help="With --url: attribute with an index; repeatable."
 )
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    default=["*"],
+    show_default=True,
+    metavar="ORIGIN",
+    help="With --url: origin whose pages may call the API; repeatable.",
+)
 def smoke(
     screen: Screen,
     *,
@@ -71,21 +82,24 @@ def smoke(
     token: str | None,
     read_token: str | None,
     indexes: Sequence[str],
+    cors_origins: tuple[str, ...],
 ) -> Result:
     """Test the API over HTTP. With -v, show the curl command for every check."""
     url = _tested_instead(url)
     if url and (token or read_token):
         _check_encrypted(url)
     if url:
-        tested = _Tested({"endpoint": url}, ("*",), token_access(token) if token else Access(), indexes)
+        check_origins(cors_origins)
+        tested = _Tested({"endpoint": url}, cors_origins, token_access(token) if token else Access(), indexes)
     else:
         tested = _stack(screen, target, token)
     known, access = tested.known, tested.access
     if not url and token and not isinstance(access, Bearer) and _is_on_command_line("token"):
         # The variable may be for another stack.
         raise click.UsageError("--token is for an API with --auth jwt.")
-    if not url and _is_on_command_line("indexes"):
-        raise click.UsageError("--index is for --url: the stack knows its indexes.")
+    for name in ("indexes", "cors_origins"):
+        if not url and _is_on_command_line(name):
+            raise click.UsageError(f"--{option_of(name)} is for --url. Otherwise, smoke uses the settings of the stack.")
     if read_token and not isinstance(access, Bearer):
         raise click.UsageError("--read-token is for an API with --auth jwt.")
     reader = token_access(read_token, tested.api) if read_token else None

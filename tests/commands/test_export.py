@@ -25,7 +25,10 @@ def test_each_export_of_several_files_has_a_folder_of_its_own(run: Run, kind: st
     result = run("export", kind, "--name", "team-todo", "--memory", "512")
     files = FOLDERS[kind](Settings(name="team-todo", memory=512))
     assert content(Path(f"team-todo-{kind}")) == files
-    assert result.stdout == "".join(f"Wrote team-todo-{kind}/{name}\n" for name in files)
+    assert result.stdout == "".join(f"Wrote team-todo-{kind}/{name}\n" for name in files) + (
+        "The settings come from options, variables and items-api.toml, not from the stack. To see the stack's settings, "
+        "run items-api status --name team-todo --json.\n"
+    )
     assert (result.exit_code, result.stderr) == (0, "")
 
 
@@ -125,7 +128,7 @@ def test_json_prints_one_document_on_stdout(run: Run) -> None:
     report = document(result)
     assert (result.exit_code, report["ok"], report["name"]) == (0, True, "items")
     assert report["files"] == [f"items-terraform/{name}" for name in ("main.tf", "imports.sh", "function.zip")]
-    assert result.stderr == "".join(f"Wrote {path}\n" for path in report["files"])
+    assert result.stderr.startswith("".join(f"Wrote {path}\n" for path in report["files"]))
 
 
 def test_a_location_that_cannot_be_written_is_an_error(run: Run) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from items_api.export.container import container
 from items_api.export.openapi import document
 from items_api.handler import ROUTES
 from items_api.settings import Settings
@@ -24,15 +25,25 @@ def test_smoke_passes(
     dynamodb: FakeDynamoDB, new_harness: Callable[..., Harness], issuer: Issuer, tmp_path: Path, authorization: str
 ) -> None:
     new_harness("owner")
-    options = ["--auth", authorization, "--index", "owner"]
-    smoke = [COMMAND, "smoke", "--index", "owner", "--json"]
-    if authorization == "jwt":
+    """The indexes and origins come from options, or from the file of the exported container in the current folder."""
+    contract = ["--index", "owner", "--cors-origin", "https://app.example"]
+    options = ["--auth", authorization, *contract]
+    smoke = [COMMAND, "smoke", "--json"]
+    folder = tmp_path / "export"
+    folder.mkdir()
+    if authorization == "none":
+        settings = Settings(indexes=("owner",), cors_origins=("https://app.example",))
+        (folder / "items-api.toml").write_bytes(container(settings)["items-api.toml"])
+    else:
+        smoke += contract
         options += ["--jwt-issuer", issuer.url, "--jwt-audience", AUDIENCE]
         options += ["--jwt-read-scope", "read", "--jwt-write-scope", "write"]
         smoke += ["--token", issuer.token(scope="read write"), "--read-token", issuer.token(scope="read")]
     with serving(tmp_path, arguments(dynamodb, *options, *UNLIMITED)) as server:
         line = [*smoke, "--url", server.url]
-        done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            line, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
+        )
     assert done.returncode == 0, done.stderr
     checks = json.loads(done.stdout)["checks"]
     assert len(checks) > (38 if authorization == "jwt" else 32)
