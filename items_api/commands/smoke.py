@@ -99,7 +99,8 @@ def smoke(
         raise click.UsageError("--token is for an API with --auth jwt.")
     for name in ("indexes", "cors_origins"):
         if not url and _is_on_command_line(name):
-            raise click.UsageError(f"--{option_of(name)} is for --url. Otherwise, smoke uses the settings of the stack.")
+            otherwise = "Otherwise, smoke uses the settings of the stack."
+            raise click.UsageError(f"--{option_of(name)} is for --url. {otherwise}")
     if read_token and not isinstance(access, Bearer):
         raise click.UsageError("--read-token is for an API with --auth jwt.")
     reader = token_access(read_token, tested.api) if read_token else None
