@@ -84,7 +84,10 @@ def test_an_unexpected_exception_is_a_bug_with_traceback_on_request(run: Run, mo
         (("up", "--memroy", "5"), "Did you mean '--memory'?"),
         (("smoke", "--url", "ftp://a.example"), "--url ftp://a.example is not the base URL of an API"),
         (("smoke", "--url", "https://a.example:99999"), "Port out of range"),
-        (("smoke", "--url", "https://a.example", "--cors-origin", "a.example"), "--cors-origin a.example is not an origin"),
+        (
+            ("smoke", "--url", "https://a.example", "--cors-origin", "a.example"),
+            "--cors-origin a.example is not an origin",
+        ),
         (("smoke", "--url", "https://a.example", "--local"), "cannot be combined with --local"),
         (("smoke", "--url", "https://a.example", "--name", "items"), "cannot be combined with --name"),
         (("smoke", "--url", "https://a.example", "--region", "us-east-1"), "cannot be combined with --region"),
