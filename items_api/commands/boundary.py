@@ -20,24 +20,31 @@ from items_api.terminal.result import FAILED, Result
 from items_api.terminal.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+_NO_RESOURCES: Mapping[str, Any] = {"resources": []}
 
 
 class Command(click.Command):
     """A command whose callback takes a `Screen`, then its options, and returns a `Result`.
 
-    `list_key` is the key of the list in its JSON document. The list is empty if the command fails early. A `bare`
+    `empty` has the keys of its JSON document, and the values that they have if the command fails early. A `bare`
     command prints one value on stdout, and everything else on stderr. One with `stream` prints documents by itself.
     """
 
     context_class = Context
 
     def __init__(
-        self, *args: Any, list_key: str = "resources", bare: bool = False, stream: bool = False, **kwargs: Any
+        self,
+        *args: Any,
+        empty: Mapping[str, Any] = _NO_RESOURCES,
+        bare: bool = False,
+        stream: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._stream = stream
-        self.list_key = list_key
+        self.empty = empty
         self._bare = bare
         for param in self.params:
             if isinstance(param, click.Option):
@@ -85,7 +92,7 @@ class Command(click.Command):
                 problem.locate(source(ctx, problem.setting, problem.value))
             if screen.verbose:
                 traceback.print_exception(problem)
-            document = {"region": ctx.params.get("region"), self.list_key: [], **problem.known}
+            document = {"region": ctx.params.get("region"), **self.empty, **problem.known}
             return Result(problem.exit_code, ok=False, document=document, error=problem)
 
 
@@ -104,11 +111,11 @@ def report_usage_error(error: click.ClickException, arguments: Sequence[str]) ->
     """Print an error of click in the same way as every other error: the options may not have been parsed."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "items-api"
-    list_key = getattr(context.command, "list_key", "resources") if context else "resources"
+    empty = getattr(context.command, "empty", _NO_RESOURCES) if context else _NO_RESOURCES
     message = error.format_message()
     what = message if message.endswith((".", "?")) else f"{message}."
     problem = InvalidSetting(what, todo=f"See {path} --help.")
-    result = Result(problem.exit_code, ok=False, document={list_key: []}, error=problem)
+    result = Result(problem.exit_code, ok=False, document=empty, error=problem)
     json = "--json" in arguments or _is_on_by_variable("ITEMS_API_JSON")
     result.print(Screen(json=json), path.partition(" ")[2], None)
 

@@ -13,7 +13,7 @@ from items_api.commands.boundary import Command
 from items_api.commands.opening import known_of, opened
 from items_api.commands.options import explain_option, target_options, yes_option
 from items_api.commands.running import confirm, run_steps
-from items_api.commands.transfers import PIPE, back_up
+from items_api.commands.transfers import PIPE, FileName, back_up
 from items_api.errors import Problem
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.status import items_text
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 @target_options
 @click.option("--keep-table", is_flag=True, help="Keep the table and its items; the next up reuses it.")
 @click.option(
-    "--backup", metavar="FILE", help="First write all items to this file, as dump --typed does, and verify it."
+    "--backup",
+    type=FileName(),
+    metavar="FILE",
+    help="First write all items to this file, as dump --typed does, and verify it.",
 )
 @explain_option
 @yes_option

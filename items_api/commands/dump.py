@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 
-@click.command(cls=Command, list_key="files", bare=True)
+@click.command(cls=Command, empty={"files": [], "items": 0}, bare=True)
 @target_options
 @file_argument
 @click.option("--typed", is_flag=True, help="Write DynamoDB's JSON, which also has sets and binary values.")
@@ -56,13 +56,16 @@ def dump(screen: Screen, *, target: Target, file: str, typed: bool, rate: float 
         limit, file_format = Rate(stack.aws, rate), Format.TYPED if typed else Format.PLAIN
         # With --force, it would start over again.
         again = f"Run the command again{' without --force' if force else ''}; it continues where it left off."
-        with Transfer(stack, target, "read", file, "" if file == PIPE else again).explained():
+        job: Dump | None = None
+        transfer = Transfer(stack, target, "read", file, "" if file == PIPE else again)
+        with transfer.explained(lambda: {"items": job.items if job else 0}):
             if file == PIPE:
                 job = Dump(table, Output(sys.stdout.buffer), file_format, limit)
                 run_dump(screen, job, None, quiet=sys.stdout.isatty())
             else:
                 found = open_dump(table, Path(file), file_format, replace=force, fresh=force)
-                job = dump_file(screen, table, found, limit)
+                job = Dump(table, found.output, file_format, limit)
+                dump_file(screen, job, found)
         return Result(
             document={**known_of(stack), "files": [] if file == PIPE else [file], "items": job.items},
             lines=[Line(dump_summary(job, "stdout" if file == PIPE else file))],

@@ -79,7 +79,7 @@ def _folder_command(
 ) -> None:
     """Define a command that writes the files of a stack into a folder. `note` is what users must know about them."""
 
-    @export.command(name, list_key="files", help=f"{help_text}\n\n{_SETTINGS}")
+    @export.command(name, empty={"files": []}, help=f"{help_text}\n\n{_SETTINGS}")
     @target_options
     @settings_options
     @destination_options(f"the folder NAME-{name}")
@@ -119,7 +119,7 @@ account_option = click.option(
 )
 
 
-@export.command("deployer-policy", list_key="files")
+@export.command("deployer-policy", empty={"files": []})
 @target_options
 @boundary_option
 @auth_option
@@ -159,7 +159,7 @@ def deployer_policy(
     return _document(policy, output, force=force, region=settings.region)
 
 
-@export.command("boundary", list_key="files")
+@export.command("boundary", empty={"files": []})
 @target_options
 @account_option
 @destination_options("stdout")
@@ -180,7 +180,7 @@ def _check_account(account: str) -> None:
         raise InvalidSetting("is not an account ID.", todo=todo, setting="account", value=account)
 
 
-@export.command("openapi", list_key="files")
+@export.command("openapi", empty={"files": []})
 @target_options
 @contract_options
 @click.option("--url", metavar="URL", help="The server URL in the document.")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _NOTHING_DONE: Mapping[str, Any] = {"resources": (), "remaining": (), "error": None}
 
 
-@click.command(cls=Command, list_key="stacks")
+@click.command(cls=Command, empty={"stacks": []})
 @account_options
 @click.option("--dry-run", is_flag=True, help="Only list what has expired; exit with 3 if anything has.")
 @click.option("--with-items", is_flag=True, help="Also delete tables that contain items.")

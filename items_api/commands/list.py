@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 
-@click.command(cls=Command, list_key="stacks")
+@click.command(cls=Command, empty={"stacks": []})
 @account_options
 def list(screen: Screen, *, target: Target) -> Result:  # noqa: A001 - the name of the command
     """List every stack in the account and region."""

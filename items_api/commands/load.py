@@ -8,7 +8,7 @@ import sys
 from contextlib import closing, contextmanager
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ from items_api.items import Load, Loaded, PartReader
 from items_api.items.files import open_load
 from items_api.items.pipes import Pipe
 from items_api.items.rate import Rate
-from items_api.items.rejected import Rejected
+from items_api.items.rejected import Rejected, path_beside
 from items_api.items.source import lines
 from items_api.terminal.result import DONE, FAILED, Result
 from items_api.terminal.status import items_text, size_text
@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 _SLOW_BYTES = 200_000_000
 
 
-@click.command(cls=Command, list_key="files")
+def _document(done: Loaded, rejected: Path | None = None, *files: str) -> dict[str, Any]:
+    """The keys of the JSON document: `files` are those that were loaded, and `rejected` is for their rejected lines."""
+    return {"files": files, **vars(done), "rejected_file": str(rejected) if done.rejected else None}
+
+
+@click.command(cls=Command, empty=_document(Loaded()))
 @target_options
 @file_argument
 @click.option("--typed", is_flag=True, help="The items are in DynamoDB's JSON, if the file has no header that says so.")
@@ -64,11 +69,12 @@ def load(
             words = " ".join(["items-api load -", *(option for option, is_given in given.items() if is_given)])
             by_pipe = f"{words}{target.flags} < {shlex.quote(file)}"
         done = Loaded()
+        rejected = _unused_path() if file == PIPE else path_beside(Path(file))
         transfer = Transfer(stack, target, "write", file, again, by_pipe)
-        with _counting(done, file), transfer.explained(lambda: vars(done)):
+        with _counting(done, file), transfer.explained(lambda: _document(done, rejected)):
             limit = Rate(stack.aws, rate)
             if file == PIPE:
-                job = _load_pipe(screen, table, limit, done, typed=typed, only_new=only_new)
+                job = _load_pipe(screen, table, limit, done, Rejected(rejected), typed=typed, only_new=only_new)
             else:
                 _announce_verification(screen, Path(file))
                 found = open_load(table, Path(file), typed=typed, new_only=only_new, fresh=restart)
@@ -76,7 +82,7 @@ def load(
         return Result(
             FAILED if done.rejected else DONE,
             ok=not done.rejected,
-            document={**known_of(stack), "files": [] if file == PIPE else [file], **vars(done)},
+            document={**known_of(stack), **_document(done, rejected, *([] if file == PIPE else [file]))},
             lines=_summary(stack.table.name, job),
         )
 
@@ -122,11 +128,13 @@ def _load_file(screen: Screen, table: ItemTable, limit: Rate, done: Loaded, foun
     return job
 
 
-def _load_pipe(screen: Screen, table: ItemTable, limit: Rate, done: Loaded, *, typed: bool, only_new: bool) -> Load:
+def _load_pipe(
+    screen: Screen, table: ItemTable, limit: Rate, done: Loaded, rejected: Rejected, *, typed: bool, only_new: bool
+) -> Load:
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("There is no input: name a file, or pipe one into the command.")
     pipe = Pipe(sys.stdin.buffer, typed=typed)
-    job = Load(table, pipe.format, limit, Rejected(_unused_path()), new_only=only_new, done=done)
+    job = Load(table, pipe.format, limit, rejected, new_only=only_new, done=done)
     with closing(job.rejected):
         try:
             _run(screen, job, [PartReader(pipe.lines())], 0, 0)

@@ -34,7 +34,7 @@ def local(**_output: bool) -> None:
     """
 
 
-@local.command(list_key="stacks")
+@local.command(empty={"stacks": []})
 @output_options
 def start(screen: Screen) -> Result:
     """Start the local AWS with its saved data. If it is running, only show its status."""
@@ -46,7 +46,7 @@ def start(screen: Screen) -> Result:
     return _running(running, change)
 
 
-@local.command(list_key="stacks")
+@local.command(empty={"stacks": []})
 @output_options
 def stop(screen: Screen) -> Result:
     """Save the data and stop the local AWS."""
@@ -58,7 +58,7 @@ def stop(screen: Screen) -> Result:
     )
 
 
-@local.command(list_key="stacks")
+@local.command(empty={"stacks": []})
 @output_options
 def status(screen: Screen) -> Result:
     """Show the stacks in the local AWS and when it was saved. Exit with 4 if it is not running."""
@@ -67,7 +67,7 @@ def status(screen: Screen) -> Result:
     return _running(running) if running else replace(_not_running(), code=ABSENT, ok=False)
 
 
-@local.command(list_key="stacks")
+@local.command(empty={"stacks": []})
 @output_options
 def env(screen: Screen) -> Result:
     """Print shell commands that point other AWS tools at the local AWS.
@@ -90,7 +90,7 @@ def env(screen: Screen) -> Result:
     return Result(text=None if screen.json else text, document=_document(running=True, environment=values))
 
 
-@local.command(list_key="stacks")
+@local.command(empty={"stacks": []})
 @yes_option
 @output_options
 def reset(screen: Screen, *, yes: bool) -> Result:

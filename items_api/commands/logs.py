@@ -52,7 +52,7 @@ def start_of(text: str, now: float) -> int:
     return max(0, int(1000 * moment))
 
 
-@click.command(cls=Command, list_key="events")
+@click.command(cls=Command, empty={"events": []})
 @target_options
 @click.option(
     "--since",

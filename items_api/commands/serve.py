@@ -16,6 +16,7 @@ from items_api.aws.errors import AwsError, ServiceError
 from items_api.commands.access import serving_lines
 from items_api.commands.boundary import Command
 from items_api.commands.given import Given
+from items_api.commands.known import knowing
 from items_api.commands.opening import find_account, known_of, opened
 from items_api.commands.options import serving_options, target_options
 from items_api.commands.target import LOCAL_IS_EMPTY
@@ -58,7 +59,7 @@ class _Integer(click.IntRange):
     name = "integer"  # errors show it
 
 
-@click.command(cls=Command, bare=True, stream=True)
+@click.command(cls=Command, empty={"workers": 0}, bare=True, stream=True)
 @target_options
 @click.option(
     "--host",
@@ -110,7 +111,7 @@ def serve(
     if served.settings.auth == "iam":
         todo = "Use --auth jwt (items-api up --auth jwt), or keep this stack on Lambda."
         raise InvalidSetting("serve cannot verify AWS signatures, which this stack requires.", "", todo)
-    with server.run.listen(host, port) as listener:
+    with knowing(lambda: served.known), server.run.listen(host, port) as listener:
         address, chosen = listener.getsockname()[:2]
         service = _service(screen, target, served, address)
         _check_table(target, service)

@@ -48,7 +48,7 @@ class _Tested(NamedTuple):
 _ALTERNATIVE = "To test another API, use --url."
 
 
-@click.command(cls=Command, list_key="checks")
+@click.command(cls=Command, empty={"checks": []})
 @target_options
 @click.option("--url", metavar="URL", help="Test the API at this URL instead of the stack.")
 @click.option(

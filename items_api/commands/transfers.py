@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     from items_api.terminal.screen import Screen
 
 PIPE = "-"
-file_argument = click.argument("file", default=PIPE, metavar="[FILE|-]")
+
+
+class FileName(click.ParamType[str]):
+    """An empty name, as of a variable that is not set in a shell, would be the current folder."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value) or self.fail("The file name is empty.", param, ctx)
+
+
+file_argument = click.argument("file", default=PIPE, type=FileName(), metavar="[FILE|-]")
 
 
 class _Units(click.types.FloatParamType):
@@ -76,20 +87,20 @@ def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None, *, quiet
                 show(items, items, job.output.size)
 
 
-def dump_file(screen: Screen, table: ItemTable, found: OpenDump, limit: Rate) -> Dump:
-    """Write all items to a file. Returns the completed dump."""
-    job = Dump(table, found.output, found.format, limit)
+def dump_file(screen: Screen, job: Dump, found: OpenDump) -> None:
+    """Write all items to a file."""
     with closing(found.output):
         try:
             run_dump(screen, job, found.done)
         except CannotDump:  # a retry would fail in the same way
             found.output.discard()
             raise
-    return job
 
 
 def dump_summary(job: Dump, where: str) -> str:
-    return f"Wrote {items_text(job.items)} ({size_text(job.output.size)}) to {where}."
+    size, stored = size_text(job.output.size), size_text(job.output.stored)
+    sizes = f"{stored}, {size} uncompressed" if job.output.compressed else size
+    return f"Wrote {items_text(job.items)} ({sizes}) to {where}."
 
 
 def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
@@ -105,7 +116,8 @@ def back_up(screen: Screen, stack: Stack, target: Target, path: Path) -> None:
         with transfer.explained():
             table = item_table(stack, target)
             found = _open_backup(table, path)
-            job = dump_file(screen, table, found, Rate(stack.aws, None))
+            job = Dump(table, found.output, found.format, Rate(stack.aws, None))
+            dump_file(screen, job, found)
             _verify(path, job)
     except Problem as problem:
         was_deleted = isinstance(problem, DeletedMeanwhile)
@@ -197,6 +209,8 @@ class Transfer:
         todo = f"Fix the cause. {self.again}".rstrip()
         if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
             todo = "Check the path."
+        elif error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            todo = f"Free some space on the disk. {self.again}".rstrip()
         elif error.errno == errno.ENAMETOOLONG:
             todo = "Choose a shorter name: the command also writes files with longer ones."
         elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:

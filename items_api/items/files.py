@@ -13,7 +13,7 @@ from items_api.items.dump import SEGMENTS
 from items_api.items.journal import VERSION, Journal, lock
 from items_api.items.lines import NO_TRAILER, Format, LineError, read_header
 from items_api.items.output import PartialFile, already_exists
-from items_api.items.rejected import Rejected
+from items_api.items.rejected import Rejected, path_beside
 from items_api.items.source import GZIP_MAGIC, DamagedError, SourceFile, Survey, is_compressed, survey
 
 if TYPE_CHECKING:
@@ -88,9 +88,12 @@ def open_dump(
     """
     if path.is_symlink():
         path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise OutputFailed(f"{path} is a folder.", "", f"Add a file name, such as {path / 'items.jsonl'}.")
     if path.exists() and not path.is_file():
-        why = "A dump gets its name when it is complete, and could not replace this."
-        raise OutputFailed(f"{path} is not a regular file.", why, "Choose another file.")
+        why = f"The items go to {path}.partial first, which gets this name when it is complete."
+        todo = "Choose another file, or redirect the output of items-api dump to this one."
+        raise OutputFailed(f"{path} is not a regular file.", why, todo)
     path.parent.stat()  # an error about the folder names it
     journal = Journal(
         path, "dump", {"version": VERSION, "table": table.identity, "format": file_format, "segments": SEGMENTS}
@@ -191,7 +194,7 @@ def _opened(file: BinaryIO, table: ItemTable, path: Path, *, typed: bool, new_on
     }
     journal = Journal(path, "load", work)
     done = None if fresh else journal.read()
-    rejected = Rejected(path.with_name(f"{path.name}.rejected"), done["rejected"] if done else 0)
+    rejected = Rejected(path_beside(path), done["rejected"] if done else 0)
     return OpenLoad(path, source, file, found, file_format, marks, journal, rejected, done, warning)
 
 
@@ -223,10 +226,19 @@ def _verified(path: Path, file: SourceFile) -> Survey:
 
 
 def format_of(name: object, first_line: bytes) -> Format | None:
-    """None if the line is not a header. Raises `CannotLoad` for one of another version, and for a compressed file."""
+    """None if the line is not a header.
+
+    Raises `CannotLoad` for a header of another version, and for a file that does not have one object per line.
+    """
     if first_line.startswith(GZIP_MAGIC):
-        todo = "Decompress it with gunzip, or load a file whose name ends in .gz."
-        raise CannotLoad(f"{name} is compressed.", "Only a file whose name ends in .gz is decompressed.", todo)
+        why = "Only a file whose name ends in .gz is decompressed."
+        todo = "Rename the file, or decompress it:\ngunzip -c FILE | items-api load -"
+        raise CannotLoad(f"{name} is compressed.", why, todo)
+    start = first_line.strip()
+    if start.startswith(b"[") or start == b"{":
+        what, elements = ("an array", ".[]") if start.startswith(b"[") else ("an object on several lines", ".")
+        todo = f"Convert it. jq 1.7 and newer keep every digit of a number:\njq -c '{elements}' FILE | items-api load -"
+        raise CannotLoad(f"{name} starts with {what}.", "load needs one JSON object per line.", todo)
     try:
         return read_header(first_line)
     except LineError as error:

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from items_api.errors import CannotLock, CannotResume
+from items_api.items.lines import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 VERSION = 1  # of what is in a journal; another version of items-api may not understand it
@@ -21,8 +22,9 @@ VERSION = 1  # of what is in a journal; another version of items-api may not und
 class Journal:
     """A JSON document that is replaced as a whole. `work` is what it belongs to; other work cannot continue it."""
 
-    def __init__(self, file: Path, kind: str, work: dict[str, Any]) -> None:
+    def __init__(self, file: Path, kind: str, work: Mapping[str, Any]) -> None:
         self.path = file.with_name(f"{file.name}.{kind}-journal")
+        self._file = file
         self._kind = kind
         self._work = work
 
@@ -39,13 +41,11 @@ class Journal:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            raise self._problem("is damaged", again="") from None
+            raise self._problem(f"Its journal {self.path} is damaged.") from None
         if not (isinstance(work, dict) and isinstance(done, dict) and done):
-            raise self._problem("is damaged", again="")
+            raise self._problem(f"Its journal {self.path} is damaged.")
         if work != self._work:
-            differing = sorted(key for key in self._work if work.get(key) != self._work[key])
-            names = " and ".join(name.replace("--only-new", "use of --only-new") for name in differing)
-            raise self._problem(f"was written for another {names or 'version of items-api'}")
+            raise self._problem(*self._difference(work))
         result: dict[str, Any] = done
         return result
 
@@ -67,11 +67,30 @@ class Journal:
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    def _problem(self, why: str, again: str = "Run the command exactly as before. ") -> CannotResume:
+    def _difference(self, work: Mapping[str, Any]) -> tuple[str, str]:
+        """Why this is other work, and what continues it, as sentences."""
+        same = {key for key, value in self._work.items() if work.get(key) == value}
+        if work.keys() != self._work.keys() or not {"version", "segments"} & work.keys() <= same:
+            return "It was started by another version of items-api.", ""
+        if "table" not in same:
+            arn, own_arn = (str(one["table"]).partition(" ")[0] for one in (work, self._work))
+            if arn == own_arn:
+                return "The table has been deleted and created again since then.", ""
+            return f"It is for the table {arn}.", "Check --name, --region and --profile."
+        if "file" in self._work.keys() - same:
+            return f"The file {self._file} has changed since then.", "Restore it as it was."
+        options = {"--typed": ("format", Format.TYPED), "--only-new": ("--only-new", True)}
+        words = [
+            f"{'with' if work.get(key) == value else 'without'} {option}"
+            for option, (key, value) in options.items()
+            if key in self._work.keys() - same
+        ]
+        return f"It was started {' and '.join(words)}.", "Run the command exactly as before."
+
+    def _problem(self, why: str, todo: str = "") -> CannotResume:
         option = "--force" if self._kind == "dump" else "--restart"
         what = f"The interrupted {self._kind} cannot be continued."
-        todo = f"{again}To start over, add {option}."
-        return CannotResume(what, f"Its journal {self.path} {why}.", todo)
+        return CannotResume(what, why, f"{todo} To start over, add {option}.".lstrip())
 
 
 @contextmanager

@@ -31,26 +31,30 @@ def already_exists(path: Path, why: str = "A dump does not overwrite files.") ->
 
 
 class Output:
-    """Raises OSError. `size` is the number of bytes before compression, with their hash in `sha256`."""
+    """Raises OSError. `size` is the number of bytes before compression, with their hash in `sha256`.
+
+    `stored` is the number of bytes in the file.
+    """
 
     def __init__(self, stream: BinaryIO, *, compressed: bool = False) -> None:
         self._stream = stream
-        self._compressed = compressed
         self._member: Any = None
+        self.compressed = compressed
         self.sha256 = hashlib.sha256()
         self.size = 0
+        self.stored = 0
 
     def write(self, data: bytes) -> None:
         self.sha256.update(data)
         self.size += len(data)
-        if self._compressed:
+        if self.compressed:
             self._member = self._member or zlib.compressobj(wbits=_GZIP)
             data = self._member.compress(data)
-        self._stream.write(data)
+        self.stored += self._stream.write(data)
 
     def flush(self) -> None:
         if self._member:
-            self._stream.write(self._member.flush())
+            self.stored += self._stream.write(self._member.flush())
             self._member = None
         self._stream.flush()
 
@@ -132,11 +136,12 @@ class PartialFile(Output):
             raise CannotResume("The interrupted dump cannot be continued.", why, todo)
         self._stream.truncate(length)
         self._stream.seek(length)
+        self.stored = length
 
     def _hash_of_first(self, length: int) -> str:
         """Read a part of the file; empty if it is damaged."""
         with naming(self.path), suppress(DamagedError):
-            source = SourceFile(self._stream, compressed=self._compressed).source(end=length)
+            source = SourceFile(self._stream, compressed=self.compressed).source(end=length)
             while length and (chunk := source.read()):
                 self.sha256.update(chunk)
                 self.size += len(chunk)

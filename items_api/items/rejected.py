@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from items_api.errors import CannotResume
@@ -12,10 +13,14 @@ from items_api.items.journal import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
 _PIECE = 1 << 16
+
+
+def path_beside(file: Path) -> Path:
+    """Where the rejected lines of a file go."""
+    return Path(f"{file}.rejected")
 
 
 class Rejected:

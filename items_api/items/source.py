@@ -59,7 +59,7 @@ class Source(Protocol):
 
 
 def is_compressed(path: Path) -> bool:
-    return path.suffix == ".gz"
+    return path.suffix.lower() == ".gz"
 
 
 class _Plain:

@@ -120,7 +120,11 @@ def parse_endpoint(endpoint: str) -> SplitResult:
     """Split the base URL of an API, or raise InvalidSetting for `--url`."""
 
     def invalid(why: str) -> InvalidSetting:
-        todo = "Use a URL like https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com."
+        example = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
+        if "://" not in endpoint:
+            is_here = endpoint.startswith(("127.", "localhost", "[::1]"))
+            example = f"http{'' if is_here else 's'}://{endpoint}"
+        todo = f"Use a URL like {example}."
         return InvalidSetting("is not the base URL of an API.", why, todo, setting="url", value=endpoint)
 
     try:

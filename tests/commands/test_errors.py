@@ -84,6 +84,8 @@ def test_an_unexpected_exception_is_a_bug_with_traceback_on_request(run: Run, mo
         (("up", "--memroy", "5"), "Did you mean '--memory'?"),
         (("smoke", "--url", "ftp://a.example"), "--url ftp://a.example is not the base URL of an API"),
         (("smoke", "--url", "https://a.example:99999"), "Port out of range"),
+        (("smoke", "--url", "127.0.0.1:8000"), "Next: Use a URL like http://127.0.0.1:8000."),
+        (("smoke", "--url", "a.example"), "Next: Use a URL like https://a.example."),
         (
             ("smoke", "--url", "https://a.example", "--cors-origin", "a.example"),
             "--cors-origin a.example is not an origin",

@@ -121,6 +121,16 @@ def test_an_invalid_number_is_a_usage_error(run: Run, arguments: tuple[str, str]
 def test_an_error_is_the_one_document_on_stdout(run: Run) -> None:
     result = run("serve", "--json")
     assert (document(result)["ok"], document(result)["error"]["type"]) == (False, "NoStack")
+    assert (document(result)["account"], document(result)["workers"]) == ("123456789012", 0)
+    assert "resources" not in document(result)
+
+
+def test_the_document_of_an_error_says_which_stack_was_to_be_served(run: Run) -> None:
+    run("up")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        found = document(run("serve", "--json", "--port", str(other.getsockname()[1])))
+    assert (found["account"], found["region"], found["workers"]) == ("123456789012", "us-east-1", 0)
+    assert found["error"]["type"] == "CannotServe"
 
 
 def test_packages_that_are_missing_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

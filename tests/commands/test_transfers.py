@@ -96,6 +96,10 @@ def test_rejected_lines_of_a_pipe_go_to_a_file_of_their_own(deployed: Run, tmp_p
     result = deployed("load", input=f'{{"itemId":"a"}}\n{header}\nnonsense\n{{"itemId":"b"}}\n')
     name = f"stdin-{os.getpid()}.rejected"
     assert (result.exit_code, f"Rejected 2 lines: see {name}.\n" in result.stdout) == (1, True)
+    assert (
+        document(deployed("load", "--json", input=f"{header}\nnonsense\n"))["rejected_file"]
+        == f"stdin-{os.getpid()}-2.rejected"
+    )
     assert sorted(json.loads(line)["line"] for line in (tmp_path / name).read_text().splitlines()) == [2, 3]
     assert (tmp_path / "stdin.rejected").read_text() == "mine"
 
@@ -109,15 +113,40 @@ def test_rejected_lines_of_a_pipe_are_mentioned_if_the_load_fails(deployed: Run)
 def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
     result = deployed("load", input=gzip.compress(deployed("dump").stdout.encode()))
     assert result.exit_code == 1
-    assert "Error: The input is compressed.\n" in result.stderr
+    assert result.stderr == (
+        "Error: The input is compressed.\n  Why:  Only a file whose name ends in .gz is decompressed.\n"
+        "  Next: Rename the file, or decompress it:\n        gunzip -c FILE | items-api load -\n"
+    )
     assert [*tmp_path.iterdir()] == []
 
 
-def test_the_name_of_the_file_decides_about_compression(deployed: Run, tmp_path: Path) -> None:
-    deployed("dump", "items.jsonl.gz")
-    assert len(gzip.decompress((tmp_path / "items.jsonl.gz").read_bytes()).splitlines()) == 5
+@pytest.mark.parametrize(
+    ("content", "what", "command"),
+    [
+        ('[{"itemId": "a"}, {"itemId": "b"}]', "an array", "jq -c '.[]' FILE | items-api load -"),
+        ('[\n  {"itemId": "a"}\n]\n', "an array", "jq -c '.[]' FILE | items-api load -"),
+        ('{\n  "itemId": "a"\n}\n', "an object on several lines", "jq -c '.' FILE | items-api load -"),
+    ],
+)
+def test_json_that_is_not_one_object_per_line_is_an_error_that_says_how_to_convert_it(
+    deployed: Run, tmp_path: Path, content: str, what: str, command: str
+) -> None:
+    (tmp_path / "mine.json").write_text(content)
+    for result in (deployed("load", "mine.json"), deployed("load", input=content)):
+        assert result.exit_code == 1
+        assert f" starts with {what}." in result.stderr
+        assert result.stderr.endswith(f" keep every digit of a number:\n        {command}\n")
+    assert ([path.name for path in tmp_path.iterdir()], len(stored())) == (["mine.json"], 3)
+
+
+@pytest.mark.parametrize("name", ["items.jsonl.gz", "ITEMS.GZ"])
+def test_the_name_of_the_file_decides_about_compression(deployed: Run, tmp_path: Path, name: str) -> None:
+    result = deployed("dump", name)
+    content = (tmp_path / name).read_bytes()
+    assert f"Wrote 3 items ({len(content)} bytes, 291 bytes uncompressed) to {name}.\n" in result.stderr
+    assert len(gzip.decompress(content).splitlines()) == 5
     emptied()
-    assert deployed("load", "items.jsonl.gz").exit_code == 0
+    assert deployed("load", name).exit_code == 0
     assert len(stored()) == 3
 
 
@@ -140,10 +169,8 @@ def test_rejected_lines_are_an_error_that_names_their_file(deployed: Run, tmp_pa
     result = deployed("load", "mine.jsonl", "--quiet")
     assert (result.exit_code, result.stdout) == (1, "Rejected 1 line: see mine.jsonl.rejected.\n")
     report = document(deployed("load", "mine.jsonl", "--json"))
-    assert (report["ok"], report["files"], report["written"], report["kept"], report["rejected"]) == (
-        *(False, ["mine.jsonl"]),
-        *(1, 0, 1),
-    )
+    found = [report[key] for key in ("ok", "files", "written", "kept", "rejected", "rejected_file")]
+    assert found == [False, ["mine.jsonl"], 1, 0, 1, "mine.jsonl.rejected"]
 
 
 def test_only_new_keeps_existing_items(deployed: Run) -> None:
@@ -167,18 +194,33 @@ def test_a_plain_dump_of_a_set_names_the_item_and_the_option(deployed: Run) -> N
     ("arguments", "said"),
     [
         (["load", "missing.jsonl"], "Error: Could not read the file 'missing.jsonl'.\n  Why:  No such file"),
-        (["load", ""], "Error: Could not read the file '.'.\n  Why:  Is a directory"),
         (["load", "."], "Error: Could not read the file '.'.\n  Why:  Is a directory"),
         (
             ["dump", "missing/items.jsonl"],
             "Error: Could not find the folder 'missing'.\n  Why:  No such file or directory.",
         ),
-        (["dump", "."], "Error: . is not a regular file.\n"),
+        (["dump", ".."], "Error: .. is a folder.\n  Next: Add a file name, such as ../items.jsonl.\n"),
+        (
+            ["dump", "/dev/null"],
+            (
+                "Error: /dev/null is not a regular file.\n"
+                "  Why:  The items go to /dev/null.partial first, which gets this name when it is complete.\n"
+                "  Next: Choose another file, or redirect the output of items-api dump to this one.\n"
+            ),
+        ),
     ],
 )
 def test_a_path_that_cannot_be_used_is_an_error(deployed: Run, arguments: list[str], said: str) -> None:
     result = deployed(*arguments)
     assert (result.exit_code, said in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("arguments", [("dump", ""), ("load", ""), ("down", "--yes", "--backup", "")])
+def test_an_empty_file_name_is_a_usage_error(deployed: Run, arguments: tuple[str, ...]) -> None:
+    """In a shell, it comes from a variable that is not set."""
+    result = deployed(*arguments)
+    assert (result.exit_code, "The file name is empty." in result.stderr) == (2, True)
+    assert deployed("status").exit_code == 0
 
 
 @pytest.mark.parametrize("command", ["dump", "load"])
@@ -209,6 +251,8 @@ def test_errors_of_aws_name_the_table(deployed: Run, process: Process) -> None:
     assert result.exit_code == 1
     assert "Error: Could not read the items of the DynamoDB table Items: access denied.\n" in result.stderr
     assert "  Next: Your user or role needs dynamodb:Scan.\n" in result.stderr
+    report = document(deployed("dump", "items.jsonl", "--json"))
+    assert (report["ok"], report["files"], report["items"]) == (False, [], 0)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +276,7 @@ def test_a_disk_that_is_full_is_an_error_that_names_the_file(
     assert result.exit_code == 1
     assert (
         f"Error: Could not write the file '{name}'.\n  Why:  No space left on device.\n"
-        "  Next: Fix the cause. Run the command again; it continues where it left off.\n"
+        "  Next: Free some space on the disk. Run the command again; it continues where it left off.\n"
     ) in result.stderr
 
 

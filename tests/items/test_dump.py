@@ -114,7 +114,7 @@ def interrupted(account: Account, path: Path, *, replace: bool = False) -> None:
 def test_a_dump_of_another_format_does_not_continue_an_interrupted_one(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     interrupted(account, path)
-    with pytest.raises(CannotResume, match=r"items.jsonl.dump-journal was written for another format"):
+    with pytest.raises(CannotResume, match=r"It was started without --typed. Run the command exactly as before"):
         dump(item_table(account), path, Format.TYPED)
 
 
@@ -278,7 +278,7 @@ def test_a_file_that_exists_is_not_overwritten(account: Account, tmp_path: Path)
     path.write_text("mine")
     with pytest.raises(OutputFailed, match=r"already exists. .* add --force"):
         dump(item_table(account), path)
-    with pytest.raises(OutputFailed, match="is not a regular file"):
+    with pytest.raises(OutputFailed, match="is a folder"):
         dump(item_table(account), tmp_path)
     assert (path.read_text(), [*tmp_path.iterdir()]) == ("mine", [path])
 
@@ -288,9 +288,9 @@ def test_a_new_table_of_the_same_name_does_not_continue_the_dump(account: Accoun
     interrupted(account, path)
     journal = tmp_path / "items.jsonl.dump-journal"
     document = json.loads(journal.read_text())
-    document["work"]["table"] += " older"
+    document["work"]["table"] += "-older"
     journal.write_text(json.dumps(document))
-    with pytest.raises(CannotResume, match="was written for another table"):
+    with pytest.raises(CannotResume, match=r"The table has been deleted and created again since then. To start over"):
         dump(item_table(account), path)
 
 

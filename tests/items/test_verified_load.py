@@ -127,7 +127,9 @@ def test_a_load_does_not_continue_with_another_file(account: Account, tmp_path: 
     with pytest.raises(ProcessKilled):
         load(item_table(account, session), path)
     plain(path, *numbered(99))
-    with pytest.raises(CannotResume, match=r"was written for another file"):
+    with pytest.raises(
+        CannotResume, match=r"f has changed since then. Restore it as it was. To start over, add --restart"
+    ):
         load(item_table(account), path)
 
 
