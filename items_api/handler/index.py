@@ -67,8 +67,9 @@ class Api:
         except ItemError as invalid:
             reply = problem_reply(400, str(invalid))
         except ConditionError as conflict:
-            why = "Precondition failed: the item does not match If-Match, or matches If-None-Match"
-            reply = problem_reply(412, why, {"etag": tag_of(conflict.item)} if conflict.item else None)
+            tag = tag_of(conflict.item) if conflict.item else None
+            state = f"exists with the ETag {tag}" if tag else "does not exist"
+            reply = problem_reply(412, f"Precondition failed: the item {state}", {"etag": tag} if tag else None)
         except UnavailableError as unavailable:
             cause = unavailable.cause
             reply = unavailable_reply(unavailable)

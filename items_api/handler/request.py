@@ -77,9 +77,9 @@ class Request:
     def preconditions(self) -> Preconditions:
         headers = _mapping(self._event.get("headers"))
         found = []
-        for name in ("if-match", "if-none-match"):
-            value = headers.get(name)
-            parsed = None if value is None else tags(value, weak=name == "if-none-match")
+        for name in ("If-Match", "If-None-Match"):
+            value = headers.get(name.lower())
+            parsed = None if value is None else tags(value, weak=name == "If-None-Match")
             if value is not None and parsed is None:
                 raise HTTPError(400, f'{name} must be * or entity tags in double quotes, such as "abc"')
             found.append(parsed)

@@ -70,8 +70,8 @@ def test_a_failed_precondition_is_a_412_and_changes_nothing(
         success = {"POST": 201, "PUT": 200 if exists else 201, "DELETE": 204}
         assert reply.status == success[method]
     else:
-        why = "Precondition failed: the item does not match If-Match, or matches If-None-Match"
-        assert reply.error == (412, why)
+        state = f"exists with the ETag {reply.headers['etag']}" if exists else "does not exist"
+        assert reply.error == (412, f"Precondition failed: the item {state}")
         after = gateway.item("GET", "1")
         assert (after.status, after.json.get("name")) == ((200, "old") if exists else (404, None))
 

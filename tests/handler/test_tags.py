@@ -9,7 +9,10 @@ import pytest
 from items_api.handler.table import REVISION
 from tests.handler.conftest import Exchange, Gateway, Harness
 
-FAILED = (412, "Precondition failed: the item does not match If-Match, or matches If-None-Match")
+
+def failed(current: str | None) -> tuple[int, str]:
+    """The error with the current tag of the item; None if there is no item."""
+    return 412, f"Precondition failed: the item {f'exists with the ETag {current}' if current else 'does not exist'}"
 
 
 def tag(gateway: Gateway) -> str:
@@ -58,7 +61,7 @@ def test_a_read_with_another_tag_in_if_match_is_a_412(gateway: Gateway) -> None:
     assert gateway.item("GET", "1", if_match=current).status == gateway.item("GET", "1", if_match="*").status == 200
     for value in ('"x"', f"W/{current}"):
         reply = gateway.item("GET", "1", if_match=value)
-        assert (reply.error, reply.headers["etag"]) == (FAILED, current)
+        assert (reply.error, reply.headers["etag"]) == (failed(current), current)
     assert gateway.item("GET", "2", if_match='"x"').status == 404
 
 
@@ -81,14 +84,14 @@ def test_a_write_with_a_tag_needs_the_item_in_that_state(
     if allowed:
         assert reply.status == {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}[method]
     else:
-        assert (reply.error, reply.headers["etag"]) == (FAILED, current)
+        assert (reply.error, reply.headers["etag"]) == (failed(current), current)
         assert gateway.item("GET", "1").json == {"itemId": "1", "n": 2}
 
 
 def test_a_tag_for_a_missing_item_is_a_412_without_a_tag(gateway: Gateway) -> None:
     for method in ("PUT", "DELETE"):
         reply = gateway.item(method, "1", {} if method == "PUT" else None, if_match='"x"')
-        assert (reply.error, "etag" in reply.headers) == (FAILED, False)
+        assert (reply.error, "etag" in reply.headers) == (failed(None), False)
     assert gateway.item("PUT", "1", {}, if_none_match='"x"').status == 201
 
 
@@ -97,7 +100,8 @@ def test_a_tag_for_a_missing_item_is_a_412_without_a_tag(gateway: Gateway) -> No
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_what_is_no_tag_is_a_400_that_shows_one(harness: Harness, method: str, header: str, value: str) -> None:
     reply = harness.gateway(method, "/items/1", "{}", {header: value})
-    assert reply.error == (400, f'{header} must be * or entity tags in double quotes, such as "abc"')
+    name = {"if-match": "If-Match", "if-none-match": "If-None-Match"}[header]
+    assert reply.error == (400, f'{name} must be * or entity tags in double quotes, such as "abc"')
     assert harness.dynamodb.operations == []
 
 
@@ -113,7 +117,7 @@ def test_an_item_of_another_tool_has_a_tag_from_its_content(harness: Harness) ->
     assert tag(harness.gateway) == first
     put_by_another_tool(harness, s={"SS": ["a", "b"]}, n={"N": "2"})
     assert tag(harness.gateway) != first
-    assert harness.gateway.item("PUT", "1", {}, if_match=first).error == FAILED
+    assert harness.gateway.item("PUT", "1", {}, if_match=first).error == failed(tag(harness.gateway))
     assert harness.gateway.item("PATCH", "1", {"x": 1}, if_match=tag(harness.gateway)).status == 200
     assert harness.gateway.item("GET", "1").json == {"itemId": "1", "n": 2, "s": ["a", "b"], "x": 1}
 
