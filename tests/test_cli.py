@@ -107,6 +107,17 @@ def test_a_usage_error_is_a_document_with_the_option_or_the_variable(
         assert (report["command"], report["name"], report["resources"]) == ("up", None, [])
 
 
+def test_a_usage_error_of_serve_is_a_document_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["items-api", "serve", "--json", "--port", "x"])
+    with pytest.raises(SystemExit):
+        main()
+    [line] = capsys.readouterr().out.splitlines()
+    report = json.loads(line)
+    assert (report["command"], report["workers"], "resources" in report) == ("serve", 0, False)
+
+
 def test_version_is_printed() -> None:
     assert CliRunner().invoke(cli, ["--version"]).stdout.startswith("items-api, version ")
 

@@ -43,7 +43,7 @@ class Command(click.Command):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._stream = stream
+        self.stream = stream
         self.empty = empty
         self._bare = bare
         for param in self.params:
@@ -66,7 +66,7 @@ class Command(click.Command):
         output = {name: _is_on(ctx, name) for name in ("json", "quiet", "verbose")}
         for name in output:
             del ctx.params[name]
-        screen = Screen(**output, stream=self._stream or ctx.params.get("follow", False), bare=self._bare)
+        screen = Screen(**output, stream=self.stream or ctx.params.get("follow", False), bare=self._bare)
         for text in unknown_variables(ctx):
             screen.warning(text)
         result = self._result(ctx, screen)
@@ -111,13 +111,14 @@ def report_usage_error(error: click.ClickException, arguments: Sequence[str]) ->
     """Print an error of click in the same way as every other error: the options may not have been parsed."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "items-api"
-    empty = getattr(context.command, "empty", _NO_RESOURCES) if context else _NO_RESOURCES
+    command = context.command if context else None
+    empty, stream = (command.empty, command.stream) if isinstance(command, Command) else (_NO_RESOURCES, False)
     message = error.format_message()
     what = message if message.endswith((".", "?")) else f"{message}."
     problem = InvalidSetting(what, todo=f"See {path} --help.")
     result = Result(problem.exit_code, ok=False, document=empty, error=problem)
     json = "--json" in arguments or _is_on_by_variable("ITEMS_API_JSON")
-    result.print(Screen(json=json), path.partition(" ")[2], None)
+    result.print(Screen(json=json, stream=stream), path.partition(" ")[2], None)
 
 
 def _is_on_by_variable(flag: str) -> bool:

@@ -232,12 +232,14 @@ def format_of(name: object, first_line: bytes) -> Format | None:
     """
     if first_line.startswith(GZIP_MAGIC):
         why = "Only a file whose name ends in .gz is decompressed."
-        todo = "Rename the file, or decompress it:\ngunzip -c FILE | items-api load -"
+        todo = "Rename the file, or decompress it first:\ngunzip -c FILE > items.jsonl"
         raise CannotLoad(f"{name} is compressed.", why, todo)
     start = first_line.strip()
     if start.startswith(b"[") or start == b"{":
         what, elements = ("an array", ".[]") if start.startswith(b"[") else ("an object on several lines", ".")
-        todo = f"Convert it. jq 1.7 and newer keep every digit of a number:\njq -c '{elements}' FILE | items-api load -"
+        todo = (
+            f"Convert it first. jq 1.7 and newer keep every digit of a number:\njq -c '{elements}' FILE > items.jsonl"
+        )
         raise CannotLoad(f"{name} starts with {what}.", "load needs one JSON object per line.", todo)
     try:
         return read_header(first_line)

@@ -115,7 +115,7 @@ def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == (
         "Error: The input is compressed.\n  Why:  Only a file whose name ends in .gz is decompressed.\n"
-        "  Next: Rename the file, or decompress it:\n        gunzip -c FILE | items-api load -\n"
+        "  Next: Rename the file, or decompress it first:\n        gunzip -c FILE > items.jsonl\n"
     )
     assert [*tmp_path.iterdir()] == []
 
@@ -123,9 +123,9 @@ def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what", "command"),
     [
-        ('[{"itemId": "a"}, {"itemId": "b"}]', "an array", "jq -c '.[]' FILE | items-api load -"),
-        ('[\n  {"itemId": "a"}\n]\n', "an array", "jq -c '.[]' FILE | items-api load -"),
-        ('{\n  "itemId": "a"\n}\n', "an object on several lines", "jq -c '.' FILE | items-api load -"),
+        ('[{"itemId": "a"}, {"itemId": "b"}]', "an array", "jq -c '.[]' FILE > items.jsonl"),
+        ('[\n  {"itemId": "a"}\n]\n', "an array", "jq -c '.[]' FILE > items.jsonl"),
+        ('{\n  "itemId": "a"\n}\n', "an object on several lines", "jq -c '.' FILE > items.jsonl"),
     ],
 )
 def test_json_that_is_not_one_object_per_line_is_an_error_that_says_how_to_convert_it(
