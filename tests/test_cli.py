@@ -107,15 +107,18 @@ def test_a_usage_error_is_a_document_with_the_option_or_the_variable(
         assert (report["command"], report["name"], report["resources"]) == ("up", None, [])
 
 
-def test_a_usage_error_of_serve_is_a_document_on_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "key"), [(("serve", "--port", "x"), "workers"), (("logs", "-f", "--since", "x"), "events")]
+)
+def test_a_usage_error_of_a_command_that_prints_a_stream_is_a_document_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], key: str
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["items-api", "serve", "--json", "--port", "x"])
+    monkeypatch.setattr(sys, "argv", ["items-api", *arguments, "--json"])
     with pytest.raises(SystemExit):
         main()
     [line] = capsys.readouterr().out.splitlines()
     report = json.loads(line)
-    assert (report["command"], report["workers"], "resources" in report) == ("serve", 0, False)
+    assert (report["command"], key in report, "resources" in report) == (arguments[0], True, False)
 
 
 def test_version_is_printed() -> None:

@@ -113,6 +113,7 @@ def report_usage_error(error: click.ClickException, arguments: Sequence[str]) ->
     path = context.command_path if context else "items-api"
     command = context.command if context else None
     empty, stream = (command.empty, command.stream) if isinstance(command, Command) else (_NO_RESOURCES, False)
+    stream = stream or not {"-f", "--follow"}.isdisjoint(arguments)
     message = error.format_message()
     what = message if message.endswith((".", "?")) else f"{message}."
     problem = InvalidSetting(what, todo=f"See {path} --help.")

@@ -67,7 +67,7 @@ def destination_options(default: str) -> Callable[[Any], Any]:
 
 def _who_may_call(settings: Settings) -> str:
     if settings.auth == "jwt":
-        return f"Callers need a token of {settings.jwt_issuer}."
+        return f"Callers need a token issued by {settings.jwt_issuer}."
     return "Anyone who can reach the container can read and write items; --auth jwt requires tokens."
 
 

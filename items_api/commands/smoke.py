@@ -86,6 +86,10 @@ def smoke(
 ) -> Result:
     """Test the API over HTTP. With -v, show the curl command for every check."""
     url = _tested_instead(url)
+    for name in ("indexes", "cors_origins"):
+        if not url and _is_on_command_line(name):
+            otherwise = "Otherwise, smoke uses the settings of the stack."
+            raise click.UsageError(f"--{option_of(name)} is for --url. {otherwise}")
     if url and (token or read_token):
         _check_encrypted(url)
     if url:
@@ -97,10 +101,6 @@ def smoke(
     if not url and token and not isinstance(access, Bearer) and _is_on_command_line("token"):
         # The variable may be for another stack.
         raise click.UsageError("--token is for an API with --auth jwt.")
-    for name in ("indexes", "cors_origins"):
-        if not url and _is_on_command_line(name):
-            otherwise = "Otherwise, smoke uses the settings of the stack."
-            raise click.UsageError(f"--{option_of(name)} is for --url. {otherwise}")
     if read_token and not isinstance(access, Bearer):
         raise click.UsageError("--read-token is for an API with --auth jwt.")
     reader = token_access(read_token, tested.api) if read_token else None

@@ -33,7 +33,7 @@ PIPE = "-"
 
 
 class FileName(click.ParamType[str]):
-    """An empty name, as of a variable that is not set in a shell, would be the current folder."""
+    """Rejects an empty name: a shell variable that is not set expands to one, and `Path("")` is the current folder."""
 
     name = "file"
 

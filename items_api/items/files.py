@@ -91,8 +91,8 @@ def open_dump(
     if path.is_dir():
         raise OutputFailed(f"{path} is a folder.", "", f"Add a file name, such as {path / 'items.jsonl'}.")
     if path.exists() and not path.is_file():
-        why = f"The items go to {path}.partial first, which gets this name when it is complete."
-        todo = "Choose another file, or redirect the output of items-api dump to this one."
+        why = f"A dump is written to {path}.partial and renamed when it is complete."
+        todo = "Choose another file. To write to a device or a pipe, redirect the stdout of items-api dump."
         raise OutputFailed(f"{path} is not a regular file.", why, todo)
     path.parent.stat()  # an error about the folder names it
     journal = Journal(
@@ -225,22 +225,25 @@ def _verified(path: Path, file: SourceFile) -> Survey:
     return found
 
 
-def format_of(name: object, first_line: bytes) -> Format | None:
-    """None if the line is not a header.
+def format_of(path: Path | None, first_line: bytes) -> Format | None:
+    """None if the line is not a header. `path` is None for a pipe.
 
     Raises `CannotLoad` for a header of another version, and for a file that does not have one object per line.
     """
+    name, start = path or "The input", first_line.strip()
     if first_line.startswith(GZIP_MAGIC):
         why = "Only a file whose name ends in .gz is decompressed."
-        todo = "Rename the file, or decompress it first:\ngunzip -c FILE > items.jsonl"
+        todo = f"Rename it to {path}.gz." if path else "Load the file by its name, or decompress it before the pipe."
         raise CannotLoad(f"{name} is compressed.", why, todo)
-    start = first_line.strip()
-    if start.startswith(b"[") or start == b"{":
-        what, elements = ("an array", ".[]") if start.startswith(b"[") else ("an object on several lines", ".")
+    if start.startswith(b"["):
+        todo = "Convert it, for example with jq -c '.[]' (jq 1.7 and newer keep every digit of a number)."
+        raise CannotLoad(f"{name} is a JSON array.", "load needs one JSON object per line.", todo)
+    if start == b"{":
         todo = (
-            f"Convert it first. jq 1.7 and newer keep every digit of a number:\njq -c '{elements}' FILE > items.jsonl"
+            "Convert it, for example with jq -c . (jq 1.7 and newer keep every digit of a number). For the output of "
+            "aws dynamodb scan, use jq -c '.Items[]' and load --typed."
         )
-        raise CannotLoad(f"{name} starts with {what}.", "load needs one JSON object per line.", todo)
+        raise CannotLoad(f"{name} has a JSON object on several lines.", "load needs one JSON object per line.", todo)
     try:
         return read_header(first_line)
     except LineError as error:

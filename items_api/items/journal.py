@@ -76,9 +76,9 @@ class Journal:
             arn, own_arn = (str(one["table"]).partition(" ")[0] for one in (work, self._work))
             if arn == own_arn:
                 return "The table has been deleted and created again since then.", ""
-            return f"It is for the table {arn}.", "Check --name, --region and --profile."
+            return f"It is for the table {arn}.", "Check --name, --region, --profile, --endpoint-url and --local."
         if "file" in self._work.keys() - same:
-            return f"The file {self._file} has changed since then.", "Restore it as it was."
+            return f"The file {self._file} has changed since then.", "Restore its original content."
         options = {"--typed": ("format", Format.TYPED), "--only-new": ("--only-new", True)}
         words = [
             f"{'with' if work.get(key) == value else 'without'} {option}"

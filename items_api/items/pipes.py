@@ -21,16 +21,20 @@ _CHUNK = 1 << 16
 class _Chunks:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self.first = b""
 
     def read(self) -> bytes:
-        return self._stream.read1(_CHUNK)  # type: ignore[attr-defined,no-any-return]
+        chunk: bytes = self._stream.read1(_CHUNK)  # type: ignore[attr-defined]
+        self.first = self.first or chunk
+        return chunk
 
 
 class Pipe:
     """`typed` is the format if there is no header."""
 
     def __init__(self, stream: BinaryIO, *, typed: bool) -> None:
-        self._lines = self._verified(stream)
+        chunks = _Chunks(stream)
+        self._lines = self._verified(chunks)
         self._sha256 = hashlib.sha256()
         self._before = ""  # the hash of everything before the last line
         self._count = 0
@@ -39,11 +43,12 @@ class Pipe:
         if self._first is None:
             why = "The command that writes it has probably failed."
             raise CannotLoad("The input is empty. Nothing was written.", why, "Check the output of that command.")
-        self._header = format_of("The input", self._first.text or b"")
+        # The text is missing if the line is too long, as the one of an array can be.
+        self._header = format_of(None, chunks.first if self._first.text is None else self._first.text)
         self.format = self._header or (Format.TYPED if typed else Format.PLAIN)
 
-    def _verified(self, stream: BinaryIO) -> Iterator[Line]:
-        for line in split(_Chunks(stream)):
+    def _verified(self, chunks: _Chunks) -> Iterator[Line]:
+        for line in split(chunks):
             self._before = self._sha256.hexdigest()
             self._sha256.update(line.text or b"")
             self._sha256.update(b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import ssl
 import time
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # The default content type of curl -d.
 FORM = "application/x-www-form-urlencoded"
+_WITHOUT_SCHEME = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._~/-]*)?", re.IGNORECASE)
 NO_RESPONSE = (OSError, HTTPException)  # ssl.SSLError and TimeoutError are OSErrors
 
 
@@ -121,9 +123,8 @@ def parse_endpoint(endpoint: str) -> SplitResult:
 
     def invalid(why: str) -> InvalidSetting:
         example = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
-        if "://" not in endpoint:
-            is_here = endpoint.startswith(("127.", "localhost", "[::1]"))
-            example = f"http{'' if is_here else 's'}://{endpoint}"
+        if _WITHOUT_SCHEME.fullmatch(endpoint):
+            example = f"http{'' if endpoint.startswith(('127.', 'localhost')) else 's'}://{endpoint}"
         todo = f"Use a URL like {example}."
         return InvalidSetting("is not the base URL of an API.", why, todo, setting="url", value=endpoint)
 

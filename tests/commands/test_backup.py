@@ -49,7 +49,7 @@ def test_a_backup_needs_a_file(deployed: Run) -> None:
     result = deployed("down", "--yes", "--backup", "/dev/full")
     assert result.exit_code == 1
     assert "Error: /dev/full is not a regular file. Nothing was deleted.\n" in result.stderr
-    assert "  Next: Choose another file, or " in result.stderr
+    assert "  Next: Choose another file. To write to a device" in result.stderr
 
 
 def test_a_backup_does_not_continue_an_interrupted_dump(deployed: Run, process: Process, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_an_unexpected_exception_is_a_bug_with_traceback_on_request(run: Run, mo
         (("smoke", "--url", "https://a.example:99999"), "Port out of range"),
         (("smoke", "--url", "127.0.0.1:8000"), "Next: Use a URL like http://127.0.0.1:8000."),
         (("smoke", "--url", "a.example"), "Next: Use a URL like https://a.example."),
+        (("smoke", "--url", "http:/a.example"), "Next: Use a URL like https://a1b2c3d4e5.execute-api."),
         (
             ("smoke", "--url", "https://a.example", "--cors-origin", "a.example"),
             "--cors-origin a.example is not an origin",

@@ -84,7 +84,6 @@ def test_a_rollback_to_a_version_that_needs_a_deleted_index_fails_and_says_so(ru
 
 @pytest.mark.parametrize("given", [("--index", "owner"), ("--cors-origin", "https://app.example")])
 def test_smoke_takes_settings_only_for_a_url(run: Run, given: tuple[str, str]) -> None:
-    run("up")
     result = run("smoke", *given, "--wait", "0")
     refused = f"{given[0]} is for --url. Otherwise, smoke uses the settings of the stack."
     assert (result.exit_code, refused in result.stderr) == (2, True)

@@ -25,6 +25,8 @@ def test_a_stack_with_iam_authorization_cannot_be_served(run: Run) -> None:
         result = run(*arguments)
         assert result.exit_code == 2
         assert "Error: serve cannot verify AWS signatures, which this stack requires.\n" in result.stderr
+    found = document(run("serve", "--json"))
+    assert (found["account"], found["region"], found["workers"]) == ("123456789012", "us-east-1", 0)
 
 
 def test_settings_that_are_unknown_are_an_error_and_not_an_open_api(run: Run) -> None:

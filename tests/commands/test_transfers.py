@@ -115,7 +115,7 @@ def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == (
         "Error: The input is compressed.\n  Why:  Only a file whose name ends in .gz is decompressed.\n"
-        "  Next: Rename the file, or decompress it first:\n        gunzip -c FILE > items.jsonl\n"
+        "  Next: Load the file by its name, or decompress it before the pipe.\n"
     )
     assert [*tmp_path.iterdir()] == []
 
@@ -123,19 +123,25 @@ def test_a_compressed_pipe_is_an_error(deployed: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what", "command"),
     [
-        ('[{"itemId": "a"}, {"itemId": "b"}]', "an array", "jq -c '.[]' FILE > items.jsonl"),
-        ('[\n  {"itemId": "a"}\n]\n', "an array", "jq -c '.[]' FILE > items.jsonl"),
-        ('{\n  "itemId": "a"\n}\n', "an object on several lines", "jq -c '.' FILE > items.jsonl"),
+        ('[{"itemId": "a"}, {"itemId": "b"}]', "is a JSON array", "jq -c '.[]'"),
+        ('[\n  {"itemId": "a"}\n]\n', "is a JSON array", "jq -c '.[]'"),
+        (f'[{{"itemId": "{"a" * 5_000_000}"}}]', "is a JSON array", "jq -c '.[]'"),
+        ('{\n  "Items": []\n}\n', "has a JSON object on several lines", "jq -c '.Items[]'"),
     ],
+    ids=["array", "array-on-several-lines", "array-on-a-long-line", "object"],
 )
 def test_json_that_is_not_one_object_per_line_is_an_error_that_says_how_to_convert_it(
     deployed: Run, tmp_path: Path, content: str, what: str, command: str
 ) -> None:
     (tmp_path / "mine.json").write_text(content)
-    for result in (deployed("load", "mine.json"), deployed("load", input=content)):
+    for name, result in {
+        "mine.json": deployed("load", "mine.json"),
+        "The input": deployed("load", input=content),
+    }.items():
         assert result.exit_code == 1
-        assert f" starts with {what}." in result.stderr
-        assert result.stderr.endswith(f" keep every digit of a number:\n        {command}\n")
+        assert f"Error: {name} {what}." in result.stderr
+        assert "  Next: Convert it, for example with jq -c " in result.stderr
+        assert command in result.stderr
     assert ([path.name for path in tmp_path.iterdir()], len(stored())) == (["mine.json"], 3)
 
 
@@ -204,8 +210,8 @@ def test_a_plain_dump_of_a_set_names_the_item_and_the_option(deployed: Run) -> N
             ["dump", "/dev/null"],
             (
                 "Error: /dev/null is not a regular file.\n"
-                "  Why:  The items go to /dev/null.partial first, which gets this name when it is complete.\n"
-                "  Next: Choose another file, or redirect the output of items-api dump to this one.\n"
+                "  Why:  A dump is written to /dev/null.partial and renamed when it is complete.\n"
+                "  Next: Choose another file. To write to a device or a pipe, redirect the stdout of items-api dump.\n"
             ),
         ),
     ],

@@ -17,8 +17,14 @@ WORK = {"version": 1, "table": "arn:a 1", "file": {"size": 1}, "format": Format.
         ({"version": 2}, "It was started by another version of items-api. To start over"),
         ({"new": 1}, "It was started by another version of items-api. To start over"),
         ({"table": "arn:a 2"}, "The table has been deleted and created again since then. To start over"),
-        ({"table": "arn:b 1"}, "It is for the table arn:b. Check --name, --region and --profile. To start over"),
-        ({"file": {"size": 2}}, "The file items.jsonl has changed since then. Restore it as it was. To start over"),
+        (
+            {"table": "arn:b 1"},
+            "It is for the table arn:b. Check --name, --region, --profile, --endpoint-url and --local. To start over",
+        ),
+        (
+            {"file": {"size": 2}},
+            "The file items.jsonl has changed since then. Restore its original content. To start over",
+        ),
         ({"format": Format.TYPED}, "It was started with --typed. Run the command exactly as before. To start over"),
         (
             {"format": Format.TYPED, "--only-new": True},
@@ -34,6 +40,21 @@ def test_a_journal_of_other_work_says_what_differs(
     with pytest.raises(CannotResume) as caught:
         Journal(Path("items.jsonl"), "load", WORK).read()
     assert str(caught.value) == f"The interrupted load cannot be continued. {said}, add --restart."
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"segments": 5}, "It was started by another version of items-api. To start over"),
+        ({"format": Format.PLAIN}, "It was started without --typed. Run the command exactly as before. To start over"),
+    ],
+)
+def test_the_journal_of_a_dump_says_the_same(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    work = {"version": 1, "table": "arn:a 1", "format": Format.TYPED, "segments": 4}
+    Journal(tmp_path / "f", "dump", {**work, **changes}).write({"length": 1})
+    with pytest.raises(CannotResume) as caught:
+        Journal(tmp_path / "f", "dump", work).read()
+    assert str(caught.value) == f"The interrupted dump cannot be continued. {said}, add --force."
 
 
 def test_the_same_work_continues(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def test_a_file_continues_after_a_commit_and_forgets_what_followed(tmp_path: Pat
         again.finish()
     content = path.read_bytes() if name.endswith("l") else gzip.decompress(path.read_bytes())
     assert content == b"first\n" * 1000 + b"second\n"
+    assert (again.size, again.stored) == (len(content), path.stat().st_size)
     assert again.sha256.hexdigest() == hashlib.sha256(content).hexdigest()
     assert [file.name for file in tmp_path.iterdir()] == [name]
 

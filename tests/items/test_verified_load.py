@@ -128,7 +128,7 @@ def test_a_load_does_not_continue_with_another_file(account: Account, tmp_path: 
         load(item_table(account, session), path)
     plain(path, *numbered(99))
     with pytest.raises(
-        CannotResume, match=r"f has changed since then. Restore it as it was. To start over, add --restart"
+        CannotResume, match=r"f has changed since then. Restore its original content. To start over, add --restart"
     ):
         load(item_table(account), path)
 

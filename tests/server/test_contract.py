@@ -24,8 +24,8 @@ UNLIMITED = ("--throttle-rate", "10000", "--throttle-burst", "5000")
 def test_smoke_passes(
     dynamodb: FakeDynamoDB, new_harness: Callable[..., Harness], issuer: Issuer, tmp_path: Path, authorization: str
 ) -> None:
-    new_harness("owner")
     """The indexes and origins come from options, or from the file of the exported container in the current folder."""
+    new_harness("owner")
     contract = ["--index", "owner", "--cors-origin", "https://app.example"]
     options = ["--auth", authorization, *contract]
     smoke = [COMMAND, "smoke", "--json"]
