@@ -113,16 +113,18 @@ def report_usage_error(error: click.ClickException, arguments: Sequence[str]) ->
     path = context.command_path if context else "items-api"
     command = context.command if context else None
     empty, stream = (command.empty, command.stream) if isinstance(command, Command) else (_NO_RESOURCES, False)
-    stream = stream or not {"-f", "--follow"}.isdisjoint(arguments)
     message = error.format_message()
     what = message if message.endswith((".", "?")) else f"{message}."
     problem = InvalidSetting(what, todo=f"See {path} --help.")
     result = Result(problem.exit_code, ok=False, document=empty, error=problem)
-    json = "--json" in arguments or _is_on_by_variable("ITEMS_API_JSON")
-    result.print(Screen(json=json, stream=stream), path.partition(" ")[2], None)
+    json, follow = _is_requested(arguments, "--json"), _is_requested(arguments, "--follow", "-f")
+    result.print(Screen(json=json, stream=stream or follow), path.partition(" ")[2], None)
 
 
-def _is_on_by_variable(flag: str) -> bool:
+def _is_requested(arguments: Sequence[str], flag: str, *short: str) -> bool:
+    """Whether the flag is on the command line or in its variable; click may not have got to it."""
+    if not {flag, *short}.isdisjoint(arguments):
+        return True
     with suppress(click.BadParameter):  # it may be the error
-        return click.BOOL.convert(os.environ.get(flag) or "0", None, None)
+        return click.BOOL.convert(os.environ.get(f"ITEMS_API_{flag.removeprefix('--').upper()}") or "0", None, None)
     return False

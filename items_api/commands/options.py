@@ -106,25 +106,29 @@ AUTHORIZATION = (
     click.option("--jwt-read-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to read."),
     click.option("--jwt-write-scope", default="", metavar="SCOPE", help="With --auth jwt: scope needed to write."),
 )
-index_option = click.option(
-    "--index",
-    "indexes",
-    multiple=True,
-    metavar="ATTRIBUTE",
-    help="Add an index, so that GET /items can select items by this attribute; repeatable.",
-)
-served_index_option = click.option(
-    "--index", "indexes", multiple=True, metavar="ATTRIBUTE", help="Attribute that has an index; repeatable."
-)
-cors_option = click.option(
-    "--cors-origin",
-    "cors_origins",
-    multiple=True,
-    default=["*"],
-    show_default=True,
-    metavar="ORIGIN",
-    help="Origin whose pages may call the API; repeatable.",
-)
+
+
+def indexes_option(help_text: str) -> Decorator:
+    """--index, as `indexes`; what it is for depends on the command."""
+    return click.option("--index", "indexes", multiple=True, metavar="ATTRIBUTE", help=help_text)
+
+
+def origins_option(help_text: str) -> Decorator:
+    """The same for --cors-origin, as `cors_origins`."""
+    return click.option(
+        "--cors-origin",
+        "cors_origins",
+        multiple=True,
+        default=["*"],
+        show_default=True,
+        metavar="ORIGIN",
+        help=help_text,
+    )
+
+
+index_option = indexes_option("Add an index, so that GET /items can select items by this attribute; repeatable.")
+served_index_option = indexes_option("Attribute that has an index; repeatable.")
+cors_option = origins_option("Origin whose pages may call the API; repeatable.")
 timeout_option = click.option(
     "--timeout", type=int, default=10, show_default=True, metavar="S", help="Function timeout in seconds."
 )

@@ -33,8 +33,6 @@ from items_api.terminal.result import DONE, Result, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import AbstractContextManager
-    from socket import socket
 
     from items_api.aws.client import Aws
     from items_api.commands.target import Target
@@ -110,22 +108,18 @@ def serve(
     _require_packages()
     _check_contract(contract, table_only=table_only)
     served = (_given if table_only else _remembered)(screen, target, contract)
-    with knowing(lambda: served.known), _listening(served.settings, host, port) as listener:
-        address, chosen = listener.getsockname()[:2]
-        service = _service(screen, target, served, address)
-        _check_table(target, service)
-        started = partial(_announce, screen, target, served, (address, chosen), workers)
-        interrupted = server.run.serve(service, listener, workers, started, screen.warning)
+    with knowing(lambda: served.known):
+        if served.settings.auth == "iam":
+            todo = "Use --auth jwt (items-api up --auth jwt), or keep this stack on Lambda."
+            raise InvalidSetting("serve cannot verify AWS signatures, which this stack requires.", "", todo)
+        with server.run.listen(host, port) as listener:
+            address, chosen = listener.getsockname()[:2]
+            service = _service(screen, target, served, address)
+            _check_table(target, service)
+            started = partial(_announce, screen, target, served, (address, chosen), workers)
+            interrupted = server.run.serve(service, listener, workers, started, screen.warning)
     screen.line("Stopped.")
     return Result(Interrupted.exit_code if interrupted else DONE)
-
-
-def _listening(settings: Settings, host: str, port: int) -> AbstractContextManager[socket]:
-    """Raises `InvalidSetting` for a stack that cannot be served, and `CannotServe`."""
-    if settings.auth == "iam":
-        todo = "Use --auth jwt (items-api up --auth jwt), or keep this stack on Lambda."
-        raise InvalidSetting("serve cannot verify AWS signatures, which this stack requires.", "", todo)
-    return server.run.listen(host, port)
 
 
 def _url(address: str, port: int) -> str:

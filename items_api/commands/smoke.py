@@ -13,7 +13,7 @@ from items_api.commands.access import access_to, token_access
 from items_api.commands.boundary import Command
 from items_api.commands.known import knowing
 from items_api.commands.opening import known_of, opened
-from items_api.commands.options import target_options
+from items_api.commands.options import indexes_option, origins_option, target_options
 from items_api.commands.target import LOCAL_IS_EMPTY, Target
 from items_api.errors import InvalidSetting
 from items_api.settings import option_of
@@ -61,18 +61,8 @@ _ALTERNATIVE = "To test another API, use --url."
 )
 @click.option("--token", metavar="TOKEN", help="Token for an API with --auth jwt. Better set ITEMS_API_TOKEN.")
 @click.option("--read-token", metavar="TOKEN", help="Token that may only read: check that it can, and cannot write.")
-@click.option(
-    "--index", "indexes", multiple=True, metavar="ATTRIBUTE", help="With --url: attribute with an index; repeatable."
-)
-@click.option(
-    "--cors-origin",
-    "cors_origins",
-    multiple=True,
-    default=["*"],
-    show_default=True,
-    metavar="ORIGIN",
-    help="With --url: origin whose pages may call the API; repeatable.",
-)
+@indexes_option("With --url: attribute with an index; repeatable.")
+@origins_option("With --url: origin whose pages may call the API; repeatable.")
 def smoke(
     screen: Screen,
     *,

@@ -77,8 +77,8 @@ def item_table(stack: Stack | None, target: Target) -> ItemTable:
 def run_dump(screen: Screen, job: Dump, done: Mapping[str, Any] | None, *, quiet: bool = False) -> None:
     """Run a dump and show its progress; `quiet` is for a terminal that shows the items."""
     if done:
-        when, items = done["started"], done["items"]
-        screen.warning(f"Continuing the dump that was started at {when}, after {items:,} items. --force starts over.")
+        when, after = done["started"], items_text(done["items"])
+        screen.warning(f"Continuing the dump that was started at {when}, after {after}. --force starts over.")
     before = done["items"] if done else 0
     with ExitStack() as running:
         show = None if quiet else running.enter_context(screen.progress(job.table.count, before))

@@ -69,21 +69,21 @@ class Journal:
 
     def _difference(self, work: Mapping[str, Any]) -> tuple[str, str]:
         """Why this is other work, and what continues it, as sentences."""
-        same = {key for key, value in self._work.items() if work.get(key) == value}
-        if work.keys() != self._work.keys() or not {"version", "segments"} & work.keys() <= same:
+        differing = {key for key, value in self._work.items() if work.get(key) != value}
+        if work.keys() != self._work.keys() or differing & {"version", "segments"}:
             return "It was started by another version of items-api.", ""
-        if "table" not in same:
+        if "table" in differing:
             arn, own_arn = (str(one["table"]).partition(" ")[0] for one in (work, self._work))
             if arn == own_arn:
                 return "The table has been deleted and created again since then.", ""
             return f"It is for the table {arn}.", "Check --name, --region, --profile, --endpoint-url and --local."
-        if "file" in self._work.keys() - same:
+        if "file" in differing:
             return f"The file {self._file} has changed since then.", "Restore its original content."
         options = {"--typed": ("format", Format.TYPED), "--only-new": ("--only-new", True)}
         words = [
             f"{'with' if work.get(key) == value else 'without'} {option}"
             for option, (key, value) in options.items()
-            if key in self._work.keys() - same
+            if key in differing
         ]
         return f"It was started {' and '.join(words)}.", "Run the command exactly as before."
 
